@@ -1,0 +1,5 @@
+import type { SubCommandsDef } from 'citty';
+
+/** One line per command; each lives in a file of its own and is loaded only when it is run. */
+export const COMMANDS: SubCommandsDef = {
+};

@@ -1,0 +1,49 @@
+#!/usr/bin/env node
+import { defineCommand, renderUsage, runCommand, type ArgsDef, type CommandDef } from 'citty';
+import { EntresolError } from '../core/index.ts';
+import { COMMANDS } from './commands.ts';
+import { VERSION } from './version.ts';
+
+const root = defineCommand({
+  meta: { name: 'entresol', version: VERSION, description: 'The agent runtime layer between agent frameworks and LLM engines.' },
+  subCommands: COMMANDS,
+});
+
+/** Resolves the sub-command that the arguments name, for its usage text. */
+async function commandAt(command: CommandDef<ArgsDef>, argv: readonly string[], parent?: CommandDef<ArgsDef>): Promise<[CommandDef<ArgsDef>, CommandDef<ArgsDef> | undefined]> {
+  const subCommands = (typeof command.subCommands === 'function' ? await command.subCommands() : await command.subCommands) as Record<string, () => Promise<CommandDef<ArgsDef>>> | undefined;
+  const name = argv.find((argument) => !argument.startsWith('-'));
+  const next = name === undefined ? undefined : subCommands?.[name];
+  if (next === undefined) return [command, parent];
+  return commandAt(typeof next === 'function' ? await next() : next, argv.slice(argv.indexOf(name ?? '') + 1), command);
+}
+
+/** Exit codes: 0 the work was done, 1 it failed, 2 bad usage. Documents go to standard output, all else to standard error. */
+async function main(argv: readonly string[]): Promise<number> {
+  if (argv.includes('--help') || argv.includes('-h') || argv.length === 0) {
+    const [command, parent] = await commandAt(root as CommandDef<ArgsDef>, argv);
+    process.stdout.write(`${await renderUsage(command, parent)}\n`);
+    return argv.length === 0 ? 2 : 0;
+  }
+  if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {
+    process.stdout.write(`${VERSION}\n`);
+    return 0;
+  }
+  try {
+    await runCommand(root, { rawArgs: [...argv] });
+    return typeof process.exitCode === 'number' ? process.exitCode : 0;
+  } catch (error) {
+    if (error instanceof EntresolError) {
+      process.stderr.write(`${error.describe()}\n`);
+      return error.code === 'ENT_USAGE' ? 2 : 1;
+    }
+    if (error instanceof Error && error.name === 'CLIError') {
+      process.stderr.write(`ENT_USAGE: ${error.message} See --help.\n`);
+      return 2;
+    }
+    process.stderr.write(`ENT_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    return 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

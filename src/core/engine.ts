@@ -1,0 +1,106 @@
+/** The port of an engine: what it declares, what the gateway hands it, what it may ask of the runtime. */
+import type { Clock } from './clock.ts';
+import type { Event, RequestStatus } from './events.ts';
+import type { Intent, IntentKind, Outcome } from './intents.ts';
+import type { ReplicaId, TenantId } from './ids.ts';
+import type { RequestView } from './request.ts';
+import type { RetentionIndex, RetentionPort } from './retention.ts';
+import type { CacheFacts } from './policy.ts';
+
+export type EngineKind =
+  | 'embedded' | 'llama-server' | 'vllm' | 'sglang' | 'openai' | 'anthropic' | 'dynamo' | 'llm-d' | 'openai-compatible' | 'simulated';
+
+/** The request dialects an engine speaks itself. */
+export type Dialect = 'chat' | 'completions' | 'messages' | 'responses' | 'embeddings';
+
+export interface EngineCapabilities {
+  readonly dialects: readonly Dialect[];
+  readonly intents: readonly IntentKind[];
+  /** Absent: retention cannot be steered here. */
+  readonly retention?: RetentionPort;
+  readonly cache?: CacheFacts;
+  /** It asks for the order of its waiting requests. */
+  readonly ordersQueue: boolean;
+  /** Its counts of cached tokens are exact. */
+  readonly countsCachedTokens: boolean;
+}
+
+export interface ModelInfo {
+  readonly id: string;
+  readonly contextTokens?: number;
+  /** Random weights: text is noise, caches and latencies are real. */
+  readonly synthetic: boolean;
+}
+
+/** What the runtime offers an engine. */
+export interface EngineHost {
+  readonly clock: Clock;
+  emit(event: Event): void;
+  /** Indices of `waiting`, best first, or undefined if no policy orders: then the engine's own rule holds. */
+  order(waiting: readonly RequestView[]): readonly number[] | undefined;
+  /** The index in force for a tenant's cache, or undefined if no policy retains: then the engine's own rule (LRU) holds. */
+  retention(tenant: TenantId): RetentionIndex | undefined;
+  log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+}
+
+/** One call on its way to an engine. */
+export interface EngineCall {
+  readonly request: RequestView;
+  readonly dialect: Dialect | 'other';
+  readonly method: string;
+  /** Path with query, from `/v1` on. */
+  readonly path: string;
+  /** Alternating names and values, as they came, less our own and hop-by-hop headers. */
+  readonly headers: readonly string[];
+  /** The client's bytes, with the permitted splices only. */
+  readonly body: Buffer;
+  /** A parsed copy; undefined where the body is not JSON. */
+  readonly parsed: unknown;
+  readonly signal: AbortSignal;
+}
+
+/** Where the answer goes. `write` resolves when more may be written (back-pressure). */
+export interface Answer {
+  head(status: number, headers: readonly string[]): void;
+  write(bytes: Uint8Array): void | Promise<void>;
+  end(): void;
+  /** The answer broke off after the head: the client's connection is cut, never ended cleanly. */
+  destroy(error: Error): void;
+}
+
+/** What became of a call, as the engine knows it; the gateway makes the `request-end` event of it. */
+export interface CallReport {
+  readonly status: RequestStatus;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly outputTokens: number;
+  readonly stop?: string;
+  readonly tools: readonly string[];
+  readonly outputHash?: string;
+  /** Time in the engine's queue and in prefill, where it tells. */
+  readonly queueMs?: number;
+  readonly prefillMs?: number;
+  /** What the engine did for this call, in words, for `explain` (e.g. `restored 812 tokens from host`). */
+  readonly notes?: readonly string[];
+}
+
+export interface Engine {
+  readonly kind: EngineKind;
+  readonly replica: ReplicaId;
+  readonly capabilities: EngineCapabilities;
+  /** @throws EntresolError `ENT_ENGINE_MISSING`, `ENT_ENGINE_UNSUPPORTED_PLATFORM`, `ENT_MODEL_UNREADABLE`, ... */
+  start(host: EngineHost): Promise<void>;
+  models(): readonly ModelInfo[];
+  /** Exact prompt tokens and how many of them are resident, where it can tell cheaply; called before admission. */
+  inspect?(call: Omit<EngineCall, 'request'>, tenant: TenantId): Promise<{ promptTokens: number; residentTokens: number } | undefined>;
+  /**
+   * Serves the call: one `head`, any number of `write`s, then `end`. Before `head` it may throw an EntresolError
+   * instead, which the gateway turns into an error answer of the client's dialect.
+   */
+  handle(call: EngineCall, answer: Answer): Promise<CallReport>;
+  perform(intent: Intent): Promise<Outcome>;
+  load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number };
+  healthy(): boolean;
+  /** Ends in-flight work or gives up after `graceMs`. */
+  stop(graceMs: number): Promise<void>;
+}

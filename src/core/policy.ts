@@ -1,0 +1,112 @@
+/**
+ * A policy is one call of `definePolicy`. `create` is called once per tenant and returns the four primitives that
+ * the policy needs. It gets clock, randomness and learners as arguments, so that the same code runs live, in replay
+ * and in the simulator.
+ */
+import type { Clock, Random } from './clock.ts';
+import type { Event } from './events.ts';
+import type { Forecast, LearnerSource, Query } from './forecast.ts';
+import type { TenantId } from './ids.ts';
+import type { Intent, IntentKind, Moment } from './intents.ts';
+import type { Replica, RequestView, ToolCallView } from './request.ts';
+import type { RetentionIndex } from './retention.ts';
+import type { AdmissionVerdict, ToolCallVerdict } from './verdicts.ts';
+
+export type Decision = 'admission' | 'order' | 'placement' | 'retention' | 'tool-call';
+
+/** What is done for a request when the policy throws: performance policies fail open, safety and budgets closed. */
+export type FailureMode = 'open' | 'closed';
+
+/** `shadow`: decides and is logged, but does not act. */
+export type PolicyMode = 'on' | 'shadow' | 'off';
+
+/**
+ * How a policy's ranking combines with others': `rank` goes first (fairness), `affinity` breaks ties within a bounded
+ * lag. Retention: `base` gives ms of prefill saved per block-second (one such policy), `factor` multiplies it.
+ */
+export type RankingRole = 'rank' | 'affinity';
+
+export interface ParameterSpec {
+  readonly default: number | boolean | string;
+  readonly description: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly choices?: readonly string[];
+}
+export type ParameterTable = Readonly<Record<string, ParameterSpec>>;
+export type ParameterValues<P extends ParameterTable> = {
+  readonly [Name in keyof P]: P[Name]['default'] extends number ? number : P[Name]['default'] extends boolean ? boolean : string;
+};
+
+export interface PolicyServices<P extends ParameterTable = ParameterTable> {
+  readonly tenant: TenantId;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly parameters: ParameterValues<P>;
+  readonly learners: LearnerSource;
+  /** The engine that is being steered, where it has a cache to retain in. */
+  readonly cache?: CacheFacts;
+}
+export interface CacheFacts {
+  readonly capacityBlocks: number;
+  readonly blockTokens: number;
+}
+
+export interface Scores {
+  admission?(request: RequestView): AdmissionVerdict;
+  toolCall?(call: ToolCallView): ToolCallVerdict;
+  /** Writes a score per waiting request, higher goes first; sees the whole set, since fair share is a ranking. */
+  order?(waiting: readonly RequestView[], scores: Float64Array): void;
+  /** Writes a score per replica, higher is better; -Infinity rules one out. */
+  placement?(request: RequestView, replicas: readonly Replica[], scores: Float64Array): void;
+  retention?: RetentionIndex;
+}
+
+export interface PolicyInstance {
+  observe?(event: Event): void;
+  score?: Scores;
+  predict?(query: Query): Forecast;
+  act?(moment: Moment): readonly Intent[];
+  snapshot?(): Uint8Array;
+  restore?(bytes: Uint8Array): void;
+}
+
+export interface PolicyDefinition<P extends ParameterTable = ParameterTable> {
+  readonly name: string;
+  /** One line for `--help` and the policy table. */
+  readonly summary: string;
+  readonly parameters: P;
+  readonly decisions: readonly Decision[];
+  readonly intents: readonly IntentKind[];
+  readonly failure: FailureMode;
+  readonly role: RankingRole;
+  create(services: PolicyServices<P>): PolicyInstance;
+}
+
+export interface PolicyOptions<P extends ParameterTable> {
+  readonly name: string;
+  readonly summary: string;
+  readonly parameters?: P;
+  readonly decisions?: readonly Decision[];
+  readonly intents?: readonly IntentKind[];
+  readonly failure?: FailureMode;
+  readonly role?: RankingRole;
+  create(services: PolicyServices<P>): PolicyInstance;
+}
+
+const NAME = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** Checks the name and fills in the defaults. */
+export function definePolicy<const P extends ParameterTable = Record<never, never>>(options: PolicyOptions<P>): PolicyDefinition<P> {
+  if (!NAME.test(options.name)) throw new TypeError(`policy name ${JSON.stringify(options.name)} must be lower-case words joined by hyphens`);
+  return {
+    name: options.name,
+    summary: options.summary,
+    parameters: options.parameters ?? ({} as P),
+    decisions: options.decisions ?? [],
+    intents: options.intents ?? [],
+    failure: options.failure ?? 'open',
+    role: options.role ?? 'affinity',
+    create: options.create,
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * The lowest cut of an engine that keeps its KV in sequences and can save and load whole sequence states:
+ * llama.cpp in a child process (`engines/embedded`) or a simulated one on a virtual clock (`engines/simulated`).
+ * The slot manager above it decides what runs where and what is kept.
+ *
+ * One operation at a time per sequence. A sequence holds `length` tokens.
+ */
+export interface TokenEngine {
+  readonly sequences: number;
+  readonly contextTokens: number;
+  /** Bytes of KV per token, for sizing the store. */
+  readonly bytesPerToken: number;
+
+  /**
+   * Appends `tokens` to the sequence and decodes up to `maxTokens`: at least one token must be given. The first
+   * decoded token comes when the prefill is done. In batches with other sequences' work, decodes first.
+   */
+  generate(sequence: number, tokens: Int32Array, options: GenerateOptions): Promise<GenerateResult>;
+  /** Appends tokens without decoding (warm-up, prefetch). */
+  prefill(sequence: number, tokens: Int32Array, signal?: AbortSignal): Promise<void>;
+  /** Keeps the first `length` tokens. */
+  trim(sequence: number, length: number): Promise<void>;
+  /** Copies the sequence's state out. The state stays valid until `drop`. @throws EntresolError `ENT_DISK_FULL` */
+  save(sequence: number): Promise<SavedState>;
+  /** Replaces the sequence by a saved state. @throws EntresolError `ENT_STATE_CORRUPT`; the sequence is then empty. */
+  load(sequence: number, state: SavedState): Promise<void>;
+  drop(state: SavedState): Promise<void>;
+  /** Finishes the batch in work and starts no other until `resume`: benches alternate sides with it. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** CPU milliseconds (user + system) that the engine has used. */
+  cpuMs(): Promise<number>;
+  close(): Promise<void>;
+}
+
+export interface GenerateOptions {
+  readonly maxTokens: number;
+  /** 0: greedy. */
+  readonly temperature: number;
+  readonly seed?: number;
+  /** Teacher forcing: these are decoded at real cost and returned in place of what is sampled. */
+  readonly forced?: Int32Array;
+  /** Ends generation; an end-of-generation token of the model does too unless forced. */
+  readonly stopTokens?: readonly number[];
+  readonly signal?: AbortSignal;
+  onToken(token: number): void;
+}
+export interface GenerateResult {
+  /** Tokens now in the sequence: what was there, what was given, and what was decoded and fed back. */
+  readonly length: number;
+  readonly output: Int32Array;
+  readonly stop: 'stop' | 'length' | 'cancelled';
+}
+export interface SavedState {
+  readonly id: number;
+  readonly tokens: number;
+  readonly bytes: number;
+}

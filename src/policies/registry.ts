@@ -1,0 +1,5 @@
+import type { PolicyDefinition } from '../core/index.ts';
+
+/** One line per policy: what `--policies` and `replay --policy` know by name. */
+export const POLICIES: readonly PolicyDefinition[] = [
+];
