@@ -1,0 +1,40 @@
+/** A map that never holds more than `capacity` entries: the least recently read or written one goes first. */
+export class BoundedMap<Key, Value> {
+  readonly capacity: number;
+  private readonly entries = new Map<Key, Value>();
+
+  constructor(capacity: number) {
+    if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`capacity must be a positive integer, not ${capacity}`);
+    this.capacity = capacity;
+  }
+
+  get size(): number { return this.entries.size; }
+
+  /** Reads without counting as a use. */
+  peek(key: Key): Value | undefined { return this.entries.get(key); }
+
+  get(key: Key): Value | undefined {
+    const value = this.entries.get(key);
+    if (value === undefined) return undefined;
+    this.entries.delete(key);
+    this.entries.set(key, value);
+    return value;
+  }
+
+  /** Returns the entry that had to go, if any. */
+  set(key: Key, value: Value): readonly [Key, Value] | undefined {
+    this.entries.delete(key);
+    this.entries.set(key, value);
+    if (this.entries.size <= this.capacity) return undefined;
+    for (const oldest of this.entries) {
+      this.entries.delete(oldest[0]);
+      return oldest;
+    }
+    return undefined;
+  }
+
+  delete(key: Key): boolean { return this.entries.delete(key); }
+
+  /** Least recently used first. */
+  [Symbol.iterator](): IterableIterator<[Key, Value]> { return this.entries[Symbol.iterator](); }
+}

@@ -1,0 +1,46 @@
+/** What identity resolution is given and what it answers: each field with its source and confidence, conflicts kept. */
+import type { AgentId, InstanceId, SessionId, WorkloadId } from '../ids.ts';
+import type { IdentityState } from './state.ts';
+
+export interface Evidence<Value> {
+  readonly value: Value;
+  /** The header, body field or inference that it came from, e.g. `header:x-entresol-session`, `lineage`. */
+  readonly source: string;
+  /** 0 to 1. */
+  readonly confidence: number;
+}
+
+export interface Conflict {
+  readonly field: string;
+  readonly value: string;
+  readonly source: string;
+  readonly confidence: number;
+}
+
+export interface Identity {
+  readonly workload: Evidence<WorkloadId>;
+  readonly session: Evidence<SessionId>;
+  readonly agent: Evidence<AgentId>;
+  readonly instance: Evidence<InstanceId>;
+  readonly parent?: Evidence<InstanceId>;
+  /** The client said that this is the session's last call. */
+  readonly final: boolean;
+  /** Evidence that said otherwise and did not win. */
+  readonly conflicts: readonly Conflict[];
+  /** Sources whose value was dropped: longer than 256 bytes, empty or not printable. */
+  readonly dropped: readonly string[];
+  /** How a person might call the agent, where its prompt says (`You are the planner`). Never a key. */
+  readonly label?: string;
+}
+
+/** One call, as far as identity goes. The tenant is no part of it: `state` is the tenant's own. */
+export interface IdentityInput {
+  /** Lower-case names; of a repeated header the first value. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** The parsed body, or undefined. */
+  readonly body: unknown;
+  /** What earlier calls of this tenant taught; read here, written by `rememberRequest` and `rememberAnswer`. */
+  readonly state: IdentityState;
+  /** A stable hash of a text as 16 hexadecimal digits. */
+  hash(text: string): string;
+}
