@@ -94,6 +94,11 @@ export interface PolicyOptions<P extends ParameterTable> {
   create(services: PolicyServices<P>): PolicyInstance;
 }
 
+/** The values of a table whose parameters nobody has set. */
+export function defaultParameters<const P extends ParameterTable>(table: P): ParameterValues<P> {
+  return Object.fromEntries(Object.entries(table).map(([name, spec]) => [name, spec.default])) as ParameterValues<P>;
+}
+
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
 /** Checks the name and fills in the defaults. */

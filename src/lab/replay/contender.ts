@@ -1,0 +1,73 @@
+/** What is replayed: a policy as any engine would run it, or a bound that sees the future. */
+import { LOCAL_TENANT, defaultParameters, seededRandom, EntresolError } from '../../core/index.ts';
+import type { Clock, LearnerSource, PolicyDefinition, PolicyInstance } from '../../core/index.ts';
+import type { Trace } from '../trace/index.ts';
+import { BeladyIndex } from './bounds/belady-index.ts';
+import { NeverIndex } from './bounds/never-index.ts';
+import type { NextUses } from './bounds/next-uses.ts';
+
+export interface ContenderContext {
+  readonly trace: Trace;
+  readonly capacityBlocks: number;
+  readonly clock: Clock;
+  readonly learners: LearnerSource;
+  /** The future, for bounds alone; made on first use. */
+  nextUses(): NextUses;
+  /** Position in the schedule of the call in hand, for bounds alone. */
+  position(): number;
+}
+
+export interface Contender {
+  readonly name: string;
+  /** Nothing is ever evicted. */
+  readonly unbounded: boolean;
+  /** Replayed by the exact rules whatever timing was asked for: it makes nothing of a request's end. */
+  readonly exactOnly: boolean;
+  open(context: ContenderContext): PolicyInstance;
+}
+
+const SEED = 1;
+
+/** Names of the bounds; they are no policies, since they read the whole trace beforehand. */
+export const BOUND_NAMES = ['belady', 'infinite'] as const;
+
+const BELADY: Contender = {
+  name: 'belady',
+  unbounded: false,
+  exactOnly: true,
+  open: ({ trace, nextUses, position }) => ({ score: { retention: new BeladyIndex(trace, nextUses(), position) } }),
+};
+const INFINITE: Contender = {
+  name: 'infinite',
+  unbounded: true,
+  exactOnly: true,
+  open: () => ({ score: { retention: new NeverIndex() } }),
+};
+
+export function boundNamed(name: string): Contender | undefined {
+  return [BELADY, INFINITE].find((bound) => bound.name === name);
+}
+
+/** @throws EntresolError `ENT_POLICY_INVALID` on `open` if the policy has no retention index */
+export function contenderFor(definition: PolicyDefinition): Contender {
+  return {
+    name: definition.name,
+    unbounded: false,
+    // CONTRACTS section 7: LRU is unchanged in live timing, so that shares compare.
+    exactOnly: definition.name === 'lru',
+    open({ trace, capacityBlocks, clock, learners }) {
+      const instance = definition.create({
+        tenant: LOCAL_TENANT,
+        clock,
+        random: seededRandom(SEED),
+        parameters: defaultParameters(definition.parameters),
+        learners,
+        cache: { capacityBlocks, blockTokens: trace.blockTokens },
+      });
+      if (instance.score?.retention === undefined) {
+        throw new EntresolError('ENT_POLICY_INVALID', `Policy ${definition.name} has no score.retention: replay measures retention only.`, { at: definition.name });
+      }
+      return instance;
+    },
+  };
+}
