@@ -1,7 +1,9 @@
 import type { PolicyDefinition } from '../core/index.ts';
 import { lru } from './lru/policy.ts';
+import { anchorPin } from './rivals/anchor-pin/policy.ts';
 
 /** One line per policy: what `--policies` and `replay --policy` know by name. */
 export const POLICIES: readonly PolicyDefinition[] = [
   lru,
+  anchorPin,
 ];

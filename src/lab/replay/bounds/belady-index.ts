@@ -70,7 +70,9 @@ export class BeladyIndex implements RetentionIndex {
       run.deepest = parents[run.deepest];
       run.count--;
       // A run may be stale: its blocks gone, or touched again as an answer and so part of a newer run.
-      if (this.#resident[unit] === 1 && this.#nextUse[unit] === at && !pinned(unit)) yield unit;
+      if (this.#resident[unit] === 0 || this.#nextUse[unit] !== at || pinned(unit)) continue;
+      this.#resident[unit] = 0; // Another run may name it too, and the engine answers only after it has read the list.
+      yield unit;
     }
   }
 
