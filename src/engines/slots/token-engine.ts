@@ -4,6 +4,10 @@
  * The slot manager above it decides what runs where and what is kept.
  *
  * One operation at a time per sequence. A sequence holds `length` tokens.
+ *
+ * When the engine crashes, what is in flight rejects with `ENT_ENGINE_CRASHED` and every sequence is empty. One that
+ * held tokens rejects every operation with that code until it is emptied by `trim(sequence, 0)` or replaced by `load`,
+ * so that no call goes on without its beginning. Saved states outlive the crash.
  */
 export interface TokenEngine {
   readonly sequences: number;
@@ -16,7 +20,10 @@ export interface TokenEngine {
    * decoded token comes when the prefill is done. In batches with other sequences' work, decodes first.
    */
   generate(sequence: number, tokens: Int32Array, options: GenerateOptions): Promise<GenerateResult>;
-  /** Appends tokens without decoding (warm-up, prefetch). */
+  /**
+   * Appends tokens without decoding (warm-up, prefetch). If it is aborted it rejects with `ENT_CANCELLED` and the
+   * sequence holds some of the tokens: `trim` it.
+   */
   prefill(sequence: number, tokens: Int32Array, signal?: AbortSignal): Promise<void>;
   /** Keeps the first `length` tokens. */
   trim(sequence: number, length: number): Promise<void>;
@@ -37,7 +44,10 @@ export interface GenerateOptions {
   readonly maxTokens: number;
   /** 0: greedy. */
   readonly temperature: number;
+  /** Without one, every call draws its own. */
   readonly seed?: number;
+  /** Nucleus sampling; 1 (the default) keeps all tokens. */
+  readonly topP?: number;
   /** Teacher forcing: these are decoded at real cost and returned in place of what is sampled. */
   readonly forced?: Int32Array;
   /** Ends generation; an end-of-generation token of the model does too unless forced. */
@@ -48,7 +58,9 @@ export interface GenerateOptions {
 export interface GenerateResult {
   /** Tokens now in the sequence: what was there, what was given, and what was decoded and fed back. */
   readonly length: number;
+  /** With the token that ended it, if one did. The last token has not been fed back. */
   readonly output: Int32Array;
+  /** `stop`: a stop token, an end-of-generation token, or the last forced one. `length`: `maxTokens` or a full context. */
   readonly stop: 'stop' | 'length' | 'cancelled';
 }
 export interface SavedState {

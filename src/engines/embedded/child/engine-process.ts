@@ -1,0 +1,172 @@
+import { rm, stat, statfs } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { EntresolError } from '../../../core/index.ts';
+import type { ModelFacts, Operations, StartOptions } from '../protocol.ts';
+import { BatchLoop } from './batch-loop.ts';
+import { Job } from './job.ts';
+import { loadLibrary, type LlamaContext, type LlamaModel, type LlamaSequence } from './llama-library.ts';
+
+/** llama.cpp keeps one cell free and would shift the context when it is full; we stop before. */
+const SPARE_CELLS = 2;
+/** A write that failed with less than this left has failed for want of space. */
+const FULL_BELOW_BYTES = 64 * 1024;
+
+type Request<Kind extends keyof Operations> = Operations[Kind]['request'];
+
+async function loadModel(options: StartOptions): Promise<LlamaModel> {
+  const library = await loadLibrary(options.library);
+  const llama = await library.getLlama({ gpu: false, build: 'never', maxThreads: options.threads, logLevel: 'error', skipDownload: true, progressLogs: false });
+  try {
+    return await llama.loadModel({ modelPath: options.modelPath });
+  } catch (error) {
+    throw new EntresolError('ENT_MODEL_UNREADABLE', `${options.modelPath}: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
+  }
+}
+
+/** Everything that the child process does for its parent, one method per operation. */
+export class EngineProcess {
+  readonly #model: LlamaModel;
+  readonly #sequences: readonly LlamaSequence[];
+  readonly #loop: BatchLoop;
+  readonly #busy = new Set<number>();
+  /** Kept so that it is not collected. */
+  readonly context: LlamaContext;
+  readonly #endTokens: ReadonlySet<number>;
+
+  private constructor(options: StartOptions, model: LlamaModel, context: LlamaContext, events: { onTokens(ids: readonly number[], tokens: readonly number[]): void; onBroken(error: unknown): void }) {
+    this.#model = model;
+    this.context = context;
+    this.#sequences = Array.from({ length: options.sequences }, () => context.getSequence());
+    this.#endTokens = new Set(this.#allTokens().filter((token) => model.isEogToken(token)));
+    this.#loop = new BatchLoop({ ...options, ...events, sequences: this.#sequences });
+  }
+
+  /** @throws EntresolError `ENT_MODEL_UNREADABLE` */
+  static async start(options: StartOptions, events: { onTokens(ids: readonly number[], tokens: readonly number[]): void; onBroken(error: unknown): void }): Promise<EngineProcess> {
+    const model = await loadModel(options);
+    const context = await model.createContext({
+      sequences: options.sequences,
+      contextSize: options.contextTokens + SPARE_CELLS,
+      // A batch holds a piece of one prompt and one token of every other sequence.
+      batchSize: options.chunkTokens + options.sequences,
+      threads: options.threads,
+      // Without it a sliding-window model could not go back to an earlier prefix.
+      swaFullCache: true,
+    });
+    return new EngineProcess(options, model, context, events);
+  }
+
+  facts(): ModelFacts {
+    const { general, tokenizer } = this.#model.fileInfo.metadata;
+    return {
+      name: general?.name ?? 'unnamed',
+      trainedContextTokens: this.#model.trainContextSize,
+      vocabularySize: this.#allTokens().length,
+      endOfGenerationTokens: [...this.#endTokens],
+      hasChatTemplate: tokenizer?.chat_template !== undefined,
+    };
+  }
+
+  async generate(id: number, { sequence, tokens, work }: Request<'generate'>): Promise<Operations['generate']['reply']> {
+    return this.#alone(sequence, async (state) => {
+      const job = new Job(id, sequence, tokens, work, (token) => this.#endTokens.has(token));
+      await this.#loop.run(job);
+      return job.reply(state.nextTokenIndex);
+    });
+  }
+
+  async prefill(id: number, { sequence, tokens }: Request<'prefill'>): Promise<Operations['prefill']['reply']> {
+    return this.#alone(sequence, async (state) => {
+      const job = new Job(id, sequence, tokens, undefined, () => false);
+      await this.#loop.run(job);
+      return { length: state.nextTokenIndex, cancelled: job.stop === 'cancelled' };
+    });
+  }
+
+  cancel(id: number): void {
+    this.#loop.cancel(id);
+  }
+
+  async trim({ sequence, length }: Request<'trim'>): Promise<null> {
+    return this.#alone(sequence, async (state) => {
+      await this.#loop.whenOpen();
+      if (length === 0) await state.clearHistory();
+      else if (length < state.nextTokenIndex) await state.eraseContextTokenRanges([{ start: length, end: state.nextTokenIndex }]);
+      return null;
+    });
+  }
+
+  async save({ sequence, path }: Request<'save'>): Promise<Operations['save']['reply']> {
+    return this.#alone(sequence, async (state) => {
+      await this.#loop.whenOpen();
+      try {
+        const { fileSize } = await state.saveStateToFile(path);
+        return { tokens: state.nextTokenIndex, bytes: fileSize };
+      } catch (error) {
+        // The engine does not say why it could not write.
+        const { bavail, bsize } = await statfs(dirname(path));
+        await rm(path, { force: true });
+        if (bavail * bsize < FULL_BELOW_BYTES) throw new EntresolError('ENT_DISK_FULL', `no space left to write ${path}.`, { at: path, cause: error });
+        throw error;
+      }
+    });
+  }
+
+  async load({ sequence, path, tokens, bytes }: Request<'load'>): Promise<null> {
+    return this.#alone(sequence, async (state) => {
+      await this.#loop.whenOpen();
+      // Emptied first: a load that fails half-way must not leave another session's cells behind.
+      await state.clearHistory();
+      try {
+        const { size } = await stat(path);
+        if (size !== bytes) throw new Error(`the file has ${size} bytes, not ${bytes}`);
+        await state.loadStateFromFile(path, { acceptRisk: true });
+        if (state.nextTokenIndex !== tokens) throw new Error(`it holds ${state.nextTokenIndex} tokens, not ${tokens}`);
+      } catch (error) {
+        await state.clearHistory();
+        throw new EntresolError('ENT_STATE_CORRUPT', `the saved state ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}.`, { at: path, cause: error });
+      }
+      return null;
+    });
+  }
+
+  async pause(): Promise<null> {
+    await this.#loop.pause();
+    return null;
+  }
+
+  resume(): null {
+    this.#loop.resume();
+    return null;
+  }
+
+  cpu(): number {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  }
+
+  tokenise({ runs }: Request<'tokenise'>): Int32Array {
+    return Int32Array.from(runs.flatMap((run) => this.#model.tokenize(run.text, run.special)));
+  }
+
+  detokenise({ tokens, before, special }: Request<'detokenise'>): string {
+    return this.#model.detokenize(Array.from(tokens), special, Array.from(before));
+  }
+
+  #allTokens(): number[] {
+    return [...this.#model.iterateAllTokens()];
+  }
+
+  /** One operation at a time per sequence: anything else is a fault of the caller. */
+  async #alone<Result>(sequence: number, operate: (state: LlamaSequence) => Promise<Result>): Promise<Result> {
+    const state = this.#sequences[sequence];
+    if (state === undefined) throw new EntresolError('ENT_INTERNAL', `there is no sequence ${sequence}; there are ${this.#sequences.length}.`);
+    if (this.#busy.has(sequence)) throw new EntresolError('ENT_INTERNAL', `sequence ${sequence} is busy.`);
+    this.#busy.add(sequence);
+    try {
+      return await operate(state);
+    } finally {
+      this.#busy.delete(sequence);
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import { copyFile, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EntresolError } from '../../core/index.ts';
+import type { GenerateOptions } from '../slots/token-engine.ts';
+import { LlamaTokenEngine } from './llama-token-engine.ts';
+import { realEngine, someTokens, startTiny } from './testing/real-engine.ts';
+
+const real = await realEngine();
+const greedy = (maxTokens: number, more: Partial<GenerateOptions> = {}): GenerateOptions => ({ maxTokens, temperature: 0, onToken: () => undefined, ...more });
+
+describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
+  const downs: string[] = [];
+  let ups = 0;
+  let upAgain: (() => void) | undefined;
+  let engine: LlamaTokenEngine;
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'entresol-states-of-test-'));
+    engine = await startTiny(real!, { stateParent: folder, events: { onDown: (error: EntresolError) => downs.push(error.code), onUp: () => { ups++; upAgain?.(); } } });
+  });
+  afterAll(async () => {
+    await engine?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('decodes as many tokens as asked and says each as it comes', async () => {
+    const seen: number[] = [];
+    const result = await engine.generate(0, someTokens(300), greedy(12, { onToken: (token) => { seen.push(token); } }));
+    expect(result.stop).toBe('length');
+    expect(Array.from(result.output)).toEqual(seen);
+    expect(seen).toHaveLength(12);
+    expect(result.length).toBe(300 + 11);
+    await engine.trim(0, 0);
+  });
+
+  it('gives the same draw for the same seed and another for another', async () => {
+    const draws: string[] = [];
+    for (const seed of [1, 1, 2]) {
+      const { output } = await engine.generate(0, someTokens(40), greedy(12, { temperature: 1.5, seed }));
+      await engine.trim(0, 0);
+      draws.push(output.join(' '));
+    }
+    expect(draws[1]).toBe(draws[0]);
+    expect(draws[2]).not.toBe(draws[0]);
+  });
+
+  it('decodes forced tokens and goes on as if it had chosen them', async () => {
+    const prompt = someTokens(50);
+    const forced = someTokens(9, 5);
+    const result = await engine.generate(0, prompt, greedy(20, { forced }));
+    expect(result).toMatchObject({ stop: 'stop', length: 50 + 8 });
+    expect(result.output).toEqual(forced);
+    const next = await engine.generate(0, forced.slice(-1), greedy(6));
+    await engine.trim(0, 0);
+    await engine.prefill(1, prompt);
+    for (const token of forced.slice(0, -1)) await engine.prefill(1, Int32Array.of(token));
+    expect((await engine.generate(1, forced.slice(-1), greedy(6))).output).toEqual(next.output);
+    await engine.trim(0, 0);
+    await engine.trim(1, 0);
+  });
+
+  it('saves and loads with the sizes it declares', async () => {
+    await engine.prefill(0, someTokens(200));
+    const state = await engine.save(0);
+    expect(state.tokens).toBe(200);
+    expect(state.bytes / (200 * engine.bytesPerToken)).toBeCloseTo(1, 1);
+    const first = await engine.generate(0, someTokens(1, 3), greedy(8));
+    await engine.load(2, state);
+    expect((await engine.generate(2, someTokens(1, 3), greedy(8))).output).toEqual(first.output);
+    await engine.drop(state);
+    await engine.trim(0, 0);
+    await engine.trim(2, 0);
+  });
+
+  it('refuses a damaged state and leaves the sequence empty', async () => {
+    await engine.prefill(0, someTokens(100));
+    const state = await engine.save(0);
+    const [own] = (await readdir(folder)).filter((name) => name.includes(`-${process.pid}-`));
+    await truncate(join(folder, own, `${state.id}.state`), state.bytes - 7);
+    await engine.prefill(1, someTokens(30, 9));
+    await expect(engine.load(1, state)).rejects.toMatchObject({ code: 'ENT_STATE_CORRUPT' });
+    const { output, length } = await engine.generate(1, someTokens(30), greedy(4));
+    expect(length).toBe(33);
+    await engine.trim(0, 0);
+    expect((await engine.generate(0, someTokens(30), greedy(4))).output).toEqual(output);
+    await engine.trim(0, 0);
+    await engine.trim(1, 0);
+  });
+
+  it('stops between batches when aborted, and the sequence stays usable', async () => {
+    const abort = new AbortController();
+    let seen = 0;
+    const result = await engine.generate(0, someTokens(600), greedy(400, { signal: abort.signal, onToken: () => { if (++seen === 3) abort.abort(); } }));
+    expect(result.stop).toBe('cancelled');
+    expect(result.output.length).toBeLessThan(400);
+    expect(result.length).toBe(600 + result.output.length - 1);
+    await engine.trim(0, 100);
+    await engine.trim(0, 0);
+
+    const aborted = AbortSignal.abort();
+    await expect(engine.prefill(0, someTokens(600), aborted)).rejects.toMatchObject({ code: 'ENT_CANCELLED' });
+    await engine.trim(0, 0);
+  });
+
+  it('refuses prompts that do not fit and stops when the context is full', async () => {
+    await expect(engine.generate(0, someTokens(1025), greedy(1))).rejects.toMatchObject({ code: 'ENT_PROMPT_TOO_LONG' });
+    const { output, stop, length } = await engine.generate(0, someTokens(1020), greedy(50));
+    expect({ tokens: output.length, stop, length }).toEqual({ tokens: 5, stop: 'length', length: 1024 });
+    await engine.trim(0, 0);
+  });
+
+  it('starts no batch while paused', async () => {
+    await engine.pause();
+    let answered = false;
+    const answer = engine.generate(0, someTokens(20), greedy(2)).finally(() => { answered = true; });
+    // Both are answered by the same process in order: had the batch begun, its tokens would be here.
+    for (let round = 0; round < 5; round++) await engine.cpuMs();
+    expect(answered).toBe(false);
+    engine.resume();
+    expect((await answer).output).toHaveLength(2);
+    await engine.trim(0, 0);
+  });
+
+  it('tells text as tokens and back, and keeps marks out of plain text', async () => {
+    const text = 'Read src/core/errors.ts, then say: “naïve café” {"name":"search"} <|end|>\n\ttab';
+    const tokens = await engine.tokenise(text);
+    expect(await engine.detokenise(tokens)).toBe(text);
+    const [end] = await engine.tokeniseMarks('<|end|>');
+    expect(engine.facts.endOfGenerationTokens).toContain(end);
+    expect(Array.from(tokens)).not.toContain(end);
+  });
+
+  it('comes back after a crash: what was in flight fails, states survive, lost sequences are refused', async () => {
+    await engine.prefill(0, someTokens(120));
+    const state = await engine.save(0);
+    const before = await engine.generate(0, someTokens(1, 3), greedy(6));
+    const restarted = new Promise<void>((resolve) => { upAgain = resolve; });
+    const inFlight = engine.generate(1, someTokens(900), greedy(100, { onToken: () => { process.kill(engine.processId!, 'SIGKILL'); } }));
+    await expect(inFlight).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    await expect(engine.generate(0, someTokens(1), greedy(1))).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    await engine.load(0, state);
+    expect((await engine.generate(0, someTokens(1, 3), greedy(6))).output).toEqual(before.output);
+    await engine.trim(1, 0);
+    await engine.generate(1, someTokens(5), greedy(1));
+    await restarted;
+    expect({ downs, ups }).toEqual({ downs: ['ENT_ENGINE_CRASHED'], ups: 1 });
+  });
+
+  it('removes its states when closed', async () => {
+    const other = await startTiny(real!, { stateParent: folder });
+    await other.prefill(0, someTokens(20));
+    await other.save(0);
+    const count = (await readdir(folder)).length;
+    await other.close();
+    expect(await readdir(folder)).toHaveLength(count - 1);
+  });
+
+  it('names a model that cannot be read', async () => {
+    const text = join(folder, 'text.gguf');
+    await writeFile(text, 'GGUF but not really, as you will see');
+    const half = join(folder, 'half.gguf');
+    await copyFile(real!.modelPath, half);
+    await truncate(half, (await stat(half)).size / 2);
+    for (const modelPath of [text, half, join(folder, 'missing.gguf'), folder]) {
+      await expect(startTiny({ ...real!, modelPath })).rejects.toMatchObject({ code: 'ENT_MODEL_UNREADABLE', message: expect.stringContaining(modelPath) });
+    }
+  });
+});

@@ -1,0 +1,197 @@
+import { rm } from 'node:fs/promises';
+import { EntresolError } from '../../core/index.ts';
+import type { GenerateOptions, GenerateResult, SavedState, TokenEngine } from '../slots/token-engine.ts';
+import { checkModelFile } from './model-check.ts';
+import { ChildSupervisor, type SupervisorEvents } from './child-supervisor.ts';
+import type { ModelFacts, StartOptions } from './protocol.ts';
+import { StateFolder, stateParent } from './state-folder.ts';
+
+export interface LlamaOptions {
+  /** URL of node-llama-cpp: `locateEngine()`. */
+  readonly library: string;
+  readonly modelPath: string;
+  readonly sequences: number;
+  readonly contextTokens: number;
+  readonly threads?: number;
+  readonly chunkTokens?: number;
+  /** Keeps, for tests, how far apart the two best logits of each decoded token were: see `logitGaps`. */
+  readonly recordTopLogits?: boolean;
+  readonly stateParent?: string;
+  readonly events?: SupervisorEvents;
+}
+
+const DEFAULT_CHUNK_TOKENS = 256;
+/** Lengths whose saved sizes give the bytes per token. */
+const PROBE_TOKENS = [64, 192] as const;
+
+/** What the parent knows of a sequence. `lost`: it held tokens when the engine crashed, and nobody has emptied it since. */
+interface SequenceRecord { length: number; lost: boolean; busy: boolean }
+
+/** A `TokenEngine` on llama.cpp in a process of its own. */
+export class LlamaTokenEngine implements TokenEngine {
+  readonly sequences: number;
+  readonly contextTokens: number;
+  readonly facts: ModelFacts;
+  /** Per result of `generate`, if `recordTopLogits`: distance of the two best logits for each token of the output. */
+  readonly logitGaps = new WeakMap<GenerateResult, Float64Array>();
+  #bytesPerToken = 0;
+  readonly #supervisor: ChildSupervisor;
+  readonly #folder: StateFolder;
+  readonly #records: SequenceRecord[];
+
+  private constructor(options: LlamaOptions, supervisor: ChildSupervisor, facts: ModelFacts, records: SequenceRecord[]) {
+    this.sequences = options.sequences;
+    this.contextTokens = options.contextTokens;
+    this.facts = facts;
+    this.#supervisor = supervisor;
+    this.#records = records;
+    this.#folder = new StateFolder(options.stateParent ?? stateParent());
+  }
+
+  /** @throws EntresolError `ENT_MODEL_UNREADABLE`, `ENT_ENGINE_CRASHED`, ... */
+  static async start(options: LlamaOptions): Promise<LlamaTokenEngine> {
+    await checkModelFile(options.modelPath);
+    const records = Array.from({ length: options.sequences }, (): SequenceRecord => ({ length: 0, lost: false, busy: false }));
+    const startOptions: StartOptions = {
+      library: options.library, modelPath: options.modelPath, sequences: options.sequences, contextTokens: options.contextTokens,
+      chunkTokens: options.chunkTokens ?? DEFAULT_CHUNK_TOKENS, threads: options.threads ?? 1, recordTopLogits: options.recordTopLogits ?? false,
+    };
+    const supervisor = new ChildSupervisor(startOptions, {
+      ...options.events,
+      onDown: (error, final) => {
+        for (const record of records) {
+          record.lost ||= record.length > 0 || record.busy;
+          record.length = 0;
+        }
+        options.events?.onDown?.(error, final);
+      },
+    });
+    try {
+      const engine = new LlamaTokenEngine(options, supervisor, await supervisor.start(), records);
+      await engine.#measureBytesPerToken();
+      return engine;
+    } catch (error) {
+      await supervisor.close();
+      throw error;
+    }
+  }
+
+  get bytesPerToken(): number { return this.#bytesPerToken; }
+  get processId(): number | undefined { return this.#supervisor.processId; }
+  get healthy(): boolean { return this.#supervisor.healthy; }
+
+  async generate(sequence: number, tokens: Int32Array, options: GenerateOptions): Promise<GenerateResult> {
+    this.#checkRoom(sequence, tokens.length);
+    if (tokens.length === 0) throw new EntresolError('ENT_INTERNAL', 'generate needs at least one token.');
+    return this.#use(sequence, async (record) => {
+      const { logitGaps, ...result } = await this.#supervisor.request('generate', {
+        sequence, tokens,
+        work: {
+          maxTokens: options.maxTokens, temperature: options.temperature, topP: options.topP ?? 1,
+          seed: options.seed ?? Math.floor(Math.random() * 2 ** 31), forced: options.forced, stopTokens: options.stopTokens ?? [],
+        },
+      }, { signal: options.signal, onToken: options.onToken });
+      record.length = result.length;
+      if (logitGaps !== undefined) this.logitGaps.set(result, logitGaps);
+      return result;
+    });
+  }
+
+  async prefill(sequence: number, tokens: Int32Array, signal?: AbortSignal): Promise<void> {
+    this.#checkRoom(sequence, tokens.length);
+    if (tokens.length === 0) return;
+    await this.#use(sequence, async (record) => {
+      const { length, cancelled } = await this.#supervisor.request('prefill', { sequence, tokens }, { signal });
+      record.length = length;
+      if (cancelled) throw new EntresolError('ENT_CANCELLED', `prefill of sequence ${sequence} was cancelled at ${length} tokens.`);
+    });
+  }
+
+  async trim(sequence: number, length: number): Promise<void> {
+    const record = this.#records[sequence];
+    if (length === 0 && record !== undefined && !record.busy) record.lost = false;
+    await this.#use(sequence, async () => {
+      await this.#supervisor.request('trim', { sequence, length });
+      this.#records[sequence].length = Math.min(length, this.#records[sequence].length);
+    });
+  }
+
+  async save(sequence: number): Promise<SavedState> {
+    return this.#use(sequence, async () => {
+      const { id, path } = this.#folder.nextFile();
+      const { tokens, bytes } = await this.#supervisor.request('save', { sequence, path });
+      return { id, tokens, bytes };
+    });
+  }
+
+  async load(sequence: number, state: SavedState): Promise<void> {
+    const record = this.#records[sequence];
+    if (record !== undefined && !record.busy) record.lost = false;
+    await this.#use(sequence, async () => {
+      this.#records[sequence].length = 0;
+      await this.#supervisor.request('load', { sequence, path: this.#folder.fileOf(state.id), tokens: state.tokens, bytes: state.bytes });
+      this.#records[sequence].length = state.tokens;
+    });
+  }
+
+  async drop(state: SavedState): Promise<void> {
+    await rm(this.#folder.fileOf(state.id), { force: true });
+  }
+
+  async pause(): Promise<void> { await this.#supervisor.pause(); }
+  resume(): void { this.#supervisor.resume(); }
+  async cpuMs(): Promise<number> { return this.#supervisor.cpuMs(); }
+
+  /** Tokens of plain text; marks in it do not count as such. */
+  async tokenise(text: string): Promise<Int32Array> {
+    return this.#supervisor.request('tokenise', { runs: [{ text, special: false }] });
+  }
+  /** Tokens of the names of marks, e.g. `<|end|>`. */
+  async tokeniseMarks(text: string): Promise<Int32Array> {
+    return this.#supervisor.request('tokenise', { runs: [{ text, special: true }] });
+  }
+  async detokenise(tokens: Int32Array, before: Int32Array = new Int32Array()): Promise<string> {
+    return this.#supervisor.request('detokenise', { tokens, before, special: false });
+  }
+
+  async close(): Promise<void> {
+    await this.#supervisor.close();
+    this.#folder.remove();
+  }
+
+  #checkRoom(sequence: number, added: number): void {
+    const length = (this.#records[sequence]?.length ?? 0) + added;
+    if (length > this.contextTokens) throw new EntresolError('ENT_PROMPT_TOO_LONG', `${length} tokens do not fit the context of ${this.contextTokens}.`);
+  }
+
+  /**
+   * After a crash the manager above may still believe that a sequence holds tokens. To go on there would answer
+   * from a prompt without its beginning; so every operation is refused until the sequence is emptied or loaded.
+   */
+  async #use<Result>(sequence: number, operate: (record: SequenceRecord) => Promise<Result>): Promise<Result> {
+    const record = this.#records[sequence];
+    if (record === undefined) throw new EntresolError('ENT_INTERNAL', `there is no sequence ${sequence}; there are ${this.sequences}.`);
+    if (record.lost) throw new EntresolError('ENT_ENGINE_CRASHED', `the tokens of sequence ${sequence} were lost when the engine crashed.`);
+    await this.#supervisor.whenUp();
+    record.busy = true;
+    try {
+      return await operate(record);
+    } finally {
+      record.busy = false;
+    }
+  }
+
+  async #measureBytesPerToken(): Promise<void> {
+    const [few, many] = PROBE_TOKENS;
+    const bytes: number[] = [];
+    const token = (await this.tokenise('a'))[0];
+    for (const length of [few, many]) {
+      await this.prefill(0, new Int32Array(length).fill(token));
+      const state = await this.save(0);
+      bytes.push(state.bytes);
+      await this.drop(state);
+      await this.trim(0, 0);
+    }
+    this.#bytesPerToken = (bytes[1] - bytes[0]) / (many - few);
+  }
+}
