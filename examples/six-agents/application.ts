@@ -8,8 +8,16 @@ export interface ApplicationOptions extends Omit<SessionOptions, 'script'> {
   readonly scripts: Iterator<SessionScript>;
 }
 
-/** Ends when the scripts do, or soon after the signal. Sessions start apart by a fraction of the think time. */
+/** Ends when the scripts do, or at the signal: calls under way are then abandoned. Sessions start apart by a fraction of the think time. */
 export async function runApplication(caller: Caller, options: ApplicationOptions): Promise<void> {
+  try {
+    await keepSessionsGoing(caller, options);
+  } catch (error) {
+    if (options.signal?.aborted !== true) throw error;
+  }
+}
+
+async function keepSessionsGoing(caller: Caller, options: ApplicationOptions): Promise<void> {
   const { concurrency, scripts, pace, thinkMs, signal } = options;
   const keepGoing = async (place: number): Promise<void> => {
     await pace.sleep((place / concurrency) * thinkMs, signal);
