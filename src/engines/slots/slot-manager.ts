@@ -39,12 +39,22 @@ export interface SlotStatistics {
 }
 
 export interface SlotManager {
-  /** Queues the job and runs it. Rejects with EntresolError `ENT_PROMPT_TOO_LONG`, `ENT_ENGINE_CRASHED`, `ENT_CANCELLED`, ... */
+  /**
+   * Queues the job and runs it. Aborted while it waits, it rejects with `ENT_CANCELLED`; while it runs, it resolves
+   * with what there is and `stop: 'cancelled'`. `maxTokens` is clipped to what the context leaves.
+   * @throws EntresolError `ENT_PROMPT_TOO_LONG`, `ENT_OVERLOADED`, `ENT_ENGINE_CRASHED`, `ENT_DRAINING`
+   */
   submit(job: SlotJob): Promise<SlotResult>;
   /** Leading tokens held in a slot or in the store now. Nothing is shared across tenants. */
   residentTokens(tokens: Int32Array, tenant: TenantId): number;
   /** retain, demote, restore, prefetch, evict, cancel; anything else is `unsupported`. */
   perform(intent: Intent): Promise<Outcome>;
   statistics(): SlotStatistics;
+  /**
+   * The engine came back after a crash, empty: so does the manager. Between an operation that rejects with
+   * `ENT_ENGINE_CRASHED` and this call, every call rejects with that code.
+   */
+  reset(): void;
+  /** Rejects what waits, cancels what runs, drops the saved states. The engine stays open: it is its owner's. */
   close(): Promise<void>;
 }

@@ -32,6 +32,8 @@ export interface TokenEngine {
   /** Replaces the sequence by a saved state. @throws EntresolError `ENT_STATE_CORRUPT`; the sequence is then empty. */
   load(sequence: number, state: SavedState): Promise<void>;
   drop(state: SavedState): Promise<void>;
+  /** Moves a saved state between host memory (where `save` puts it) and disk. Absent: there is one tier. @throws EntresolError `ENT_DISK_FULL` */
+  move?(state: SavedState, tier: 'host' | 'disk'): Promise<void>;
   /** Finishes the batch in work and starts no other until `resume`: benches alternate sides with it. */
   pause(): Promise<void>;
   resume(): void;
