@@ -2,6 +2,7 @@ import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from
 import { NONE, RecencyLists } from './recency-lists.ts';
 
 const LEASE_MS = 60_000;
+const noPins = (): boolean => false;
 
 /**
  * Least recently used as a retention index. Within one call a deeper unit counts as older, so a prefix outlives what
@@ -95,7 +96,7 @@ export class RecencyIndex implements RetentionIndex {
   }
 
   leases(nowMs: number, max: number): readonly Lease[] {
-    const mostRecent = [...this.victims(0, () => false)].reverse().slice(0, max);
+    const mostRecent = [...this.victims(0, noPins)].reverse().slice(0, max);
     return mostRecent.map((unit) => ({ unit, steps: [{ untilMs: nowMs + LEASE_MS, value: this.value(unit, nowMs) }] }));
   }
 

@@ -1,5 +1,5 @@
 /** Per unit, the agents that used it and the first session each used it in: linked cells over typed arrays. */
-const NONE = -1;
+import { NONE, grown } from '../../lru/recency-lists.ts';
 
 export class UseCells {
   #heads = new Int32Array(1024).fill(NONE);
@@ -12,9 +12,7 @@ export class UseCells {
   /** Makes room for ids up to and including `unit`. */
   reserve(unit: number): void {
     if (unit < this.#heads.length) return;
-    const heads = new Int32Array(Math.max(unit + 1, this.#heads.length * 2)).fill(NONE);
-    heads.set(this.#heads);
-    this.#heads = heads;
+    this.#heads = grown(this.#heads, Math.max(unit + 1, this.#heads.length * 2), NONE);
   }
 
   /** Notes a use and answers whether this agent has now used the unit in two sessions. */
@@ -50,14 +48,10 @@ export class UseCells {
       return cell;
     }
     if (this.#made === this.#next.length) {
-      const doubled = (from: Int32Array): Int32Array<ArrayBuffer> => {
-        const to = new Int32Array(from.length * 2);
-        to.set(from);
-        return to;
-      };
-      this.#next = doubled(this.#next);
-      this.#agents = doubled(this.#agents);
-      this.#sessions = doubled(this.#sessions);
+      const size = this.#next.length * 2;
+      this.#next = grown(this.#next, size, NONE);
+      this.#agents = grown(this.#agents, size, 0);
+      this.#sessions = grown(this.#sessions, size, 0);
     }
     return this.#made++;
   }

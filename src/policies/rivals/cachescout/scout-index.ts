@@ -1,0 +1,160 @@
+/**
+ * CacheScout's eviction as a retention index. Score of a block (equation 9): (survival of its agent + δ) ×
+ * (exp(−λ·age) + δ) × size, lowest first. Blocks of one agent differ in age alone, so each agent has a recency list
+ * and only the lists' ends compete.
+ */
+import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
+import { NONE, RecencyLists, grown } from '../../lru/recency-lists.ts';
+import type { AgentFingerprints } from './agent-fingerprints.ts';
+import { chooseLowest } from './choose-lowest.ts';
+import type { CurrentAgents } from './current-agents.ts';
+import { SharedUnits } from './shared-units.ts';
+import type { TransitionGraph } from './transition-graph.ts';
+
+export interface ScoreConstants {
+  /** λ: how fast recency fades, per scheduler step. */
+  readonly fadingPerStep: number;
+  /** δ: what is left of either factor at its lowest. */
+  readonly floor: number;
+}
+
+/** The list of blocks that no agent has; survival 0. */
+const UNOWNED = 0;
+
+export class ScoutIndex implements RetentionIndex {
+  readonly #graph: TransitionGraph;
+  readonly #fingerprints: AgentFingerprints;
+  readonly #current: CurrentAgents;
+  readonly #constants: ScoreConstants;
+  /** Given: only blocks that two sessions have used belong to an agent. */
+  readonly #shared: SharedUnits | undefined;
+  /** Class 0 is unowned, class a + 1 belongs to agent a. */
+  readonly #lists = new RecencyLists(1);
+  #parents = new Int32Array(1024).fill(NONE);
+  #lastSteps = new Int32Array(1024);
+  #sizes = new Int32Array(1024);
+  #marginalMs = new Float64Array(1024);
+  #resident = new Uint8Array(1024);
+  /** Resident units that hang from each unit: the engine drops children before parents. */
+  #residentChildren = new Int32Array(1024);
+  /** A scheduler step is a call here. */
+  #step = 0;
+  #agent = -1;
+
+  constructor(parts: { graph: TransitionGraph; fingerprints: AgentFingerprints; current: CurrentAgents; constants: ScoreConstants; sharedUnits?: SharedUnits }) {
+    this.#graph = parts.graph;
+    this.#fingerprints = parts.fingerprints;
+    this.#current = parts.current;
+    this.#constants = parts.constants;
+    this.#shared = parts.sharedUnits;
+  }
+
+  define(unit: CacheUnit): void {
+    this.#reserve(unit.id);
+    this.#parents[unit.id] = unit.parent ?? NONE;
+    this.#sizes[unit.id] = unit.sizeBlocks;
+    this.#marginalMs[unit.id] = unit.marginalPrefillMs;
+    this.#residentChildren[unit.id] = 0;
+  }
+
+  touch(touch: Touch): void {
+    if (touch.origin === 'prompt') this.#enter(touch);
+    // ObserveTouch(b, s_b) of Algorithm 1: every touched block is the agent's.
+    const owned = this.#agent + 1;
+    for (let position = touch.units.length - 1; position >= 0; position--) {
+      const unit = touch.units[position];
+      const toClass = this.#shared === undefined || this.#shared.isShared(unit) ? owned : UNOWNED;
+      this.#lists.moveToNewest(unit, toClass);
+      this.#lastSteps[unit] = this.#step;
+    }
+  }
+
+  setResident(unit: UnitId, resident: boolean): void {
+    if ((this.#resident[unit] === 1) !== resident) {
+      this.#resident[unit] = resident ? 1 : 0;
+      const parent = this.#parents[unit];
+      if (parent !== NONE) this.#residentChildren[parent] += resident ? 1 : -1;
+    }
+    if (!resident) this.#lists.remove(unit);
+    else if (this.#lists.classOf(unit) === NONE) this.#lists.moveToNewest(unit, UNOWNED);
+  }
+
+  forget(unit: UnitId): void {
+    this.setResident(unit, false);
+    this.#lists.remove(unit);
+    this.#fingerprints.forget(unit);
+    this.#shared?.forget(unit);
+  }
+
+  /** The published score, scaled by the unit's prefill cost: an order among units of equal cost. */
+  value(unit: UnitId): number {
+    return this.#lists.classOf(unit) === NONE ? 0 : this.#score(unit) * this.#marginalMs[unit];
+  }
+
+  *victims(_blocks: number, pinned: (unit: UnitId) => boolean): Iterable<UnitId> {
+    const candidates = chooseLowest(this.#lists, (unit) => this.#score(unit));
+    const childrenGone = new Map<number, number>();
+    const waiting = new Set<number>();
+    for (const candidate of candidates) {
+      if (pinned(candidate as UnitId) || this.#resident[candidate] === 0) continue;
+      let unit: number = candidate;
+      // A block whose turn came before its children's goes right after the last of them.
+      while (unit !== NONE) {
+        if (this.#residentChildren[unit] > (childrenGone.get(unit) ?? 0)) {
+          waiting.add(unit);
+          break;
+        }
+        waiting.delete(unit);
+        yield unit as UnitId;
+        const parent = this.#parents[unit];
+        if (parent === NONE) break;
+        childrenGone.set(parent, (childrenGone.get(parent) ?? 0) + 1);
+        if (!waiting.has(parent)) break;
+        unit = parent;
+      }
+    }
+  }
+
+  leases(): readonly Lease[] { return []; }
+
+  stateBytes(): StateBytes {
+    const perUnit = this.#parents.length * (4 + 4 + 4 + 8 + 1 + 4);
+    return { learned: this.#graph.bytes + this.#fingerprints.bytes, working: this.#lists.bytes + perUnit + (this.#shared?.bytes ?? 0), ghosts: 0 };
+  }
+
+  #enter(touch: Touch): void {
+    this.#step++;
+    this.#agent = this.#fingerprints.agentOf(touch.units);
+    while (this.#lists.classCount <= this.#graph.agents) this.#lists.addClass();
+    this.#shared?.note(touch.units, touch.by.session);
+    if (this.#agent < 0) return;
+    const before = this.#current.enter(touch.by.session, this.#agent, this.#step);
+    if (before >= 0) this.#graph.observe(before, this.#agent);
+    this.#graph.measureHops(this.#current.sources(this.#step));
+  }
+
+  #score(unit: number): number {
+    const { fadingPerStep, floor } = this.#constants;
+    const ofClass = this.#lists.classOf(unit);
+    const survival = ofClass === UNOWNED ? 0 : this.#graph.survival(ofClass - 1);
+    const recency = Math.exp(-fadingPerStep * (this.#step - this.#lastSteps[unit]));
+    return (survival + floor) * (recency + floor) * this.#sizes[unit];
+  }
+
+  #reserve(unit: number): void {
+    this.#lists.reserve(unit);
+    this.#shared?.reserve(unit);
+    if (unit < this.#parents.length) return;
+    const size = Math.max(unit + 1, this.#parents.length * 2);
+    this.#parents = grown(this.#parents, size, NONE);
+    this.#lastSteps = grown(this.#lastSteps, size, 0);
+    this.#sizes = grown(this.#sizes, size, 0);
+    this.#residentChildren = grown(this.#residentChildren, size, 0);
+    const resident = new Uint8Array(size);
+    resident.set(this.#resident);
+    this.#resident = resident;
+    const marginalMs = new Float64Array(size);
+    marginalMs.set(this.#marginalMs);
+    this.#marginalMs = marginalMs;
+  }
+}
