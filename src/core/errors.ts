@@ -33,6 +33,7 @@ export const ERRORS = {
   ENT_MODEL_UNREADABLE: { status: 500, mend: 'Give --model a readable GGUF file.' },
   ENT_DISK_FULL: { status: 507, mend: 'Free disk space, or set the cache directory elsewhere with ENTRESOL_CACHE_DIR.' },
   ENT_STATE_CORRUPT: { status: 500, mend: 'The saved state is dropped and computed again.' },
+  ENT_STATE_UNWRITABLE: { status: 500, mend: 'Make the state directory writable, or set another one with --state.' },
   ENT_SNAPSHOT_INVALID: { status: 500, mend: 'Learning starts afresh; delete the snapshot file to silence this.' },
   ENT_POLICY_INVALID: { status: 400, mend: 'Export one definePolicy({...}) as the default export; see docs/write-a-policy.md.' },
   ENT_POLICY_UNKNOWN: { status: 400, mend: 'entresol replay --help and GET /entresol/v1/policies list the policies.' },

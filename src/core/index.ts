@@ -10,6 +10,7 @@ export * from './retention.ts';
 export * from './forecast.ts';
 export * from './errors.ts';
 export * from './policy.ts';
+export * from './parameters.ts';
 export * from './identity/index.ts';
 export * from './engine.ts';
 export * from './combine.ts';

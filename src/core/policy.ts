@@ -20,11 +20,14 @@ export type FailureMode = 'open' | 'closed';
 /** `shadow`: decides and is logged, but does not act. */
 export type PolicyMode = 'on' | 'shadow' | 'off';
 
-/**
- * How a policy's ranking combines with others': `rank` goes first (fairness), `affinity` breaks ties within a bounded
- * lag. Retention: `base` gives ms of prefill saved per block-second (one such policy), `factor` multiplies it.
- */
+/** How a policy's ranking combines with others': `rank` goes first (fairness), `affinity` breaks ties within a bounded lag. */
 export type RankingRole = 'rank' | 'affinity';
+
+/**
+ * How its retention index combines with others': `base` gives ms of prefill saved per block-second (the first such policy
+ * that is on holds), the values of a `factor` are dimensionless, in [0, 10], and multiply it.
+ */
+export type RetentionRole = 'base' | 'factor';
 
 export interface ParameterSpec {
   readonly default: number | boolean | string;
@@ -80,6 +83,7 @@ export interface PolicyDefinition<P extends ParameterTable = ParameterTable> {
   readonly intents: readonly IntentKind[];
   readonly failure: FailureMode;
   readonly role: RankingRole;
+  readonly retentionRole: RetentionRole;
   create(services: PolicyServices<P>): PolicyInstance;
 }
 
@@ -91,6 +95,7 @@ export interface PolicyOptions<P extends ParameterTable> {
   readonly intents?: readonly IntentKind[];
   readonly failure?: FailureMode;
   readonly role?: RankingRole;
+  readonly retentionRole?: RetentionRole;
   create(services: PolicyServices<P>): PolicyInstance;
 }
 
@@ -112,6 +117,7 @@ export function definePolicy<const P extends ParameterTable = Record<never, neve
     intents: options.intents ?? [],
     failure: options.failure ?? 'open',
     role: options.role ?? 'affinity',
+    retentionRole: options.retentionRole ?? 'base',
     create: options.create,
   };
 }
