@@ -1,2 +1,9 @@
-/** Public surface of the package: write a policy, replay a trace, embed the gateway. */
+/** Public surface of the package: write a policy, host policies, replay a trace, embed the gateway. */
 export * from './core/index.ts';
+export { Runtime, renderExplanation, DEFAULT_LIMITS } from './runtime/index.ts';
+export type {
+  AdmissionAnswer, DecisionRecord, EnginePort, Explanation, IntentRecord, IntentSummary, PolicyAnswer, PolicyPart, PolicySetting, PolicyStatus,
+  RuntimeLimits, RuntimeOptions, Session, Timers,
+} from './runtime/index.ts';
+export { FileStore, MemoryStore } from './store/index.ts';
+export type { Store, StoreEntry } from './store/index.ts';

@@ -29,6 +29,8 @@ export interface RequestArrive extends AgentEventBase {
   /** Our own warm-up or prefetch: excluded from learning and from every measure. */
   readonly warmup: boolean;
 }
+/** Admission let it go. Told before anything else is asked, so that a policy that counts what runs counts right. */
+export interface RequestAdmit extends AgentEventBase { readonly type: 'request-admit'; readonly request: RequestId }
 export interface RequestDispatch extends AgentEventBase { readonly type: 'request-dispatch'; readonly request: RequestId; readonly replica: ReplicaId }
 export interface FirstToken extends AgentEventBase { readonly type: 'first-token'; readonly request: RequestId; readonly ttftMs: number }
 /** A tool call's arguments are complete while the answer still streams. */
@@ -72,7 +74,7 @@ export interface IntentDone { readonly type: 'intent-done'; readonly atMs: numbe
 export type Tier = 'device' | 'host' | 'disk';
 
 export type AgentEvent =
-  | SessionStart | SessionEnd | RequestArrive | RequestDispatch | FirstToken | ToolCallStreamed
+  | SessionStart | SessionEnd | RequestArrive | RequestAdmit | RequestDispatch | FirstToken | ToolCallStreamed
   | RequestCancel | RequestEnd | ToolStart | ToolEnd;
 export type EngineEvent = KvStored | KvRemoved | KvMoved | EngineLoad | EngineUp | EngineDown;
 export type Event = AgentEvent | EngineEvent | IntentDone;

@@ -44,7 +44,7 @@ export class MemoryStore implements Store {
   }
 
   async *entries(): AsyncIterable<StoreEntry> {
-    for (const key of [...this.#kept.keys()]) {
+    for (const key of this.#kept.keys()) {
       const value = await this.get(key);
       if (value !== undefined) yield { key, value };
     }

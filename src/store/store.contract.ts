@@ -1,19 +1,20 @@
 /** What every store must do. Call it from a test file of each member. */
 import { describe, expect, it } from 'vitest';
-import fc from 'fast-check';
+import { array, assert, asyncProperty, nat } from 'fast-check';
 import type { Clock } from '../core/index.ts';
 import type { Store } from './store.ts';
 
 const MAXIMUM_ENTRIES = 4;
 
-export function storeContract(name: string, create: (clock: Clock, maximumEntries: number) => Promise<Store>): void {
-  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
-  const keysOf = async (store: Store): Promise<string[]> => {
-    const keys: string[] = [];
-    for await (const entry of store.entries()) keys.push(entry.key);
-    return keys.sort();
-  };
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 
+async function keysOf(store: Store): Promise<string[]> {
+  const keys: string[] = [];
+  for await (const entry of store.entries()) keys.push(entry.key);
+  return keys.sort();
+}
+
+export function storeContract(name: string, create: (clock: Clock, maximumEntries: number) => Promise<Store>): void {
   describe(`store contract: ${name}`, () => {
     it('gives back what was set, the latest of each key, and nothing for the rest', async () => {
       const store = await create({ nowMs: () => 0 }, MAXIMUM_ENTRIES);
@@ -52,7 +53,7 @@ export function storeContract(name: string, create: (clock: Clock, maximumEntrie
     });
 
     it('never holds more than its bound and never loses the last write', async () => {
-      await fc.assert(fc.asyncProperty(fc.array(fc.nat(9), { minLength: 1, maxLength: 20 }), async (writes) => {
+      await assert(asyncProperty(array(nat(9), { minLength: 1, maxLength: 20 }), async (writes) => {
         const store = await create({ nowMs: () => 0 }, MAXIMUM_ENTRIES);
         for (const write of writes) {
           await store.set(`key ${write}`, bytes(String(write)));

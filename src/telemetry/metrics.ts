@@ -6,7 +6,7 @@ import { Counter, Gauge, Registry } from 'prom-client';
 import type { Decision, EngineLoad, Intent, Outcome, RequestEnd, TenantId } from '../core/index.ts';
 import { AgentAccounts, type AgentAccount } from './agent-accounts.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
-import { ScrapedHistogram } from './scraped-histogram.ts';
+import { ScrapedHistogram, type HistogramSeries } from './scraped-histogram.ts';
 
 const BOUNDS_MS = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000];
 const BOUNDS_US = [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 50_000];
@@ -34,11 +34,14 @@ export class Metrics {
   /** @param maximumAgents how many (workload, agent) pairs are told apart */
   constructor(maximumAgents = 200) {
     this.accounts = new AgentAccounts(maximumAgents);
-    new ScrapedHistogram('entresol_ttft_milliseconds', 'From the last byte of the request to the first content byte.', BOUNDS_MS, () => [[{}, this.#ttftMs]], this.registry);
-    new ScrapedHistogram('entresol_end_to_end_milliseconds', 'From the arrival of a call to its end.', BOUNDS_MS, () => [[{}, this.#endToEndMs]], this.registry);
-    new ScrapedHistogram('entresol_policy_microseconds', 'Time of one call of a policy.', BOUNDS_US, () => [...this.#policyUs].map(([policy, histogram]) => [{ policy }, histogram] as const), this.registry);
+    this.#histogram('entresol_ttft_milliseconds', 'From the last byte of the request to the first content byte.', BOUNDS_MS, () => [[{}, this.#ttftMs]]);
+    this.#histogram('entresol_end_to_end_milliseconds', 'From the arrival of a call to its end.', BOUNDS_MS, () => [[{}, this.#endToEndMs]]);
+    this.#histogram('entresol_policy_microseconds', 'Time of one call of a policy.', BOUNDS_US, () => [...this.#policyUs].map(([policy, histogram]) => [{ policy }, histogram] as const));
   }
 
+  #histogram(name: string, help: string, bounds: readonly number[], series: HistogramSeries): ScrapedHistogram {
+    return new ScrapedHistogram(name, help, bounds, series, this.registry);
+  }
   #counter(name: string, help: string, labelNames: readonly string[]): Counter {
     return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
   }

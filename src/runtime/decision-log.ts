@@ -1,0 +1,52 @@
+import { EntresolError, type Coordinate, type RequestId, type TenantId } from '../core/index.ts';
+import type { RequestRecord } from './request-record.ts';
+
+function instanceKey(by: Coordinate): string {
+  return `${by.tenant}\u0000${by.session}\u0000${by.instance}`;
+}
+
+/** The last requests, oldest forgotten first. */
+export class DecisionLog {
+  readonly #records = new Map<RequestId, RequestRecord>();
+  readonly #latest = new Map<string, RequestId>();
+  readonly #maximum: number;
+
+  constructor(maximum: number) {
+    this.#maximum = Math.max(1, maximum);
+  }
+
+  add(record: RequestRecord): void {
+    for (const [oldest, dropped] of this.#records) {
+      if (this.#records.size < this.#maximum) break;
+      this.#records.delete(oldest);
+      const key = instanceKey(dropped.by);
+      if (this.#latest.get(key) === oldest) this.#latest.delete(key);
+    }
+    this.#records.set(record.request, record);
+    this.#latest.set(instanceKey(record.by), record.request);
+  }
+
+  get(request: RequestId): RequestRecord | undefined {
+    return this.#records.get(request);
+  }
+
+  /** The latest request of the instance: what its tool calls and cache touches belong to. */
+  latestOf(by: Coordinate): RequestRecord | undefined {
+    const request = this.#latest.get(instanceKey(by));
+    return request === undefined ? undefined : this.#records.get(request);
+  }
+
+  /**
+   * @param tenant only its own requests are known to a tenant; absent: an operator asks
+   * @throws EntresolError `ENT_UNKNOWN_REQUEST`
+   */
+  find(request: RequestId, tenant?: TenantId): RequestRecord {
+    const record = this.#records.get(request);
+    if (record === undefined || (tenant !== undefined && record.by.tenant !== tenant)) {
+      throw new EntresolError('ENT_UNKNOWN_REQUEST', `no recent request has the id ${JSON.stringify(request)}.`);
+    }
+    return record;
+  }
+
+  get size(): number { return this.#records.size; }
+}

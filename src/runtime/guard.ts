@@ -1,0 +1,109 @@
+import type { LogSink, Metrics } from '../telemetry/index.ts';
+import type { PolicyLedger } from './policy-ledger.ts';
+import type { RequestRecord } from './request-record.ts';
+import type { Stopwatch } from './timers.ts';
+
+export type Guarded<T> = { readonly ok: true; readonly value: T; readonly us: number } | { readonly ok: false; readonly fault: string; readonly us: number };
+
+export interface GuardLimits {
+  readonly budgetUs: number;
+  readonly overrunTrips: number;
+  readonly overrunWindow: number;
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Runs policies' code. A throw is caught, counted and shown. Time is measured after the call, for synchronous code
+ * cannot be interrupted; a policy that keeps using most of a request's exceeded budget is put in shadow.
+ */
+export class Guard {
+  readonly #stopwatch: Stopwatch;
+  readonly #limits: GuardLimits;
+  readonly #log: LogSink;
+  readonly #metrics: Metrics;
+
+  constructor(options: { readonly stopwatch: Stopwatch; readonly limits: GuardLimits; readonly log: LogSink; readonly metrics: Metrics }) {
+    this.#stopwatch = options.stopwatch;
+    this.#limits = options.limits;
+    this.#log = options.log;
+    this.#metrics = options.metrics;
+  }
+
+  /**
+   * @param record the request whose budget this counts against; absent: the call stands alone
+   * @param what which of the policy's functions, for the log
+   */
+  call<T>(ledger: PolicyLedger, record: RequestRecord | undefined, what: string, run: () => T): Guarded<T> {
+    const startUs = this.#stopwatch();
+    let result: { ok: true; value: T } | { ok: false; fault: string };
+    try {
+      result = { ok: true, value: run() };
+    } catch (error) {
+      result = { ok: false, fault: this.fault(ledger, record, what, error) };
+    }
+    const us = Math.max(0, this.#stopwatch() - startUs);
+    ledger.calls += 1;
+    ledger.timeUs.record(us);
+    if (record !== undefined) record.spend(ledger.name, us);
+    else if (ledger.mode === 'on' && us > this.#limits.budgetUs) this.#overrun(ledger, us);
+    return { ...result, us };
+  }
+
+  /** As `call`, without the time: for calls that are many and tiny (cache units). */
+  bare<T>(ledger: PolicyLedger, what: string, run: () => T): T | undefined {
+    try {
+      return run();
+    } catch (error) {
+      this.fault(ledger, undefined, what, error);
+      return undefined;
+    }
+  }
+
+  /** Counts a fault; the first ones and then ever fewer are logged, so that a broken policy does not flood. */
+  fault(ledger: PolicyLedger, record: RequestRecord | undefined, what: string, error: unknown): string {
+    const message = messageOf(error);
+    ledger.faults += 1;
+    ledger.lastFault = `${what}: ${message}`;
+    record?.faults.set(ledger.name, ledger.lastFault);
+    this.#metrics.policyFault(ledger.name);
+    if ((ledger.faults & (ledger.faults - 1)) === 0) {
+      this.#log('error', `policy ${ledger.name} threw in ${what}; it is skipped for this request`, {
+        policy: ledger.name, error: message, faults: ledger.faults, stack: error instanceof Error ? error.stack : undefined,
+      });
+    }
+    return message;
+  }
+
+  /** At a request's end: whose time was it? Policies in shadow are out of the sum, for they have been dealt with. */
+  settle(record: RequestRecord, ledgers: Iterable<PolicyLedger>): void {
+    let totalUs = 0;
+    let most: PolicyLedger | undefined;
+    const active: PolicyLedger[] = [];
+    for (const ledger of ledgers) {
+      const us = record.policyUs.get(ledger.name);
+      if (ledger.mode !== 'on' || us === undefined) continue;
+      active.push(ledger);
+      totalUs += us;
+      if (most === undefined || us > (record.policyUs.get(most.name) ?? 0)) most = ledger;
+    }
+    const exceeded = totalUs > this.#limits.budgetUs;
+    for (const ledger of active) {
+      if (exceeded && ledger === most) {
+        record.overrunBy = ledger.name;
+        this.#overrun(ledger, totalUs);
+      } else ledger.settle(false);
+    }
+  }
+
+  #overrun(ledger: PolicyLedger, us: number): void {
+    const recent = ledger.settle(true);
+    this.#metrics.policyOverrun(ledger.name);
+    if (recent < this.#limits.overrunTrips) return;
+    const reason = `exceeded its time in ${recent} of the last ${this.#limits.overrunWindow} requests (budget ${this.#limits.budgetUs} µs for all policies)`;
+    ledger.setMode('shadow', reason);
+    this.#log('warn', `policy ${ledger.name} is now in shadow: it ${reason}`, { policy: ledger.name, lastUs: Math.round(us) });
+  }
+}

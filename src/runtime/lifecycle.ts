@@ -1,0 +1,150 @@
+import type { AgentEvent, Coordinate, Event, ReplicaId, RequestArrive, RequestEnd, RequestId, RequestStatus, SessionEnd } from '../core/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
+import type { DecisionLog } from './decision-log.ts';
+import type { Delivery } from './delivery.ts';
+import { RequestRecord } from './request-record.ts';
+import type { SessionTable } from './sessions.ts';
+import type { TenantHost, TenantTable } from './tenant-host.ts';
+
+interface OpenRequest {
+  readonly record: RequestRecord;
+  readonly host?: TenantHost;
+  admitted: boolean;
+}
+
+export interface LifecycleOptions {
+  readonly sessions: SessionTable;
+  readonly tenants: TenantTable;
+  readonly log: DecisionLog;
+  readonly delivery: Delivery;
+  readonly metrics: Metrics;
+  readonly maximumOpenRequests: number;
+  /** Once per request, after policies have been told of its end. */
+  ended(record: RequestRecord): void;
+}
+
+/**
+ * Enforces the course of events: one `session-start` before the first call of a session, one `session-end` after its
+ * last, and exactly one `request-end` per `request-arrive`. What does not fit is dropped and counted.
+ */
+export class Lifecycle {
+  readonly #options: LifecycleOptions;
+  readonly #open = new Map<RequestId, OpenRequest>();
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options;
+  }
+
+  get openRequests(): number { return this.#open.size; }
+
+  observe(event: AgentEvent): void {
+    switch (event.type) {
+      case 'request-arrive': this.#arrive(event); break;
+      case 'request-end': this.#end(event); break;
+      case 'session-start': this.#startSession(event.by, event.atMs); break;
+      case 'session-end': this.#endSession(event); break;
+      case 'tool-start': case 'tool-end': this.#options.delivery.agentEvent(event); break;
+      default: this.#during(event);
+    }
+    this.sweep(event.atMs);
+  }
+
+  #ignore(reason: string): void { this.#options.metrics.eventIgnored(reason); }
+
+  #arrive(event: RequestArrive): void {
+    const { sessions, tenants, log, delivery, maximumOpenRequests } = this.#options;
+    if (this.#open.has(event.request)) return this.#ignore('duplicate-arrive');
+    for (const [oldest] of this.#open) {
+      if (this.#open.size < maximumOpenRequests) break;
+      this.close(oldest, 'error', event.atMs);
+    }
+    const record = new RequestRecord(event.request, event.by, event.model, event.atMs, event.promptTokens, event.warmup);
+    const host = tenants.of(event.by.tenant);
+    this.#open.set(event.request, { record, admitted: false, ...(host === undefined ? {} : { host }) });
+    if (host !== undefined) host.openRequests += 1;
+    log.add(record);
+    if (!event.warmup) {
+      const { session, started } = sessions.call(event.by, event.atMs);
+      session.openRequests += 1;
+      if (started) delivery.agentEvent({ type: 'session-start', atMs: event.atMs, by: event.by }, record);
+    }
+    delivery.agentEvent(event, record);
+  }
+
+  /** Admission let it go: told once. */
+  admit(request: RequestId, atMs: number): void {
+    const open = this.#open.get(request);
+    if (open === undefined || open.admitted) return;
+    open.admitted = true;
+    this.#options.delivery.agentEvent({ type: 'request-admit', atMs, by: open.record.by, request }, open.record);
+  }
+
+  #during(event: Extract<AgentEvent, { request: RequestId }>): void {
+    const open = this.#open.get(event.request);
+    if (open === undefined) return this.#ignore('unknown-request');
+    if (event.type === 'request-dispatch') this.#placed(open.record, event.replica);
+    this.#options.delivery.agentEvent(event, open.record);
+  }
+
+  #placed(record: RequestRecord, replica: ReplicaId): void {
+    record.replica = replica;
+    const session = record.warmup ? undefined : this.#options.sessions.get(record.by);
+    if (session !== undefined) session.replica = replica;
+  }
+
+  #end(event: RequestEnd): void {
+    const open = this.#open.get(event.request);
+    if (open === undefined) return this.#ignore('duplicate-end');
+    const { record, host } = open;
+    this.#open.delete(event.request);
+    if (host !== undefined) host.openRequests -= 1;
+    record.end = event;
+    if (!record.warmup) {
+      const session = this.#options.sessions.get(record.by);
+      if (session !== undefined) {
+        session.openRequests = Math.max(0, session.openRequests - 1);
+        session.lastAtMs = Math.max(session.lastAtMs, event.atMs);
+      }
+    }
+    this.#options.delivery.agentEvent(event, record);
+    this.#options.metrics.requestEnded(event, Math.max(0, event.atMs - record.arrivedAtMs));
+    this.#options.ended(record);
+  }
+
+  /** Ends a request of which no end has come. */
+  close(request: RequestId, status: RequestStatus, atMs: number): void {
+    const record = this.#open.get(request)?.record;
+    if (record === undefined) return;
+    this.#end({
+      type: 'request-end', atMs, by: record.by, request, status, promptTokens: record.promptTokens,
+      cachedTokens: 0, outputTokens: 0, tools: [], warmup: record.warmup,
+    });
+  }
+
+  closeAll(status: RequestStatus, atMs: number): void {
+    for (const request of this.#open.keys()) this.close(request, status, atMs);
+  }
+
+  #startSession(by: Coordinate, atMs: number): void {
+    if (this.#options.sessions.get(by) !== undefined) return this.#ignore('duplicate-session-start');
+    const { session } = this.#options.sessions.call(by, atMs);
+    session.calls = 0;
+    this.#options.delivery.agentEvent({ type: 'session-start', atMs, by });
+  }
+
+  #endSession(event: SessionEnd): void {
+    const session = this.#options.sessions.end(event.by);
+    if (session === undefined) return this.#ignore('unknown-session-end');
+    this.#options.delivery.agentEvent(event);
+  }
+
+  /** Ends sessions that are idle for too long, or beyond the bound. */
+  sweep(nowMs: number): void {
+    for (const session of this.#options.sessions.overdue(nowMs)) this.#endSession({ type: 'session-end', atMs: nowMs, by: session.by, reason: 'idle' });
+  }
+}
+
+/** Agent events carry the coordinate, engine events the replica. */
+export function isAgentEvent(event: Event): event is AgentEvent {
+  return 'by' in event;
+}

@@ -1,0 +1,370 @@
+import {
+  DEFAULT_ORDER_RULE, EntresolError, seededRandom,
+  type AdmissionVerdict, type CallReport, type Clock, type Coordinate, type EngineHost, type Event, type Forecast, type Identity, type Moment, type PolicyMode, type Query,
+  type Replica, type ReplicaId, type RequestId, type RequestView, type RetentionIndex, type SessionId, type TenantId, type ToolCallVerdict, type ToolCallView, type WorkloadId,
+} from '../core/index.ts';
+import { createLogger, logSink, Metrics, type AgentAccount, type LogSink } from '../telemetry/index.ts';
+import { DecisionLog } from './decision-log.ts';
+import { Decisions } from './decisions.ts';
+import { Delivery } from './delivery.ts';
+import { EngineTable, type EnginePort } from './engine-table.ts';
+import { explanationOf, renderExplanation, type Explanation } from './explanation.ts';
+import { Guard } from './guard.ts';
+import { Holds, type AdmissionAnswer } from './holds.ts';
+import { HostedPolicy, type HostedServices } from './hosted-policy.ts';
+import { IntentDispatcher } from './intents.ts';
+import { isAgentEvent, Lifecycle } from './lifecycle.ts';
+import { DEFAULT_LIMITS, type RuntimeLimits, type RuntimeOptions } from './options.ts';
+import { orderAcrossTenants } from './order-tenants.ts';
+import { openLedgers, type PolicyLedger } from './policy-ledger.ts';
+import { statusOf, type PolicyStatus } from './policy-status.ts';
+import type { IntentRecord, RequestRecord } from './request-record.ts';
+import { RetentionFanout } from './retention-fanout.ts';
+import { SavedState } from './saved-state.ts';
+import { SessionTable, type Session } from './sessions.ts';
+import { TenantHost, TenantTable } from './tenant-host.ts';
+import { processClock, processStopwatch, processTimers, type Cancel, type Timers } from './timers.ts';
+
+const TOO_MANY_TENANTS = { code: 'ENT_OVERLOADED', why: 'more tenants are at work than the runtime has room for' } as const;
+
+/**
+ * Hosts policies, per tenant, on the four primitives: it tells them what happens (`observe`), asks them in decisions
+ * and combines the answers (`admission`, `toolCall`, `order`, `placement`, `retention`), forecasts (`predict`), and has
+ * done what they want (`act`). The course of a request: `arrive`, `admit`, `placement`, `observe` of what happens,
+ * `finish`. `explain` tells all of it again.
+ */
+export class Runtime {
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly limits: RuntimeLimits;
+  readonly #options: RuntimeOptions;
+  readonly #timers: Timers;
+  readonly #logSink: LogSink;
+  readonly #ledgers: Map<string, PolicyLedger>;
+  readonly #guard: Guard;
+  readonly #engines = new EngineTable();
+  readonly #sessions: SessionTable;
+  readonly #tenants: TenantTable;
+  readonly #log: DecisionLog;
+  readonly #saved: SavedState;
+  readonly #delivery: Delivery;
+  readonly #lifecycle: Lifecycle;
+  readonly #decisions: Decisions;
+  readonly #holds: Holds;
+  readonly #intents: IntentDispatcher;
+  readonly #services: HostedServices;
+  readonly #idleReplicas = new Set<ReplicaId>();
+  readonly #cancels: Cancel[] = [];
+  #closed = false;
+
+  /** @throws EntresolError `ENT_CONFIG_INVALID` on a policy named twice or a wrong parameter */
+  constructor(options: RuntimeOptions) {
+    this.#options = options;
+    this.clock = options.clock ?? processClock;
+    this.metrics = options.metrics ?? new Metrics();
+    this.limits = { ...DEFAULT_LIMITS, ...options.limits };
+    this.#timers = options.timers ?? processTimers;
+    this.#logSink = options.log ?? logSink(createLogger());
+    const { limits, metrics } = this;
+    const log = this.#logSink;
+    const orderRule = options.orderRule ?? DEFAULT_ORDER_RULE;
+    this.#ledgers = openLedgers(options.policies, (policy) => metrics.policyTime(policy), limits.overrunWindow);
+    this.#guard = new Guard({ stopwatch: options.stopwatch ?? processStopwatch, limits, log, metrics });
+    this.#sessions = new SessionTable({ maximum: limits.sessions, idleMs: limits.sessionIdleMs });
+    this.#log = new DecisionLog(limits.recentRequests);
+    this.#saved = new SavedState({ ...(options.state === undefined ? {} : { store: options.state }), log, maximumLearners: limits.learners });
+    this.#tenants = new TenantTable(limits.tenants, (tenant) => new TenantHost(tenant, this.#hostPolicies(tenant)));
+    this.#services = {
+      clock: this.clock, random: options.random ?? seededRandom(1), learners: options.learners, log,
+      cache: () => this.#engines.firstCache(),
+      takeSnapshot: (policy, tenant) => this.#saved.takePolicy(policy, tenant),
+      keepSnapshot: (policy, tenant, bytes) => this.#saved.keepPolicy(policy, tenant, bytes),
+    };
+    this.#delivery = new Delivery({ learners: options.learners, saved: this.#saved, tenants: this.#tenants, guard: this.#guard, metrics, log });
+    this.#lifecycle = new Lifecycle({
+      sessions: this.#sessions, tenants: this.#tenants, log: this.#log, delivery: this.#delivery, metrics,
+      maximumOpenRequests: limits.openRequests, ended: (record) => this.#requestEnded(record),
+    });
+    this.#decisions = new Decisions({ guard: this.#guard, metrics, orderRule, decisionsPerRequest: limits.decisionsPerRequest });
+    this.#holds = new Holds({
+      clock: this.clock, timers: this.#timers, maximum: limits.heldRequests, maximumHoldMs: limits.maximumHoldMs,
+      ask: (request, again) => this.#askAdmission(request, again), order: (waiting) => this.order(waiting), count: (held) => metrics.heldRequests(held),
+    });
+    this.#intents = new IntentDispatcher({
+      engines: this.#engines, sessions: this.#sessions, log: this.#log, clock: this.clock, timers: this.#timers, metrics, logSink: log,
+      timeoutMs: limits.intentTimeoutMs, intentsPerRequest: limits.intentsPerRequest, done: (event, tenant) => this.#delivery.intentDone(event, tenant),
+    });
+  }
+
+  /** Reads saved state and starts the timers (ticks, idle sessions, saves). Without it the runtime works on what it is told alone. */
+  async start(): Promise<void> {
+    await this.#saved.load();
+    this.#cancels.push(this.#timers.every(this.limits.tickMs, () => this.#tick()));
+    if (this.#options.state !== undefined) this.#cancels.push(this.#timers.every(this.limits.saveIntervalMs, () => void this.save()));
+  }
+
+  #tick(): void {
+    const atMs = this.clock.nowMs();
+    this.#lifecycle.sweep(atMs);
+    void this.act({ kind: 'tick', atMs });
+  }
+
+  #hostPolicies(tenant: TenantId): HostedPolicy[] {
+    return [...this.#ledgers.values()].map((ledger) => new HostedPolicy(ledger, tenant, this.#services, this.#guard));
+  }
+
+  // Engines
+
+  /** Makes an engine known, so that intents reach it; the host is what its `start` wants. */
+  registerEngine(engine: EnginePort): EngineHost {
+    this.#engines.add(engine);
+    return this.host(engine.replica);
+  }
+
+  /** The engine is gone, and what it held with it. */
+  removeEngine(replica: ReplicaId): void {
+    this.#engines.remove(replica);
+    for (const host of this.#tenants.all()) host.retention.get(replica)?.clear();
+  }
+
+  /** What the runtime offers the engine of that name. */
+  host(replica: ReplicaId): EngineHost {
+    return {
+      clock: this.clock,
+      emit: (event) => this.observe(event),
+      order: (waiting) => this.order(waiting),
+      retention: (tenant) => this.retention(tenant, replica),
+      log: (level, message, fields) => this.#logSink(level, message, { replica, ...fields }),
+    };
+  }
+
+  // observe
+
+  /** Makes a call known. It stays open until `finish`, or a `request-end` that is observed. */
+  arrive(request: RequestView, facts: { readonly identity?: Identity; readonly warmup?: boolean } = {}): void {
+    this.observe({
+      type: 'request-arrive', atMs: request.arrivedAtMs, by: request.by, request: request.id, model: request.model,
+      promptTokens: request.promptTokens, warmup: facts.warmup ?? false,
+    });
+    const record = this.#log.get(request.id);
+    if (record !== undefined && facts.identity !== undefined) record.identity = facts.identity;
+  }
+
+  /** Ends a call with what the engine reported. A second end is ignored. */
+  finish(request: RequestId, report: CallReport, facts: { readonly ttftMs?: number } = {}): void {
+    const record = this.#log.get(request);
+    if (record === undefined || record.end !== undefined) {
+      this.metrics.eventIgnored('duplicate-end');
+      return;
+    }
+    this.note(request, report.notes ?? []);
+    if (report.queueMs !== undefined) record.queueMs = report.queueMs;
+    if (report.prefillMs !== undefined) record.prefillMs = report.prefillMs;
+    this.observe({
+      type: 'request-end', atMs: this.clock.nowMs(), by: record.by, request, status: report.status, promptTokens: report.promptTokens,
+      cachedTokens: report.cachedTokens, outputTokens: report.outputTokens, tools: report.tools, warmup: record.warmup,
+      ...(facts.ttftMs === undefined ? {} : { ttftMs: facts.ttftMs }), ...(report.stop === undefined ? {} : { stop: report.stop }),
+      ...(report.outputHash === undefined ? {} : { outputHash: report.outputHash }),
+    });
+  }
+
+  /** Adds what an engine did for a request, in words, to its explanation. */
+  note(request: RequestId, notes: readonly string[]): void {
+    this.#log.get(request)?.note(notes);
+  }
+
+  /** Tells the learner, then the policies. Sessions start and end by themselves; ends that do not fit are dropped and counted. */
+  observe(event: Event): void {
+    if (isAgentEvent(event)) this.#lifecycle.observe(event);
+    else if (event.type === 'intent-done') this.metrics.eventIgnored('foreign-intent-done');
+    else {
+      this.#delivery.engineEvent(event);
+      if (event.type !== 'engine-load') return;
+      this.metrics.engineLoad(event);
+      const idle = event.runningRequests === 0 && event.waitingRequests === 0;
+      if (!idle) this.#idleReplicas.delete(event.replica);
+      else if (!this.#idleReplicas.has(event.replica)) {
+        this.#idleReplicas.add(event.replica);
+        this.#timers.soon(() => void this.act({ kind: 'engine-idle', atMs: this.clock.nowMs(), replica: event.replica }));
+      }
+    }
+  }
+
+  #requestEnded(record: RequestRecord): void {
+    this.#guard.settle(record, this.#ledgers.values());
+    if (this.#closed) return;
+    this.#timers.soon(() => {
+      this.#holds.wake();
+      if (!record.warmup) void this.#actFor(this.#tenants.get(record.by.tenant), { kind: 'step-end', atMs: this.clock.nowMs(), session: record.by.session }, record);
+    });
+  }
+
+  // score
+
+  /** One answer, now. Whoever gets `hold` asks again; `admit` does so by itself. */
+  admission(request: RequestView): AdmissionVerdict {
+    return this.#askAdmission(request, false);
+  }
+
+  #askAdmission(request: RequestView, again: boolean): AdmissionVerdict {
+    const host = this.#tenants.of(request.by.tenant);
+    if (host === undefined) return { kind: 'reject', ...TOO_MANY_TENANTS };
+    const nowMs = this.clock.nowMs();
+    const verdict = this.#decisions.admission(host.policies, request, this.#log.get(request.id), nowMs, again);
+    if (verdict.kind === 'allow') this.#lifecycle.admit(request.id, nowMs);
+    return verdict;
+  }
+
+  /**
+   * Resolves when admission lets the request go or rejects it; while it is held it waits.
+   * @throws EntresolError `ENT_CANCELLED` when `signal` aborts, `ENT_DRAINING` when the runtime closes
+   */
+  admit(request: RequestView, signal?: AbortSignal): Promise<AdmissionAnswer> {
+    if (this.#closed) return Promise.reject(new EntresolError('ENT_DRAINING', 'the server is shutting down.'));
+    return this.#holds.admit(request, signal);
+  }
+
+  toolCall(call: ToolCallView): ToolCallVerdict {
+    const host = this.#tenants.of(call.by.tenant);
+    if (host === undefined) return { kind: 'deny', ...TOO_MANY_TENANTS };
+    return this.#decisions.toolCall(host.policies, call, this.#log.latestOf(call.by), this.clock.nowMs());
+  }
+
+  /** Indices of `waiting`, best first; undefined if no policy that is on orders. */
+  order(waiting: readonly RequestView[]): readonly number[] | undefined {
+    if (waiting.length === 0) return undefined;
+    const nowMs = this.clock.nowMs();
+    return orderAcrossTenants(waiting, (tenant, requests) => {
+      const host = this.#tenants.of(tenant);
+      return host === undefined ? undefined : this.#decisions.order(host.policies, requests, (request) => this.#log.get(request.id), nowMs);
+    });
+  }
+
+  /** Indices of `replicas`, best first, without those that are ruled out or unhealthy; undefined if no policy that is on places. */
+  placement(request: RequestView, replicas: readonly Replica[]): readonly number[] | undefined {
+    const host = this.#tenants.of(request.by.tenant);
+    return host === undefined ? undefined : this.#decisions.placement(host.policies, request, replicas, this.#log.get(request.id), this.clock.nowMs());
+  }
+
+  /**
+   * The index for a tenant's units in an engine: the same object for good, whatever modes policies have; with none in
+   * force it answers by least recent use. Undefined if no policy here retains: then the engine's own rule holds.
+   */
+  retention(tenant: TenantId, replica: ReplicaId): RetentionIndex | undefined {
+    const host = this.#tenants.of(tenant);
+    if (host === undefined) return undefined;
+    const known = host.retention.get(replica);
+    if (known !== undefined) return known;
+    let policies = host.policies.filter(({ ledger }) => ledger.definition.decisions.includes('retention'));
+    if (policies.length === 0) return undefined;
+    if (host.retention.size > 0) {
+      const cache = this.#engines.get(replica)?.capabilities.cache;
+      const services: HostedServices = { ...this.#services, cache: () => cache, takeSnapshot: () => undefined, keepSnapshot: () => {} };
+      policies = policies.map((policy) => new HostedPolicy(policy.ledger, tenant, services, this.#guard));
+      host.addFurther(policies);
+    }
+    const fanout = new RetentionFanout({
+      policies, guard: this.#guard, recordOf: (by) => this.#log.latestOf(by),
+      scored: (record, scores, nowMs) => record.decide({
+        decision: 'retention', atMs: nowMs, result: `kept by ${fanout.inForce() ?? 'least recent use'}`,
+        policies: scores.map(({ policy, value, us }) => ({ policy: policy.name, mode: policy.ledger.mode, answer: { value }, us })),
+      }, this.limits.decisionsPerRequest),
+    });
+    host.retention.set(replica, fanout);
+    return fanout;
+  }
+
+  // predict
+
+  /** By the first policy that is on and knows, else by the shared learner. */
+  predict(tenant: TenantId, workload: WorkloadId, query: Query): Forecast {
+    for (const policy of this.#tenants.of(tenant)?.policies ?? []) {
+      const instance = policy.ledger.mode === 'on' ? policy.instance() : undefined;
+      if (instance?.predict === undefined) continue;
+      const forecast = this.#guard.call(policy.ledger, undefined, 'predict', () => instance.predict?.(query));
+      if (forecast.ok && forecast.value !== undefined && forecast.value.kind !== 'unknown') return forecast.value;
+    }
+    return this.#saved.learner(this.#options.learners, tenant, workload).predict(query);
+  }
+
+  // act
+
+  /** Asks every policy what it wants now and has it done. Resolves when every intent has its outcome. */
+  async act(moment: Moment, tenant?: TenantId): Promise<readonly IntentRecord[]> {
+    const hosts = tenant === undefined ? this.#tenants.all() : [this.#tenants.of(tenant)];
+    return (await Promise.all(hosts.map((host) => this.#actFor(host, moment, undefined)))).flat();
+  }
+
+  async #actFor(host: TenantHost | undefined, moment: Moment, record: RequestRecord | undefined): Promise<readonly IntentRecord[]> {
+    if (host === undefined || this.#closed) return [];
+    const work: Promise<IntentRecord>[] = [];
+    for (const policy of host.policies) {
+      const instance = policy.instance();
+      if (instance?.act === undefined) continue;
+      const wanted = this.#guard.call(policy.ledger, undefined, `act ${moment.kind}`, () => [...(instance.act?.(moment) ?? [])]);
+      if (!wanted.ok) continue;
+      if (wanted.value.length > this.limits.intentsPerMoment) {
+        this.#guard.fault(policy.ledger, undefined, 'act', new RangeError(`${wanted.value.length} intents at one moment; the bound is ${this.limits.intentsPerMoment}`));
+      }
+      for (const intent of wanted.value.slice(0, this.limits.intentsPerMoment)) work.push(this.#intents.dispatch(intent, policy, host, record));
+    }
+    return Promise.all(work);
+  }
+
+  // What can be read and switched
+
+  /** @throws EntresolError `ENT_UNKNOWN_REQUEST`, also for a request of another tenant than `tenant` */
+  explain(request: RequestId, tenant?: TenantId): Explanation {
+    return explanationOf(this.#log.find(request, tenant), this.limits.budgetUs);
+  }
+
+  /** The same in words. */
+  explainText(request: RequestId, tenant?: TenantId): string {
+    return renderExplanation(this.explain(request, tenant));
+  }
+
+  policies(): PolicyStatus[] {
+    return [...this.#ledgers.values()].map((ledger) => {
+      let stateBytes = 0;
+      for (const host of this.#tenants.all()) for (const policy of host.observers) if (policy.ledger === ledger) stateBytes += policy.stateBytes();
+      return statusOf(ledger, stateBytes);
+    });
+  }
+
+  /** Takes effect at the next call. A policy that is off forgets nothing that it can snapshot. @throws EntresolError `ENT_POLICY_UNKNOWN` */
+  setMode(policy: string, mode: PolicyMode): void {
+    const ledger = this.#ledgers.get(policy);
+    if (ledger === undefined) throw new EntresolError('ENT_POLICY_UNKNOWN', `no policy here is called ${JSON.stringify(policy)}; there are: ${[...this.#ledgers.keys()].join(', ') || 'none'}.`);
+    ledger.setMode(mode);
+    this.#logSink('info', `policy ${policy} is now ${mode}`, { policy, mode });
+    if (mode === 'off') for (const host of this.#tenants.all()) for (const hosted of host.observers) hosted.instance();
+    this.#holds.wake();
+  }
+
+  /** Calls, tokens and TTFT per agent of a tenant, heaviest first. */
+  agents(tenant: TenantId): AgentAccount[] { return this.metrics.agents(tenant); }
+  sessions(tenant: TenantId): Session[] { return this.#sessions.ofTenant(tenant); }
+  /** The latest session of that name, of whatever workload. */
+  session(tenant: TenantId, session: SessionId): Session | undefined { return this.#sessions.named(tenant, session); }
+  /** The `step` of the session's next call. */
+  nextStep(by: Pick<Coordinate, 'tenant' | 'workload' | 'session'>): number { return this.#sessions.get(by)?.calls ?? 0; }
+  get openRequests(): number { return this.#lifecycle.openRequests; }
+  get heldRequests(): number { return this.#holds.size; }
+
+  // State
+
+  /** Writes learners and policies to the state store. */
+  save(): Promise<void> {
+    return this.#saved.save(() => this.#tenants.all().flatMap((host) => host.policies));
+  }
+
+  /** Fails what is held, ends what is open as cancelled, saves. The store stays the caller's. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    for (const cancel of this.#cancels) cancel();
+    this.#holds.close();
+    this.#lifecycle.closeAll('cancelled', this.clock.nowMs());
+    await this.save();
+  }
+}
