@@ -21,6 +21,10 @@ export interface Explanation {
     readonly step: number;
     readonly final: boolean;
     readonly conflicts: Identity['conflicts'];
+    /** Sources whose value was not usable. */
+    readonly dropped: readonly string[];
+    /** What its prompt calls it. */
+    readonly label?: string;
   };
   readonly decisions: readonly DecisionRecord[];
   readonly engine: { readonly replica?: ReplicaId; readonly queueMs?: number; readonly prefillMs?: number; readonly notes: readonly string[] };
@@ -59,6 +63,8 @@ function identityOf(by: Coordinate, identity: Identity | undefined): Explanation
     step: by.step,
     final: identity?.final ?? false,
     conflicts: identity?.conflicts ?? [],
+    dropped: identity?.dropped ?? [],
+    ...(identity?.label === undefined ? {} : { label: identity.label }),
   };
 }
 
@@ -133,6 +139,7 @@ export function renderExplanation(explanation: Explanation): string {
   line('', [evidence('session', identity.session), evidence('workload', identity.workload)].join(', '));
   line('', [evidence('instance', identity.instance), ...(identity.parent === undefined ? [] : [evidence('parent', identity.parent)])].join(', '));
   for (const conflict of identity.conflicts) line('', `against: ${conflict.field} ${conflict.value} (${conflict.source}, ${conflict.confidence.toFixed(2)})`);
+  if (identity.dropped.length > 0) line('', `not usable: ${identity.dropped.join(', ')}`);
   for (const decision of explanation.decisions) {
     line(decision.decision, `${decision.result}${decision.asked > 1 ? `, asked ${decision.asked} times` : ''}`);
     for (const part of decision.policies) line('', `${part.policy}${part.mode === 'shadow' ? ' (shadow)' : ''}: ${answerText(part.answer)}, ${part.us.toFixed(0)} µs`);

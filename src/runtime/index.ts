@@ -10,3 +10,4 @@ export type { DecisionRecord, IntentRecord, IntentSummary, PolicyAnswer, PolicyP
 export type { PolicyStatus } from './policy-status.ts';
 export type { Session } from './sessions.ts';
 export { processClock, processStopwatch, processTimers, type Cancel, type Stopwatch, type Timers } from './timers.ts';
+export { loadPolicy } from './load-policy.ts';

@@ -29,7 +29,7 @@ describe('the course of a request', () => {
     const identity = {
       workload: { value: coordinate().workload, source: 'default', confidence: 0.2 }, session: { value: coordinate().session, source: 'header:x-entresol-session', confidence: 1 },
       agent: { value: coordinate().agent, source: 'fingerprint', confidence: 0.7 }, instance: { value: coordinate().instance, source: 'lineage', confidence: 0.8 },
-      final: false, conflicts: [{ field: 'session', value: 'other', source: 'body:user', confidence: 0.3 }],
+      final: false, conflicts: [{ field: 'session', value: 'other', source: 'body:user', confidence: 0.3 }], dropped: ['header:x-entresol-parent'], label: 'the planner',
     };
     runtime.arrive(request('r1'), { identity });
     runtime.admission(request('r1'));
