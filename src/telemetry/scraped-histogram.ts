@@ -9,16 +9,19 @@ export class ScrapedHistogram extends Histogram {
   readonly #name: string;
   readonly #bounds: readonly number[];
   readonly #series: HistogramSeries;
+  /** Of the same name, in no registry: it tells how the library describes a histogram. */
+  readonly #description: Histogram;
 
   constructor(name: string, help: string, bounds: readonly number[], series: HistogramSeries, registry: Registry) {
     super({ name, help, buckets: [...bounds], registers: [registry] });
     this.#name = name;
     this.#bounds = bounds;
     this.#series = series;
+    this.#description = new Histogram({ name, help, registers: [] });
   }
 
   override async get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>> {
-    const described = await super.get();
+    const described = await this.#description.get();
     const values: MetricValueWithName<string>[] = [];
     for (const [labels, histogram] of this.#series()) {
       for (const bound of this.#bounds) values.push({ metricName: `${this.#name}_bucket`, labels: { ...labels, le: bound }, value: histogram.countAtMost(bound) });
