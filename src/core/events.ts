@@ -28,6 +28,8 @@ export interface RequestArrive extends AgentEventBase {
   readonly promptTokens: number;
   /** Our own warm-up or prefetch: excluded from learning and from every measure. */
   readonly warmup: boolean;
+  /** The client said that this is its session's last call. */
+  readonly final?: boolean;
 }
 /** Admission let it go. Told before anything else is asked, so that a policy that counts what runs counts right. */
 export interface RequestAdmit extends AgentEventBase { readonly type: 'request-admit'; readonly request: RequestId }
@@ -59,8 +61,22 @@ export interface RequestEnd extends AgentEventBase {
   readonly outputHash?: string;
   readonly warmup: boolean;
 }
-export interface ToolStart extends AgentEventBase { readonly type: 'tool-start'; readonly toolCall: ToolCallId; readonly name: string }
-export interface ToolEnd extends AgentEventBase { readonly type: 'tool-end'; readonly toolCall: ToolCallId; readonly name: string; readonly durationMs: number }
+export interface ToolStart extends AgentEventBase {
+  readonly type: 'tool-start';
+  readonly toolCall: ToolCallId;
+  readonly name: string;
+  /** Hash of the canonical arguments, where known: equal calls have equal hashes. */
+  readonly argumentsHash?: string;
+}
+export interface ToolEnd extends AgentEventBase {
+  readonly type: 'tool-end';
+  readonly toolCall: ToolCallId;
+  readonly name: string;
+  readonly durationMs: number;
+  /** Both hashes together tell whether the tool is pure. */
+  readonly argumentsHash?: string;
+  readonly resultHash?: string;
+}
 
 export interface KvStored extends EngineEventBase { readonly type: 'kv-stored'; readonly units: readonly UnitId[] }
 export interface KvRemoved extends EngineEventBase { readonly type: 'kv-removed'; readonly units: readonly UnitId[] }

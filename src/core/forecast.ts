@@ -5,6 +5,7 @@
 import type { Coordinate } from './coordinate.ts';
 import type { Event } from './events.ts';
 import type { AgentId, SessionId, TenantId, WorkloadId } from './ids.ts';
+import type { SessionForecasts } from './session-forecasts.ts';
 
 export type Query =
   | { readonly kind: 'next-agents'; readonly session: SessionId }
@@ -32,6 +33,8 @@ export interface Quantiles { readonly p10: number; readonly p50: number; readonl
 /** One per (tenant, workload). Fed by the runtime before any policy sees the event. */
 export interface Learner {
   observe(event: Event): void;
+  /** The hot-path face: numbers about live sessions. */
+  readonly sessions: SessionForecasts;
   predict(query: Query): Forecast;
   snapshot(): Uint8Array;
   /** @throws EntresolError `ENT_SNAPSHOT_INVALID` if the bytes are corrupt or of a newer version; the learner is then unchanged. */

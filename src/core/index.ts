@@ -8,6 +8,7 @@ export * from './intents.ts';
 export * from './verdicts.ts';
 export * from './retention.ts';
 export * from './forecast.ts';
+export * from './session-forecasts.ts';
 export * from './errors.ts';
 export * from './policy.ts';
 export * from './parameters.ts';

@@ -1,0 +1,259 @@
+/**
+ * The learner of one (tenant, workload): one model behind all policies. Events in, forecasts out; bounded whatever
+ * the number of agents, sessions and tools. Our own warm-ups teach nothing.
+ */
+import type { AgentId, Event, Forecast, Learner, LiveSession, Query, RequestArrive, RequestEnd, SessionForecasts, SessionId, TouchKind } from '../core/index.ts';
+import { OTHER_AGENTS } from './agent-table.ts';
+import { CALLS_IN_HORIZON, GapSums } from './gap-sums.ts';
+import { hashText, mixHash } from './hash.ts';
+import { LearnedTables } from './learned-tables.ts';
+import { predict } from './predict.ts';
+import { END_SIGNALS, type EndSignal } from './session-end.ts';
+import { SessionRegistry } from './session-registry.ts';
+import { SessionState, UNKNOWN_KEY } from './session-state.ts';
+import { TIME_BINS, BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, timeBin } from './time-grid.ts';
+import { OUTSIDE } from './transitions.ts';
+
+const SESSION_CAPACITY = 4096;
+/** How many live sessions the expectation step looks at per call: all of a dozen within a few calls. */
+const EXPECTATIONS_PER_CALL = 2;
+/** A session silent for longer than this and than twice the longest gap is over. */
+const LEAST_SILENCE_MS = 20_000;
+/** An end signal that is right this often ends a session at once. */
+const BELIEVED = 0.85;
+/** Distributions of further calls are drawn anew after so many calls: often at first. */
+const REDRAW = { early: 40, late: 200, earlyUntil: 400 } as const;
+
+export class WorkloadLearner implements Learner, SessionForecasts {
+  private tables = new LearnedTables();
+  private readonly registry = new SessionRegistry(SESSION_CAPACITY);
+  private readonly gapSums = new GapSums();
+  private readonly scratch = new Float64Array(TIME_BINS);
+  private arrivals = 0;
+  private drawnAt = 0;
+  private ends = 0;
+  private draws = 0;
+
+  get sessions(): SessionForecasts {
+    return this;
+  }
+
+  observe(event: Event): void {
+    switch (event.type) {
+      case 'request-arrive':
+        if (!event.warmup) this.arrive(event);
+        break;
+      case 'request-end':
+        if (!event.warmup) this.callEnded(event);
+        break;
+      case 'session-end':
+        this.signalEnd(event.by.session, event.reason);
+        break;
+      case 'tool-end':
+        this.tables.tools.learnDuration(event.name, event.durationMs);
+        if (event.argumentsHash !== undefined && event.resultHash !== undefined) {
+          this.tables.tools.learnResult(event.by.session, event.name, event.argumentsHash, event.resultHash);
+        }
+        break;
+      default:
+    }
+  }
+
+  predict(query: Query): Forecast {
+    return predict(query, { tables: this.tables, forecasts: this, sessionState: (id) => this.registry.get(id), alive: (session, nowMs) => this.alive(session, nowMs) });
+  }
+
+  snapshot(): Uint8Array {
+    return this.tables.toBytes();
+  }
+  restore(bytes: Uint8Array): void {
+    const tables = LearnedTables.fromBytes(bytes);
+    for (const session of this.registry.allLive()) this.tables.ends.withdraw(session);
+    this.tables = tables;
+    this.redraw();
+  }
+  learnedBytes(): number {
+    return this.snapshot().length;
+  }
+
+  // ---- events
+
+  private arrive(event: RequestArrive): void {
+    this.arrivals++;
+    const { tables } = this;
+    const agent = this.agentKey(event.by.agent);
+    const slot = tables.agents.count(event.by.agent, (taken) => this.pool(taken));
+    let session = this.registry.get(event.by.session);
+    if (session === undefined) {
+      session = this.registry.add(event.by.session, (forgotten) => this.forget(forgotten));
+      tables.transitions.learn(OUTSIDE, slot);
+    } else {
+      if (session.over) this.takeBack(session);
+      else tables.ends.settle(session, false);
+      if (session.endSignal >= 0) tables.ends.contradictSignal(session.endSignal);
+      tables.gaps.learn(session, event.atMs - session.lastCallMs);
+      tables.transitions.learn(session.agentSlot, slot);
+    }
+    session.previousAgent = session.agent;
+    session.previousTool = session.tool;
+    session.agent = agent;
+    session.agentSlot = slot;
+    session.tool = UNKNOWN_KEY;
+    session.request = event.request;
+    session.calls++;
+    session.countAgentCall(agent);
+    session.lastCallMs = event.atMs;
+    session.endSignal = -1;
+    session.revision++;
+    tables.gaps.describeArrival(session);
+    tables.ends.describeArrival(session);
+    this.registry.refresh(session);
+    if (event.final === true) this.signalEnd(session.id, 'final');
+    this.expectation(event.atMs);
+    if (this.arrivals - this.drawnAt >= (this.arrivals < REDRAW.earlyUntil ? REDRAW.early : REDRAW.late)) this.redraw();
+  }
+
+  private callEnded(event: RequestEnd): void {
+    const { tables } = this;
+    tables.outputs.learn(tables.agents.slotOf(event.by.agent), event.outputTokens);
+    const session = this.registry.get(event.by.session);
+    // Of calls that run side by side only the last to arrive describes the session.
+    if (session === undefined || session.request !== event.request || session.over) return;
+    const stopKey = hashText(event.stop ?? '');
+    session.tool = event.tools.length > 0 ? hashText(event.tools[event.tools.length - 1]) : mixHash(stopKey, 1) || 1;
+    tables.ends.withdraw(session);
+    tables.gaps.describeEnd(session, event.outputTokens);
+    tables.ends.describeEnd(session, mixHash(event.tools.length > 0 ? 1 : 0, stopKey), event.outputTokens, hashText(event.outputHash ?? ''));
+    session.revision++;
+  }
+
+  private signalEnd(id: SessionId, reason: EndSignal): void {
+    const session = this.registry.get(id);
+    if (session === undefined || session.endSignal >= 0) return;
+    const signal = END_SIGNALS.indexOf(reason);
+    const { ends } = this.tables;
+    const trusted = ends.trust(signal) >= BELIEVED;
+    ends.countSignal(signal);
+    if (!session.over && trusted) this.finish(session);
+    session.endSignal = signal;
+    session.revision++;
+  }
+
+  // ---- the expectation step
+
+  private expectation(nowMs: number): void {
+    for (let looked = 0; looked < EXPECTATIONS_PER_CALL; looked++) {
+      const session = this.registry.nextInTurn();
+      if (session === undefined) return;
+      const idleMs = nowMs - session.lastCallMs;
+      if (idleMs <= 0) continue;
+      if (idleMs > Math.max(LEAST_SILENCE_MS, 2 * this.tables.gaps.longestMs)) this.finish(session);
+      else this.tables.ends.expect(session, 1 - this.alive(session, nowMs));
+    }
+  }
+
+  private finish(session: SessionState): void {
+    this.tables.ends.settle(session, true);
+    this.tables.transitions.learn(session.agentSlot, OUTSIDE);
+    session.over = true;
+    session.revision++;
+    this.ends++;
+    this.registry.retire(session);
+  }
+  private takeBack(session: SessionState): void {
+    this.tables.ends.takeBack(session);
+    this.tables.transitions.unlearn(session.agentSlot, OUTSIDE);
+    session.over = false;
+  }
+  /** Room was needed: a live session that has been silent longest counts as ended. */
+  private forget(session: SessionState): void {
+    if (!session.over) this.finish(session);
+  }
+  private pool(slot: number): void {
+    this.tables.transitions.fold(slot, OTHER_AGENTS);
+    this.tables.outputs.forget(slot);
+    for (const session of this.registry.allLive()) if (session.agentSlot === slot) session.agentSlot = OTHER_AGENTS;
+  }
+  private redraw(): void {
+    this.gapSums.refresh(this.tables.gaps.all);
+    this.drawnAt = this.arrivals;
+    this.draws++;
+  }
+
+  /** P(the session calls again), by Bayes from how its last call looked and how long it has been silent. */
+  private alive(session: SessionState, nowMs: number): number {
+    if (session.over) return 0;
+    return this.aliveGiven(session, this.tables.gaps.remaining(session, nowMs - session.lastCallMs, this.scratch));
+  }
+  private aliveGiven(session: SessionState, survival: number): number {
+    const end = this.tables.ends.probability(session);
+    const returning = (1 - end) * survival;
+    return returning / (returning + end);
+  }
+
+  // ---- SessionForecasts
+
+  readonly horizons = CALLS_IN_HORIZON.length;
+  get endings(): number {
+    return this.ends;
+  }
+  get epoch(): number {
+    return this.draws;
+  }
+  get endRate(): number {
+    return this.tables.ends.rate();
+  }
+  session(id: SessionId): SessionState | undefined {
+    return this.registry.get(id);
+  }
+  agentKey(agent: AgentId): number {
+    return hashText(agent) >>> 1 || 1;
+  }
+  agentCalls(session: LiveSession, agentKey: number): number {
+    return stateOf(session).agentCalls(agentKey);
+  }
+  callsInHorizon(horizon: number): number {
+    return CALLS_IN_HORIZON[horizon];
+  }
+
+  nextCall(live: LiveSession, nowMs: number, out: Float64Array): void {
+    const session = stateOf(live);
+    const idleMs = Math.max(0, nowMs - session.lastCallMs);
+    const raw = this.scratch;
+    const survival = this.tables.gaps.remaining(session, idleMs, raw);
+    out.fill(0);
+    if (session.over || survival <= 0) return;
+    const scale = this.aliveGiven(session, survival) / survival;
+    for (let bin = timeBin(idleMs); bin < TIME_BINS; bin++) {
+      if (raw[bin] <= 0) continue;
+      const remainingMs = BIN_LOW_MS[bin] < idleMs ? (BIN_HIGH_MS[bin] - idleMs) / 2 : BIN_MIDDLE_MS[bin] - idleMs;
+      out[timeBin(remainingMs)] += raw[bin] * scale;
+    }
+  }
+  laterCall(next: Float64Array, horizon: number, out: Float64Array): void {
+    this.gapSums.later(next, horizon, out);
+  }
+
+  touchChance(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, ahead: number): number {
+    const session = stateOf(live);
+    const callsSince = session.calls - 1 - step + ahead;
+    const agentCallsSince = session.agentCalls(agentKey) - nth;
+    if (ahead > 0) return this.tables.touches.chance(kind, agentKey, callsSince, agentCallsSince, UNKNOWN_KEY, UNKNOWN_KEY);
+    return this.tables.touches.chance(kind, agentKey, callsSince, agentCallsSince, session.agent, session.tool);
+  }
+  /** Compares with the session as it was before the call that has just arrived. */
+  tallyTouch(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, touched: number, size: number): void {
+    const session = stateOf(live);
+    const agentCallsSince = session.agentCalls(agentKey) - (session.agent === agentKey ? 1 : 0) - nth;
+    this.tables.touches.tally(kind, agentKey, session.calls - 2 - step, agentCallsSince, session.previousAgent, session.previousTool, touched, size);
+  }
+  learnTouches(): void {
+    this.tables.touches.learnTallies();
+  }
+}
+
+/** Handles are made here and nowhere else, so that the check is one for programming mistakes. */
+function stateOf(session: LiveSession): SessionState {
+  if (!(session instanceof SessionState)) throw new TypeError('the session handle comes from another learner');
+  return session;
+}

@@ -1,0 +1,139 @@
+import { grownInt32 } from './growing.ts';
+import type { GroupTable } from './groups.ts';
+import { RankedHeap } from './ranked-heap.ts';
+
+/**
+ * One cache's view of the tree of groups: how many units of each it holds, and a heap of those groups that hold units
+ * and have nothing below them: the only ones that can be evicted from. So a prefix is never given up before what
+ * hangs from it, which is what raising it to its descendants' value amounts to.
+ */
+export class Frontier {
+  readonly heap = new RankedHeap();
+  /** Units held, per group. */
+  kept = new Int32Array(64);
+  /** Children that hold something themselves or below. */
+  occupied = new Int32Array(64);
+  /** Units held in all. */
+  total = 0;
+  private readonly groups: GroupTable;
+  private readonly rank: (group: number) => number;
+
+  /** @param rank key of a group, lowest is evicted first; asked when the group comes into the heap or is ranked anew */
+  constructor(groups: GroupTable, rank: (group: number) => number) {
+    this.groups = groups;
+    this.rank = rank;
+  }
+
+  get bytes(): number {
+    return this.kept.byteLength + this.occupied.byteLength + this.heap.bytes;
+  }
+
+  /** A number from the pool comes into use. */
+  create(group: number): void {
+    this.kept = grownInt32(this.kept, group + 1);
+    this.occupied = grownInt32(this.occupied, group + 1);
+    this.kept[group] = this.occupied[group] = 0;
+  }
+
+  setKept(group: number, units: number): void {
+    const before = this.isOccupied(group);
+    this.total += units - this.kept[group];
+    this.kept[group] = units;
+    this.place(group);
+    this.spread(group, before);
+  }
+
+  /** `upper` has been put between `lower` and its parent and takes `units` of what `lower` holds. */
+  divide(lower: number, upper: number, units: number): void {
+    this.kept[upper] = units;
+    this.kept[lower] -= units;
+    this.occupied[upper] = this.isOccupied(lower) ? 1 : 0;
+    this.place(lower);
+    this.place(upper);
+  }
+
+  /** `upper` takes over its only child `lower` and what hangs from it. */
+  unite(upper: number, lower: number): void {
+    this.heap.remove(lower);
+    this.kept[upper] += this.kept[lower];
+    this.occupied[upper] = this.occupied[lower];
+    this.kept[lower] = this.occupied[lower] = 0;
+    this.place(upper);
+  }
+
+  /** `child` is about to be cut off its parent. */
+  cut(child: number): void {
+    const parent = this.groups.parent[child];
+    if (parent < 0 || !this.isOccupied(child)) return;
+    const before = this.isOccupied(parent);
+    this.occupied[parent]--;
+    this.place(parent);
+    this.spread(parent, before);
+  }
+
+  rankAnew(group: number): void {
+    if (this.heap.has(group)) this.heap.set(group, this.rank(group), this.groups.usedAt[group]);
+  }
+
+  /** After the ranking rule has changed. */
+  rankAllAnew(): void {
+    for (const group of this.members()) this.rankAnew(group);
+  }
+
+  /** Supposes that the group holds nothing: its parent may come into the heap. Undone by `cover`. */
+  expose(group: number): void {
+    let parent = this.groups.parent[group];
+    if (parent < 0) return;
+    this.occupied[parent]--;
+    // Through ancestors that hold nothing themselves (holes that an engine left).
+    while (this.occupied[parent] === 0 && this.kept[parent] === 0) {
+      parent = this.groups.parent[parent];
+      if (parent < 0) return;
+      this.occupied[parent]--;
+    }
+    this.place(parent);
+  }
+  cover(group: number): void {
+    let parent = this.groups.parent[group];
+    if (parent < 0) return;
+    while (this.occupied[parent]++ === 0 && this.kept[parent] === 0) {
+      parent = this.groups.parent[parent];
+      if (parent < 0) return;
+    }
+    this.heap.remove(parent);
+  }
+
+  /** A group was taken out of the heap for a while. */
+  putBack(group: number): void {
+    this.place(group);
+  }
+
+  isOccupied(group: number): boolean {
+    return this.kept[group] > 0 || this.occupied[group] > 0;
+  }
+
+  private members(): number[] {
+    return Array.from({ length: this.heap.size }, (_, place) => this.heap.at(place));
+  }
+
+  private place(group: number): void {
+    const inside = this.kept[group] > 0 && this.occupied[group] === 0;
+    if (!inside) this.heap.remove(group);
+    else if (!this.heap.has(group)) this.heap.set(group, this.rank(group), this.groups.usedAt[group]);
+  }
+
+  /** Tells the ancestors that the group has come to hold something, or no longer does. */
+  private spread(start: number, startBefore: boolean): void {
+    let group = start;
+    let before = startBefore;
+    for (;;) {
+      const after = this.isOccupied(group);
+      const parent = this.groups.parent[group];
+      if (before === after || parent < 0) return;
+      before = this.isOccupied(parent);
+      this.occupied[parent] += after ? 1 : -1;
+      this.place(parent);
+      group = parent;
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * The guard: two ghost caches see every call, one evicts by recency, one by survival; the one that has saved more of
+ * late decides. A ghost holds numbers of units per group and nothing per unit, so it needs no sampling: it is exact,
+ * costs a few operations per group of a call, and shared prefixes (a system prompt under every session) count once,
+ * as they do in the real cache. Sampling by roots would take all or nothing there.
+ */
+import { Frontier } from './frontier.ts';
+import type { PrefixTree } from './prefix-tree.ts';
+
+export type Leader = 'survival' | 'lru';
+
+/** Share of the past that one more call leaves: half-life of about 350 calls. */
+const MEMORY = 0.998;
+/** Calls before the first judgement. */
+const LEAST_CALLS = 64;
+/** Survival hands over when it has saved this much less (fraction of what was asked for), and takes over again when ahead by the other. */
+const HAND_OVER = 0.004;
+const TAKE_OVER = 0.001;
+
+export class Guard {
+  leader: Leader = 'survival';
+  private readonly tree: PrefixTree;
+  private readonly lru: Frontier;
+  private readonly survival: Frontier;
+  private readonly capacityUnits: () => number;
+  private asked = 0;
+  private lead = 0;
+  private calls = 0;
+  private protectedFrom = 0;
+  private readonly setAside: number[] = [];
+
+  /** @param value of a group to the survival ghost */
+  constructor(tree: PrefixTree, value: (group: number) => number, capacityUnits: () => number) {
+    this.tree = tree;
+    this.lru = new Frontier(tree.groups, (group) => tree.groups.usedAt[group]);
+    this.survival = new Frontier(tree.groups, value);
+    this.capacityUnits = capacityUnits;
+    tree.watch(this.lru);
+    tree.watch(this.survival);
+  }
+
+  get bytes(): number {
+    return this.lru.bytes + this.survival.bytes;
+  }
+  holdsBySurvival(group: number): boolean {
+    return this.survival.heap.has(group);
+  }
+  rankAnew(group: number): void {
+    this.survival.rankAnew(group);
+  }
+
+  /** A call arrives with this chain of known groups: what would each ghost have had? Returns whether the leader has changed. */
+  arrive(chain: Int32Array): boolean {
+    this.trim();
+    const ahead = this.held(this.survival, chain) - this.held(this.lru, chain);
+    this.asked = this.asked * MEMORY + chain.length;
+    this.lead = this.lead * MEMORY + ahead;
+    this.calls++;
+    if (this.calls < LEAST_CALLS) return false;
+    const lead = this.lead / this.asked;
+    const wanted = this.leader === 'survival' ? (lead < -HAND_OVER ? 'lru' : 'survival') : lead > TAKE_OVER ? 'survival' : 'lru';
+    if (wanted === this.leader) return false;
+    this.leader = wanted;
+    return true;
+  }
+
+  /** The group is now held whole by both ghosts. `usedAt` has been set. */
+  use(group: number): void {
+    this.lru.setKept(group, this.tree.groups.units[group]);
+    this.survival.setKept(group, this.tree.groups.units[group]);
+    this.lru.rankAnew(group);
+  }
+  /** Groups used from this ordinal on belong to the call at hand and stay. */
+  protectFrom(ordinal: number): void {
+    this.protectedFrom = ordinal;
+  }
+
+  /** Brings both ghosts back to capacity. */
+  trim(): void {
+    this.trimOne(this.lru);
+    this.trimOne(this.survival);
+  }
+
+  private held(ghost: Frontier, chain: Int32Array): number {
+    const { units } = this.tree;
+    let held = 0;
+    for (let at = 0; at < chain.length;) {
+      const group = units.group[chain[at]];
+      if (group < 0) break;
+      let end = at + 1;
+      while (end < chain.length && units.group[chain[end]] === group) end++;
+      held += Math.min(end - at, ghost.kept[group]);
+      if (ghost.kept[group] < end - at) break;
+      at = end;
+    }
+    return held;
+  }
+
+  private trimOne(ghost: Frontier): void {
+    const capacity = this.capacityUnits();
+    const { setAside } = this;
+    while (ghost.total > capacity) {
+      const group = ghost.heap.top();
+      if (group < 0) break;
+      if (this.tree.groups.usedAt[group] >= this.protectedFrom) {
+        setAside.push(group);
+        ghost.heap.remove(group);
+        continue;
+      }
+      ghost.setKept(group, Math.max(0, ghost.kept[group] - (ghost.total - capacity)));
+    }
+    for (const group of setAside) ghost.putBack(group);
+    setAside.length = 0;
+  }
+}

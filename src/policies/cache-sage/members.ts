@@ -1,0 +1,152 @@
+import type { TouchKind } from '../../core/index.ts';
+import { grownInt32, grownUint8 } from './growing.ts';
+import type { GroupTable } from './groups.ts';
+
+/** Most sessions kept per group. What more of them share is never the least valuable thing there is. */
+const MEMBERS_PER_GROUP = 64;
+
+/** Which live session used which group, how and when: a sparse matrix, linked by group (latest use first) and by session. */
+export class MemberTable {
+  group = new Int32Array(64);
+  session = new Int32Array(64);
+  agent = new Int32Array(64);
+  kind = new Uint8Array(64);
+  /** Number of the session's call, and of the agent's call within the session, that used it last. */
+  step = new Int32Array(64);
+  nth = new Int32Array(64);
+  nextInGroup = new Int32Array(64).fill(-1);
+  private previousInGroup = new Int32Array(64).fill(-1);
+  nextInSession = new Int32Array(64).fill(-1);
+  private previousInSession = new Int32Array(64).fill(-1);
+  /** Heads of the lists by session. */
+  firstOfSession = new Int32Array(64).fill(-1);
+  private readonly free: number[] = [];
+  private made = 0;
+  private readonly groups: GroupTable;
+
+  constructor(groups: GroupTable) {
+    this.groups = groups;
+  }
+
+  get live(): number {
+    return this.made - this.free.length;
+  }
+  get bytes(): number {
+    return this.group.byteLength * 9 + this.kind.byteLength + this.firstOfSession.byteLength;
+  }
+
+  /** The session's membership of the group, or -1. */
+  find(group: number, session: number): number {
+    let member = this.groups.firstMember[group];
+    while (member >= 0 && this.session[member] !== session) member = this.nextInGroup[member];
+    return member;
+  }
+
+  /** Records a use; of a group with too many users the one that used it longest ago is dropped. */
+  use(group: number, session: number, agent: number, kind: TouchKind, step: number, nth: number): void {
+    let member = this.groups.firstMember[group];
+    let count = 0;
+    let last = -1;
+    while (member >= 0 && this.session[member] !== session) {
+      last = member;
+      count++;
+      member = this.nextInGroup[member];
+    }
+    if (member >= 0) this.unlinkFromGroup(member);
+    else {
+      if (count >= MEMBERS_PER_GROUP) this.remove(last);
+      member = this.create(session);
+    }
+    this.group[member] = group;
+    this.agent[member] = agent;
+    this.kind[member] = kind;
+    this.step[member] = step;
+    this.nth[member] = nth;
+    const head = this.groups.firstMember[group];
+    this.nextInGroup[member] = head;
+    this.previousInGroup[member] = -1;
+    if (head >= 0) this.previousInGroup[head] = member;
+    this.groups.firstMember[group] = member;
+  }
+
+  /** Gives `to`, which has none yet, the members of `from`. */
+  copy(from: number, to: number): void {
+    let tail = -1;
+    for (let member = this.groups.firstMember[from]; member >= 0; member = this.nextInGroup[member]) {
+      const twin = this.create(this.session[member]);
+      this.group[twin] = to;
+      this.agent[twin] = this.agent[member];
+      this.kind[twin] = this.kind[member];
+      this.step[twin] = this.step[member];
+      this.nth[twin] = this.nth[member];
+      this.nextInGroup[twin] = -1;
+      this.previousInGroup[twin] = tail;
+      if (tail >= 0) this.nextInGroup[tail] = twin;
+      else this.groups.firstMember[to] = twin;
+      tail = twin;
+    }
+  }
+
+  /** Whether two groups have the same few members with the same uses. */
+  equal(first: number, second: number, most: number): boolean {
+    let count = 0;
+    for (let member = this.groups.firstMember[second]; member >= 0; member = this.nextInGroup[member]) {
+      if (++count > most) return false;
+      const twin = this.find(first, this.session[member]);
+      if (twin < 0 || this.agent[twin] !== this.agent[member] || this.kind[twin] !== this.kind[member]) return false;
+      if (this.step[twin] !== this.step[member] || this.nth[twin] !== this.nth[member]) return false;
+    }
+    for (let member = this.groups.firstMember[first]; member >= 0; member = this.nextInGroup[member]) count--;
+    return count === 0;
+  }
+
+  removeAll(group: number): void {
+    while (this.groups.firstMember[group] >= 0) this.remove(this.groups.firstMember[group]);
+  }
+
+  remove(member: number): void {
+    this.unlinkFromGroup(member);
+    const next = this.nextInSession[member];
+    const previous = this.previousInSession[member];
+    if (previous >= 0) this.nextInSession[previous] = next;
+    else this.firstOfSession[this.session[member]] = next;
+    if (next >= 0) this.previousInSession[next] = previous;
+    this.free.push(member);
+  }
+
+  private unlinkFromGroup(member: number): void {
+    const next = this.nextInGroup[member];
+    const previous = this.previousInGroup[member];
+    if (previous >= 0) this.nextInGroup[previous] = next;
+    else this.groups.firstMember[this.group[member]] = next;
+    if (next >= 0) this.previousInGroup[next] = previous;
+  }
+
+  private create(session: number): number {
+    const member = this.free.pop() ?? this.grow();
+    this.firstOfSession = grownInt32(this.firstOfSession, session + 1, -1);
+    const head = this.firstOfSession[session];
+    this.session[member] = session;
+    this.nextInSession[member] = head;
+    this.previousInSession[member] = -1;
+    if (head >= 0) this.previousInSession[head] = member;
+    this.firstOfSession[session] = member;
+    return member;
+  }
+  private grow(): number {
+    const member = this.made++;
+    if (member < this.group.length) return member;
+    const length = member + 1;
+    this.group = grownInt32(this.group, length);
+    this.session = grownInt32(this.session, length);
+    this.agent = grownInt32(this.agent, length);
+    this.kind = grownUint8(this.kind, length);
+    this.step = grownInt32(this.step, length);
+    this.nth = grownInt32(this.nth, length);
+    this.nextInGroup = grownInt32(this.nextInGroup, length, -1);
+    this.previousInGroup = grownInt32(this.previousInGroup, length, -1);
+    this.nextInSession = grownInt32(this.nextInSession, length, -1);
+    this.previousInSession = grownInt32(this.previousInSession, length, -1);
+    return member;
+  }
+}
