@@ -9,7 +9,7 @@ import { longestChain, writeChain, type Trace, type TraceCall } from '../trace/i
 import type { NextUses } from './bounds/next-uses.ts';
 import { arriveEvent, coordinateOf, endEvent } from './call-events.ts';
 import type { Contender } from './contender.ts';
-import { blankLearners, type LearnerSourceFactory } from './learners.ts';
+import { freshLearners, type LearnerSourceFactory } from './learners.ts';
 import { DEFAULT_PREFILL_COST, prefillMs, type PrefillCostModel } from './prefill-cost.ts';
 import { assumedDurationSeconds, type ScheduledCall } from './schedule.ts';
 import { percentile } from './statistics.ts';
@@ -80,7 +80,7 @@ class Replay {
     this.#live = input.timing === 'live' && !contender.exactOnly;
     const capacityBlocks = contender.unbounded ? Math.max(trace.blockCount, longestChain(trace)) : input.capacityBlocks;
     this.#cache = new PagedCache(capacityBlocks, trace.blockCount);
-    this.#learners = (input.learners ?? blankLearners)();
+    this.#learners = (input.learners ?? freshLearners)();
     this.#instance = contender.open({
       trace,
       capacityBlocks,

@@ -55,6 +55,10 @@ export class GroupValues {
     }
     if (this.ownAt[group] === this.revision) return this.own[group];
     const { groups } = this.tree;
+    // What no call has been seen to use yet (an answer in the making) is worth what it hangs from.
+    let used = group;
+    while (groups.sharers[used] === 0 && groups.parent[used] >= 0) used = groups.parent[used];
+    if (used !== group) return this.of(used, nowMs);
     let value = this.fromLiveSessions(group, nowMs);
     if (groups.sharers[group] > 1) value += this.fromSessionsToCome(group, nowMs);
     if (this.unit === 'milliseconds') value *= groups.costMs[group] / Math.max(1, groups.blocks[group]);

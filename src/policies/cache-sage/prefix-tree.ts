@@ -93,6 +93,30 @@ export class PrefixTree {
     return group;
   }
 
+  /**
+   * Gives a unit that no call has used yet a group, so that it can be valued and evicted: the group of its equally
+   * unused parent, or one of its own. Such groups have no sharers.
+   */
+  adopt(unit: UnitId): void {
+    const { units, groups } = this;
+    if (units.group[unit] >= 0) return;
+    const parentUnit = units.parent[unit];
+    const parent = parentUnit >= 0 && units.isKnown(parentUnit) ? units.group[parentUnit] : -1;
+    const longer = parent >= 0 && groups.sharers[parent] === 0 && groups.last[parent] === parentUnit && groups.children[parent] === 0;
+    const group = longer ? parent : this.createGroup();
+    if (!longer) {
+      groups.first[group] = unit;
+      if (parent >= 0) {
+        this.endGroupAt(parentUnit);
+        groups.attach(group, units.group[parentUnit]);
+        groups.usedAt[group] = groups.usedAt[units.group[parentUnit]];
+      }
+    }
+    units.group[unit] = group;
+    groups.last[group] = unit;
+    this.addUnit(group, unit, 1);
+  }
+
   /** Joins `lower` to its parent if they have come to share one history and nothing else hangs between them. */
   joinToParent(lower: number): void {
     const { units, groups, members } = this;

@@ -96,6 +96,7 @@ export class SageIndex implements RetentionIndex {
     units.resident[unit] = resident ? 1 : 0;
     this.residentBlocks += sign * units.blocks[unit];
     if (this.residentBlocks > this.mostResidentBlocks) this.mostResidentBlocks = this.residentBlocks;
+    if (resident) this.tree.adopt(unit);
     const group = units.group[unit];
     if (group >= 0) this.real.setKept(group, this.real.kept[group] + sign);
   }
@@ -146,8 +147,8 @@ export class SageIndex implements RetentionIndex {
   /** The run that begins at `at`: its group gets the session's use, and is the latest. */
   private use(touch: Touch, at: number, session: number, ordinal: number): number {
     const { groups, members } = this.tree;
-    const isNew = this.tree.units.group[touch.units[at]] < 0;
     const group = this.tree.claim(touch.units, at);
+    const isNew = groups.sharers[group] === 0;
     const now = this.values.sessionOrdinal;
     let kind = touch.origin === 'prompt' ? PROMPT : OUTPUT;
     if (isNew) {

@@ -1,0 +1,182 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { agentId, instanceId, requestId, sessionId, tenantId, unitId, workloadId, type Coordinate, type UnitId } from '../../core/index.ts';
+import { createLearnerSource } from '../../learner/index.ts';
+import { SageIndex } from './retention-index.ts';
+
+const TENANT = tenantId('local');
+
+function setup(capacityBlocks = 64) {
+  const learners = createLearnerSource();
+  const index = new SageIndex({ learners, tenant: TENANT, value: 'hits', tolerance: 0.15, guard: true, capacityBlocks });
+  return { learners, index };
+}
+function by(session: string, agent: string): Coordinate {
+  return { tenant: TENANT, workload: workloadId('w'), session: sessionId(session), agent: agentId(agent), instance: instanceId(agent), step: 0 };
+}
+
+/** Calls over a tree of units in which a unit's number tells its place: unit = branch × 100 + depth, parents first. */
+class Cache {
+  readonly index: SageIndex;
+  readonly learners: ReturnType<typeof createLearnerSource>;
+  readonly resident = new Set<number>();
+  readonly parents = new Map<number, number>();
+  private requests = 0;
+
+  constructor(capacityBlocks?: number) {
+    ({ index: this.index, learners: this.learners } = setup(capacityBlocks));
+  }
+
+  call(session: string, agent: string, chain: readonly number[], promptUnits: number, nowMs: number): void {
+    const coordinate = by(session, agent);
+    const learner = this.learners.of(TENANT, coordinate.workload);
+    const request = requestId(`r${this.requests++}`);
+    chain.forEach((unit, depth) => {
+      if (this.parents.has(unit)) return;
+      const parent = depth === 0 ? undefined : unitId(chain[depth - 1]);
+      this.parents.set(unit, depth === 0 ? -1 : chain[depth - 1]);
+      this.index.define({ id: unitId(unit), parent, sizeBlocks: 1, marginalPrefillMs: 1 + depth });
+    });
+    learner.observe({ type: 'request-arrive', atMs: nowMs, by: coordinate, request, model: 'm', promptTokens: promptUnits * 16, warmup: false });
+    this.index.touch({ by: coordinate, units: Int32Array.from(chain.slice(0, promptUnits)), first: 0, origin: 'prompt' }, nowMs);
+    learner.observe({ type: 'request-end', atMs: nowMs, by: coordinate, request, status: 'ok', promptTokens: promptUnits * 16, cachedTokens: 0, outputTokens: 16, stop: 'stop', tools: [], warmup: false });
+    this.index.touch({ by: coordinate, units: Int32Array.from(chain), first: promptUnits, origin: 'output' }, nowMs);
+    for (const unit of chain) this.hold(unit, true);
+  }
+  hold(unit: number, resident: boolean): void {
+    if (resident) this.resident.add(unit);
+    else this.resident.delete(unit);
+    this.index.setResident(unitId(unit), resident);
+  }
+}
+
+const chainOf = (branch: number, length: number): number[] => Array.from({ length }, (_, depth) => (depth < 3 ? depth : branch * 100 + depth));
+
+describe('SageIndex', () => {
+  it('evicts what an ended session left before what a live one will use, deepest first', () => {
+    const cache = new Cache();
+    cache.call('gone', 'coder', chainOf(1, 6), 5, 0);
+    cache.call('here', 'coder', chainOf(2, 6), 5, 100);
+    const coordinate = by('gone', 'coder');
+    cache.learners.of(TENANT, coordinate.workload).observe({ type: 'session-end', atMs: 200, by: coordinate, reason: 'explicit' });
+    const victims = [...cache.index.victims(3, () => false, 1000)];
+    expect(victims).toEqual([105, 104, 103]);
+    expect(cache.index.value(unitId(103), 1000)).toBe(0);
+    expect(cache.index.value(unitId(203), 1000)).toBeGreaterThan(0);
+  });
+
+  it('values a prefix at least as high as what hangs from it', () => {
+    const cache = new Cache();
+    cache.call('a', 'coder', chainOf(1, 8), 6, 0);
+    cache.call('b', 'coder', chainOf(2, 8), 6, 100);
+    cache.call('a', 'coder', chainOf(1, 12), 10, 5000);
+    for (const chain of [chainOf(1, 12), chainOf(2, 8)]) {
+      const values = chain.map((unit) => cache.index.value(unitId(unit), 6000));
+      for (let depth = 1; depth < values.length; depth++) expect(values[depth - 1]).toBeGreaterThanOrEqual(values[depth]);
+    }
+  });
+
+  it('gives up a parent once its children are gone', () => {
+    const cache = new Cache();
+    cache.call('a', 'coder', chainOf(1, 6), 5, 0);
+    const victims = [...cache.index.victims(6, () => false, 100)];
+    expect(victims).toEqual([105, 104, 103, 2, 1, 0]);
+    expect(cache.resident.size).toBe(6);
+    expect([...cache.index.victims(6, () => false, 100)]).toEqual(victims);
+  });
+
+  it('evicts what was held before any call used it', () => {
+    const cache = new Cache();
+    cache.index.define({ id: unitId(7), sizeBlocks: 1, marginalPrefillMs: 1 });
+    cache.index.define({ id: unitId(8), parent: unitId(7), sizeBlocks: 1, marginalPrefillMs: 1 });
+    cache.hold(7, true);
+    cache.hold(8, true);
+    expect([...cache.index.victims(2, () => false, 0)]).toEqual([8, 7]);
+  });
+
+  it('survives forgotten units whose ids are used again', () => {
+    const cache = new Cache();
+    cache.call('a', 'coder', chainOf(1, 6), 5, 0);
+    for (const unit of [1, 104]) {
+      cache.hold(unit, false);
+      cache.index.forget(unitId(unit));
+    }
+    cache.index.define({ id: unitId(104), sizeBlocks: 1, marginalPrefillMs: 1 });
+    cache.hold(104, true);
+    const victims = [...cache.index.victims(9, () => false, 100)];
+    expect(new Set(victims)).toEqual(new Set([0, 2, 103, 104, 105]));
+    expect(victims.indexOf(unitId(103))).toBeLessThan(victims.indexOf(unitId(2)));
+  });
+
+  it('hands out leases for the most valuable units, with values that do not come from the dead', () => {
+    const cache = new Cache();
+    cache.call('gone', 'coder', chainOf(1, 6), 5, 0);
+    cache.call('here', 'coder', chainOf(2, 6), 5, 100);
+    const coordinate = by('gone', 'coder');
+    cache.learners.of(TENANT, coordinate.workload).observe({ type: 'session-end', atMs: 200, by: coordinate, reason: 'explicit' });
+    const leases = cache.index.leases(1000, 4);
+    expect(leases).toHaveLength(4);
+    expect(leases.map(({ unit }) => unit)).not.toContain(103);
+    for (const { steps } of leases) {
+      expect(steps.every(({ value }, place) => value >= 0 && (place === 0 || steps[place].untilMs > steps[place - 1].untilMs))).toBe(true);
+    }
+  });
+
+  const action = fc.record({
+    session: fc.integer({ min: 0, max: 9 }),
+    agent: fc.integer({ min: 0, max: 3 }),
+    branch: fc.integer({ min: 1, max: 8 }),
+    length: fc.integer({ min: 1, max: 14 }),
+    output: fc.integer({ min: 0, max: 3 }),
+    gapMs: fc.integer({ min: 0, max: 90_000 }),
+    evict: fc.integer({ min: 0, max: 12 }),
+    forget: fc.boolean(),
+    pin: fc.integer({ min: 0, max: 3 }),
+  });
+
+  it('never yields pinned or absent units, yields children before parents, and enough of them', () => {
+    fc.assert(fc.property(fc.array(action, { minLength: 1, maxLength: 60 }), (actions) => {
+      const cache = new Cache(24);
+      let nowMs = 0;
+      for (const { session, agent, branch, length, output, gapMs, evict, forget, pin } of actions) {
+        nowMs += gapMs;
+        const chain = chainOf(branch, length);
+        cache.call(`s${session}`, `a${agent}`, chain, Math.max(1, length - output), nowMs);
+        const pinned = (unit: UnitId): boolean => pin > 0 && unit % (pin + 2) === 0;
+        const free = [...cache.resident].filter((unit) => {
+          // Evictable: not pinned itself, and nothing pinned hangs from it.
+          const below = [...cache.resident].some((other) => {
+            for (let walk = other; walk >= 0; walk = cache.parents.get(walk) ?? -1) if (walk === unit) return pinned(unitId(other));
+            return false;
+          });
+          return !below;
+        });
+        const victims = [...cache.index.victims(evict, pinned, nowMs)];
+        expect(new Set(victims).size).toBe(victims.length);
+        expect(victims.length).toBe(Math.min(evict, free.length));
+        victims.forEach((victim, place) => {
+          expect(cache.resident.has(victim)).toBe(true);
+          expect(pinned(victim)).toBe(false);
+          for (const other of cache.resident) {
+            if (cache.parents.get(other) === victim) expect(victims.slice(0, place)).toContain(other);
+          }
+        });
+        for (const unit of cache.resident) {
+          const value = cache.index.value(unitId(unit), nowMs);
+          expect(Number.isFinite(value) && value >= 0).toBe(true);
+        }
+        for (const victim of victims) {
+          cache.hold(victim, false);
+          const hasChild = [...cache.parents.values()].includes(victim);
+          if (forget && !hasChild) {
+            cache.index.forget(victim);
+            cache.parents.delete(victim);
+          }
+        }
+      }
+      const bytes = cache.index.stateBytes();
+      expect(bytes.learned).toBeGreaterThan(0);
+      expect(bytes.ghosts).toBeGreaterThan(0);
+    }), { numRuns: 150 });
+  });
+});
