@@ -11,14 +11,14 @@ function by(session: string, agent: string, step = 0): Coordinate {
 let requests = 0;
 interface Call { readonly session: string; readonly agent: string; readonly atMs: number; readonly tools?: readonly string[]; readonly outputTokens?: number; readonly warmup?: boolean; readonly final?: boolean }
 
-function arrive(learner: WorkloadLearner, call: Call): RequestEnd {
+function arrive(learner: WorkloadLearner, what: Call): RequestEnd {
   const request = requestId(`r${requests++}`);
-  const coordinate = by(call.session, call.agent);
-  const warmup = call.warmup ?? false;
-  learner.observe({ type: 'request-arrive', atMs: call.atMs, by: coordinate, request, model: 'm', promptTokens: 100, warmup, final: call.final });
+  const coordinate = by(what.session, what.agent);
+  const warmup = what.warmup ?? false;
+  learner.observe({ type: 'request-arrive', atMs: what.atMs, by: coordinate, request, model: 'm', promptTokens: 100, warmup, final: what.final });
   return {
-    type: 'request-end', atMs: call.atMs, by: coordinate, request, status: 'ok', promptTokens: 100, cachedTokens: 0,
-    outputTokens: call.outputTokens ?? 20, stop: 'stop', tools: call.tools ?? [], warmup,
+    type: 'request-end', atMs: what.atMs, by: coordinate, request, status: 'ok', promptTokens: 100, cachedTokens: 0,
+    outputTokens: what.outputTokens ?? 20, stop: 'stop', tools: what.tools ?? [], warmup,
   };
 }
 function call(learner: WorkloadLearner, what: Call): void {

@@ -3,6 +3,7 @@ import {
   agentId, instanceId, LOCAL_TENANT, replicaId, requestId, sessionId, workloadId, DEFAULT_WORKLOAD,
   type CallReport, type Clock, type Coordinate, type Intent, type IntentKind, type Learner, type LearnerSource, type Outcome, type ReplicaId, type RequestView, type TenantId, type WorkloadId,
 } from '../core/index.ts';
+import { WorkloadLearner } from '../learner/index.ts';
 import type { EnginePort } from './engine-table.ts';
 import type { RuntimeOptions } from './options.ts';
 import { Runtime } from './runtime.ts';
@@ -11,6 +12,7 @@ import type { Timers } from './timers.ts';
 export class NullLearner implements Learner {
   readonly seen: string[] = [];
   restored?: Uint8Array;
+  readonly sessions = new WorkloadLearner().sessions;
   observe(event: { readonly type: string }): void { this.seen.push(event.type); }
   predict(): { readonly kind: 'unknown' } { return { kind: 'unknown' }; }
   snapshot(): Uint8Array { return new TextEncoder().encode(String(this.seen.length)); }
