@@ -3,6 +3,7 @@
  * runs live sees the same events in the same order: the call arrives, its prompt's blocks are touched, it ends, its
  * answer's blocks are touched, then blocks are evicted.
  */
+import { EntresolError } from '../../core/index.ts';
 import type { Event, LearnerSource, PolicyInstance, RetentionIndex, StateBytes, UnitId } from '../../core/index.ts';
 import { PagedCache } from '../../engines/simulated/paged-cache.ts';
 import { longestChain, writeChain, type Trace, type TraceCall } from '../trace/index.ts';
@@ -45,8 +46,16 @@ export interface ReplayOutcome {
 
 const PROGRESS_EVERY_CALLS = 256;
 
+/** @throws EntresolError `ENT_POLICY_INVALID` if the policy throws or names victims that it may not */
 export function replay(input: ReplayInput): ReplayOutcome {
-  return new Replay(input).run();
+  const run = new Replay(input);
+  try {
+    return run.run();
+  } catch (error) {
+    if (error instanceof EntresolError) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    throw new EntresolError('ENT_POLICY_INVALID', `${input.contender.name} threw ${run.where}: ${message}.`, { at: input.contender.name, cause: error });
+  }
 }
 
 interface PendingEnd {
@@ -92,6 +101,13 @@ class Replay {
     this.#index = this.#instance.score?.retention as RetentionIndex;
     this.#defined = new Uint8Array(trace.blockCount);
     this.#chain = new Int32Array(longestChain(trace));
+  }
+
+  /** The call in hand, for messages. */
+  get where(): string {
+    const { trace, schedule } = this.#input;
+    const call = trace.calls[schedule[this.#position].call];
+    return `at step ${call.step} of session ${trace.sessions[call.session].id}`;
   }
 
   run(): ReplayOutcome {

@@ -96,7 +96,7 @@ export class RecencyIndex implements RetentionIndex {
   }
 
   leases(nowMs: number, max: number): readonly Lease[] {
-    const mostRecent = [...this.victims(0, noPins)].reverse().slice(0, max);
+    const mostRecent = [...this.victims(0, noPins)].toReversed().slice(0, max);
     return mostRecent.map((unit) => ({ unit, steps: [{ untilMs: nowMs + LEASE_MS, value: this.value(unit, nowMs) }] }));
   }
 
