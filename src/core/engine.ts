@@ -23,6 +23,10 @@ export interface EngineCapabilities {
   readonly ordersQueue: boolean;
   /** Its counts of cached tokens are exact. */
   readonly countsCachedTokens: boolean;
+  /** It is a server of its own: any path under `/v1` goes to it, its own list of models too. */
+  readonly passThrough?: boolean;
+  /** A hosted API: no field is added to its bodies unless a policy that is on needs it. */
+  readonly hosted?: boolean;
 }
 
 export interface ModelInfo {

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { testHash } from '../../../test/support/hash.ts';
 import { IdentityState, OWN_ROW, rememberAnswer, rememberRequest, resolveIdentity, VENDOR_ROWS, type AnswerOutline, type Identity } from './index.ts';

@@ -1,0 +1,100 @@
+/**
+ * Any server that speaks the OpenAI dialect, hosted or one's own: calls pass through as they came. It can be observed
+ * (what the gateway's tap reads of its answers), not steered.
+ */
+import { Pool } from 'undici';
+import type { Answer, CallReport, Dialect, Engine, EngineCall, EngineCapabilities, EngineHost, Intent, ModelInfo, Outcome, ReplicaId } from '../../core/index.ts';
+import { EntresolError, replicaId } from '../../core/index.ts';
+import { relay } from './relay.ts';
+import { parseUpstreamUrl, type UpstreamAddress } from './upstream-url.ts';
+
+export interface OpenAiEngineOptions {
+  /** `openai` is hosted: no field is added to its bodies unless a policy needs it. */
+  readonly kind: 'openai' | 'openai-compatible';
+  /** Origin, or ending in `/v1`. */
+  readonly url: string;
+  readonly connectTimeoutMs?: number;
+  /** From the request's last byte to the answer's head. Long: an answer that does not stream comes when it is whole. */
+  readonly firstByteTimeoutMs?: number;
+  /** Between two pieces of an answer. */
+  readonly silenceTimeoutMs?: number;
+}
+
+const DIALECTS: readonly Dialect[] = ['chat', 'completions', 'responses', 'embeddings'];
+
+export class OpenAiEngine implements Engine {
+  readonly kind: 'openai' | 'openai-compatible';
+  readonly replica: ReplicaId;
+  readonly capabilities: EngineCapabilities;
+  private readonly address: UpstreamAddress;
+  private readonly pool: Pool;
+  private host: EngineHost | undefined;
+  private running = 0;
+  private reachable = true;
+
+  /** @throws EntresolError `ENT_USAGE` for a URL that is none */
+  constructor(options: OpenAiEngineOptions) {
+    this.kind = options.kind;
+    this.address = parseUpstreamUrl(options.url);
+    this.replica = replicaId(`${options.kind}=${this.address.origin}${this.address.pathPrefix}`);
+    this.capabilities = { dialects: DIALECTS, intents: [], ordersQueue: false, countsCachedTokens: false, passThrough: true, hosted: options.kind === 'openai' };
+    // No bound on connections: agents hold streams for minutes, and a call that waits for one would wait unseen.
+    this.pool = new Pool(this.address.origin, {
+      connections: null,
+      pipelining: 1,
+      connect: { timeout: options.connectTimeoutMs ?? 10_000 },
+      headersTimeout: options.firstByteTimeoutMs ?? 600_000,
+      bodyTimeout: options.silenceTimeoutMs ?? 600_000,
+    });
+  }
+
+  start(host: EngineHost): Promise<void> {
+    this.host = host;
+    host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica: this.replica });
+    return Promise.resolve();
+  }
+
+  /** Its own list is passed through. */
+  models(): readonly ModelInfo[] { return []; }
+
+  async handle(call: EngineCall, answer: Answer): Promise<CallReport> {
+    this.running += 1;
+    try {
+      const request = { method: call.method, path: this.address.pathPrefix + call.path, headers: call.headers, body: call.body, signal: call.signal };
+      const result = await relay(this.pool, this.address.origin, request, answer);
+      this.mark(true);
+      const status = result.end === 'cancelled' ? 'cancelled' : result.end === 'cut' || result.status >= 400 ? 'error' : 'ok';
+      return { status, promptTokens: 0, cachedTokens: 0, outputTokens: 0, tools: [], notes: [`upstream answered ${result.status}${result.end === 'cut' ? ', then broke off' : ''}`] };
+    } catch (error) {
+      if (error instanceof EntresolError && error.code === 'ENT_ENGINE_UNAVAILABLE') this.mark(false);
+      throw error;
+    } finally {
+      this.running -= 1;
+    }
+  }
+
+  perform(_intent: Intent): Promise<Outcome> { return Promise.resolve({ status: 'unsupported' }); }
+
+  load(): ReturnType<Engine['load']> { return { runningRequests: this.running, waitingRequests: 0, cacheUsedFraction: 0 }; }
+
+  /** Whether the last call reached it. */
+  healthy(): boolean { return this.reachable; }
+
+  async stop(graceMs: number): Promise<void> {
+    const closing = this.pool.close();
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, graceMs);
+    });
+    await Promise.race([closing, late]);
+    clearTimeout(timer);
+    if (!this.pool.destroyed) await this.pool.destroy();
+  }
+
+  private mark(reachable: boolean): void {
+    if (reachable === this.reachable || this.host === undefined) return;
+    this.reachable = reachable;
+    const base = { atMs: this.host.clock.nowMs(), replica: this.replica };
+    this.host.emit(reachable ? { type: 'engine-up', ...base } : { type: 'engine-down', ...base, code: 'ENT_ENGINE_UNAVAILABLE' });
+  }
+}

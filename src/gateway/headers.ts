@@ -1,0 +1,60 @@
+/** Which header goes where. Headers travel as raw pairs: order, case and repeated lines stay as they came. */
+
+/** RFC 9110, section 7.6.1, and what HTTP/1.1 itself frames a message with. */
+const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings']);
+
+/** Set anew for the next hop. `expect` has been answered here. */
+const REFRAMED = new Set(['host', 'content-length', 'expect']);
+
+/** Names in a `Connection` header are hop-by-hop too. */
+function connectionNames(raw: readonly string[]): Set<string> {
+  const names = new Set<string>();
+  for (let index = 0; index < raw.length; index += 2) {
+    if (raw[index].toLowerCase() !== 'connection') continue;
+    for (const name of raw[index + 1].split(',')) names.add(name.trim().toLowerCase());
+  }
+  return names;
+}
+
+/** Headers for the engine: less our own, hop-by-hop ones and the framing of this hop. */
+export function requestHeaders(raw: readonly string[], narrowEncoding: boolean): string[] {
+  const listed = connectionNames(raw);
+  const kept: string[] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index].toLowerCase();
+    if (HOP_BY_HOP.has(name) || REFRAMED.has(name) || listed.has(name) || name.startsWith('x-entresol-')) continue;
+    // The tap reads plain text only: a compressed answer would hide its usage.
+    kept.push(raw[index], name === 'accept-encoding' && narrowEncoding ? 'identity' : raw[index + 1]);
+  }
+  return kept;
+}
+
+/** Headers for the client: less hop-by-hop ones, with our request id. */
+export function answerHeaders(raw: readonly string[], requestId: string, dropLength: boolean): string[] {
+  const listed = connectionNames(raw);
+  const kept: string[] = [];
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index].toLowerCase();
+    if (HOP_BY_HOP.has(name) || listed.has(name) || name === 'x-entresol-request-id') continue;
+    if (dropLength && name === 'content-length') continue;
+    kept.push(raw[index], raw[index + 1]);
+  }
+  kept.push('x-entresol-request-id', requestId);
+  return kept;
+}
+
+/** By lower-case name, the first of a repeated header: what identity resolution reads. */
+export function headerMap(raw: readonly string[]): Map<string, string> {
+  const map = new Map<string, string>();
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index].toLowerCase();
+    if (!map.has(name)) map.set(name, raw[index + 1]);
+  }
+  return map;
+}
+
+/** The value of one raw header. */
+export function headerOf(raw: readonly string[], wanted: string): string | undefined {
+  for (let index = 0; index < raw.length; index += 2) if (raw[index].toLowerCase() === wanted) return raw[index + 1];
+  return undefined;
+}

@@ -1,0 +1,100 @@
+/** What the gateway reads of an answer while it passes by: it looks at the bytes and may take one chunk out. */
+import { ChatReader, type ReaderListener } from './chat-reader.ts';
+import { SseScanner } from './sse-scanner.ts';
+
+export interface TapOptions extends ReaderListener {
+  /** We asked for the usage chunk, the client did not: it is taken out again. */
+  readonly removeUsageChunk: boolean;
+}
+
+const MAXIMUM_EVENT_BYTES = 8 * 1024 * 1024;
+const MAXIMUM_BODY_BYTES = 8 * 1024 * 1024;
+
+/** Parses what may be no JSON at all: a stream's `[DONE]`, a server's plain-text error. */
+function jsonOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+function isUsageChunk(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { choices, usage } = value as { choices?: unknown; usage?: unknown };
+  return Array.isArray(choices) && choices.length === 0 && typeof usage === 'object' && usage !== null;
+}
+
+/** Bytes in, the bytes for the client out. */
+export interface AnswerTap {
+  readonly reader: ChatReader;
+  push(chunk: Buffer): readonly Buffer[];
+  /** What was held back: to be written before the end, or before the cut. */
+  flush(): readonly Buffer[];
+}
+
+export class StreamTap implements AnswerTap {
+  readonly reader: ChatReader;
+  private readonly scanner = new SseScanner(MAXIMUM_EVENT_BYTES);
+  private readonly removeUsageChunk: boolean;
+  private dropped = false;
+
+  constructor(options: TapOptions) {
+    this.reader = new ChatReader(options);
+    this.removeUsageChunk = options.removeUsageChunk;
+  }
+
+  push(chunk: Buffer): readonly Buffer[] {
+    const kept: Buffer[] = [];
+    for (const segment of this.scanner.push(chunk)) {
+      const dropped = segment.trailing ? this.dropped : this.see(segment.data);
+      this.dropped = dropped;
+      if (!dropped) kept.push(segment.raw);
+    }
+    // Where nothing is to be taken out the bytes go on as they came, with no wait for the end of an event.
+    return this.removeUsageChunk ? kept : [chunk];
+  }
+
+  flush(): readonly Buffer[] {
+    const rest = this.scanner.flush();
+    this.reader.end();
+    if (rest === undefined || this.see(rest.data) || !this.removeUsageChunk) return [];
+    return [rest.raw];
+  }
+
+  private see(data: string | undefined): boolean {
+    if (data === undefined || data === '[DONE]') return false;
+    const value = jsonOrUndefined(data);
+    this.reader.read(value);
+    return this.removeUsageChunk && isUsageChunk(value);
+  }
+}
+
+/** A whole JSON answer: kept up to a bound and read at its end. */
+export class BodyTap implements AnswerTap {
+  readonly reader: ChatReader;
+  private readonly options: TapOptions;
+  private parts: Buffer[] = [];
+  private bytes = 0;
+
+  constructor(options: TapOptions) {
+    this.options = options;
+    this.reader = new ChatReader({ firstContent: () => undefined, toolCall: (call) => options.toolCall(call) });
+  }
+
+  push(chunk: Buffer): readonly Buffer[] {
+    if (this.bytes === 0 && chunk.length > 0) this.options.firstContent();
+    this.bytes += chunk.length;
+    if (this.bytes > MAXIMUM_BODY_BYTES) this.parts = [];
+    else this.parts.push(chunk);
+    return [chunk];
+  }
+
+  flush(): readonly Buffer[] {
+    if (this.parts.length > 0) this.reader.read(jsonOrUndefined(Buffer.concat(this.parts).toString('utf8')));
+    this.parts = [];
+    this.reader.end();
+    return [];
+  }
+}
