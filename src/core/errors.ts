@@ -12,6 +12,7 @@ export const ERRORS = {
   ENT_UNKNOWN_REQUEST: { status: 404, mend: 'Only recent requests are kept; use the x-entresol-request-id of a recent answer.' },
   ENT_PROMPT_TOO_LONG: { status: 400, mend: 'Shorten the prompt, or serve with a larger context.' },
   ENT_BODY_TOO_LARGE: { status: 413, mend: 'Send a smaller body, or raise limits.bodyBytes.' },
+  ENT_HEADERS_TOO_LARGE: { status: 431, mend: 'Send fewer or shorter headers.' },
   ENT_FORBIDDEN_HOST: { status: 403, mend: 'Without keys only loopback clients with a loopback Host and Origin may connect; configure keys to open it.' },
   ENT_UNAUTHORIZED: { status: 401, mend: 'Send a key of this server in x-entresol-key or as the bearer token.' },
   ENT_REJECTED_BY_POLICY: { status: 429, mend: 'Retry later; GET /entresol/v1/explain/{requestId} tells which policy and why.' },

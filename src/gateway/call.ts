@@ -1,0 +1,186 @@
+/** The life of one LLM call: read → identify → place → admit → dispatch → tap → observe. */
+import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
+import {
+  EntresolError, rememberAnswer, requestId, toolCallId,
+  type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView,
+} from '../core/index.ts';
+import { parseObject, readBody, type JsonObject } from './body.ts';
+import { completeReport } from './call-outcome.ts';
+import { ClientAnswer } from './client-answer.ts';
+import { chooseEngine, enginesFor } from './engine-choice.ts';
+import { asEntresolError } from './errors.ts';
+import { requestHeaders } from './headers.ts';
+import { coordinateOf, requestView, type Identified, type Identifier } from './identify.ts';
+import { sendError } from './respond.ts';
+import type { RouteContext } from './router.ts';
+import type { CallRuntime } from './runtime-port.ts';
+import { askForUsage } from './splice.ts';
+import { validateRequest } from './validate.ts';
+
+export interface CallServices {
+  readonly engines: readonly Engine[];
+  readonly runtime: CallRuntime;
+  readonly identifier: Identifier;
+  readonly clock: Clock;
+  readonly bodyBytes: number;
+  hash(text: string): string;
+  log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+  /** Whether a policy that is on makes usage worth a field in a hosted API's bodies. */
+  policiesOn(): boolean;
+}
+
+export const newRequestId = (): string => `req_${randomUUID().replaceAll('-', '')}`;
+
+/** Aborts when the client's connection closes before its answer is whole. */
+function clientSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.on('close', () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+/** A call whose request has been read and whose client is known. */
+interface Prepared {
+  readonly context: RouteContext;
+  readonly dialect: Dialect;
+  readonly parsed: JsonObject;
+  readonly body: Buffer;
+  readonly receivedAtMs: number;
+  readonly identified: Identified;
+  readonly signal: AbortSignal;
+}
+
+export class Calls {
+  private readonly services: CallServices;
+
+  constructor(services: CallServices) {
+    this.services = services;
+  }
+
+  /** A call of a dialect that we read: it is identified, admitted and observed. */
+  async serve(context: RouteContext, dialect: Dialect): Promise<void> {
+    const { clock, identifier, bodyBytes } = this.services;
+    const signal = clientSignal(context.response);
+    const body = await readBody(context.request, bodyBytes);
+    const receivedAtMs = clock.nowMs();
+    const parsed = parseObject(body);
+    validateRequest(parsed, dialect);
+    const able = enginesFor(this.services.engines, dialect, context.path);
+    const identified = identifier.identify(context.request.rawHeaders, parsed);
+    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, signal }, able);
+  }
+
+  /** Any other path of an upstream: passed on as it is. */
+  async passThrough(context: RouteContext): Promise<void> {
+    const signal = clientSignal(context.response);
+    const [engine] = enginesFor(this.services.engines, 'other', context.path);
+    const body = await readBody(context.request, this.services.bodyBytes);
+    const identified = this.services.identifier.identify(context.request.rawHeaders, undefined);
+    const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
+    const answer = new ClientAnswer(context.response, { requestId: context.requestId, tapped: false, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
+    const call: EngineCall = {
+      request, dialect: 'other', method: context.request.method ?? 'GET', path: context.request.url ?? '/', body, parsed: undefined, signal,
+      headers: requestHeaders(context.request.rawHeaders, false),
+    };
+    await engine.handle(call, answer);
+  }
+
+  private async run(prepared: Prepared, able: readonly Engine[]): Promise<void> {
+    const { context, identified, parsed, body, receivedAtMs, signal } = prepared;
+    const { runtime } = this.services;
+    const id = requestId(context.requestId);
+    const by = coordinateOf(identified, runtime.nextStep({ tenant: identified.tenant, workload: identified.identity.workload.value, session: identified.identity.session.value }));
+    const unplaced = requestView(id, by, identified, parsed, body.length, receivedAtMs, undefined);
+    const engine = chooseEngine(able, unplaced, (request, replicas) => runtime.placement(request, replicas));
+    const plain = this.engineCall(prepared, engine);
+    const counted = await engine.inspect?.(plain.call, identified.tenant);
+    const view = counted === undefined ? unplaced : requestView(id, by, identified, parsed, body.length, receivedAtMs, counted);
+    runtime.arrive(view, { identity: identified.identity });
+    const observed = new ObservedCall(this.services, prepared, view, engine, plain.removeUsageChunk);
+    try {
+      const verdict = await runtime.admit(view, signal);
+      if (verdict.kind === 'reject') {
+        observed.end('rejected', undefined);
+        sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs });
+        return;
+      }
+      await observed.dispatch({ ...plain.call, request: view });
+    } catch (thrown) {
+      observed.end(signal.aborted ? 'cancelled' : 'error', undefined);
+      throw thrown;
+    }
+  }
+
+  private engineCall(prepared: Prepared, engine: Engine): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
+    const { context, dialect, parsed, body, signal } = prepared;
+    const { hosted, countsCachedTokens } = engine.capabilities;
+    const wanted = parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.policiesOn());
+    const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
+    return {
+      call: { dialect, method: context.request.method ?? 'POST', path: context.request.url ?? '/', headers: requestHeaders(context.request.rawHeaders, true), body: spliced.body, parsed, signal },
+      removeUsageChunk: spliced.removeUsageChunk,
+    };
+  }
+}
+
+/** One call between its arrival and its one `request-end`. */
+class ObservedCall {
+  private readonly services: CallServices;
+  private readonly prepared: Prepared;
+  private readonly view: RequestView;
+  private readonly engine: Engine;
+  private readonly answer: ClientAnswer;
+  private ttftMs: number | undefined;
+  private ended = false;
+
+  constructor(services: CallServices, prepared: Prepared, view: RequestView, engine: Engine, removeUsageChunk: boolean) {
+    this.services = services;
+    this.prepared = prepared;
+    this.view = view;
+    this.engine = engine;
+    const { runtime, clock } = services;
+    this.answer = new ClientAnswer(prepared.context.response, {
+      requestId: view.id, tapped: true, removeUsageChunk,
+      firstContent: () => {
+        const atMs = clock.nowMs();
+        this.ttftMs = atMs - prepared.receivedAtMs;
+        runtime.observe({ type: 'first-token', atMs, by: view.by, request: view.id, ttftMs: this.ttftMs });
+      },
+      toolCall: (call) => runtime.observe({ type: 'tool-call-streamed', atMs: clock.nowMs(), by: view.by, request: view.id, toolCall: toolCallId(call.id), name: call.name, argumentsJson: call.arguments }),
+    });
+  }
+
+  /** @throws EntresolError only while no byte of an answer has gone out */
+  async dispatch(call: EngineCall): Promise<void> {
+    const { runtime, clock } = this.services;
+    runtime.observe({ type: 'request-dispatch', atMs: clock.nowMs(), by: this.view.by, request: this.view.id, replica: this.engine.replica });
+    try {
+      const report = await this.engine.handle(call, this.answer);
+      this.end(this.prepared.signal.aborted ? 'cancelled' : 'error', report);
+    } catch (thrown) {
+      const error = asEntresolError(thrown);
+      this.end(this.prepared.signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error', undefined);
+      if (!this.answer.begun) throw thrown;
+      this.services.log('error', 'an answer broke off', { request: this.view.id, error: error.describe() });
+      this.answer.destroy(error);
+    }
+  }
+
+  end(failure: RequestStatus, report: CallReport | undefined): void {
+    if (this.ended) return;
+    this.ended = true;
+    const { runtime, clock, hash } = this.services;
+    const { input, identity, inference } = this.prepared.identified;
+    const { reader } = this.answer;
+    const complete = completeReport({ report, reader, failure, engineCounts: this.engine.capabilities.countsCachedTokens, estimatedPromptTokens: this.view.promptTokens, hash });
+    if (complete.status === 'ok' && reader !== undefined) {
+      rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls });
+    }
+    const base = { atMs: clock.nowMs(), by: this.view.by };
+    if (complete.status === 'cancelled') runtime.observe({ type: 'request-cancel', ...base, request: this.view.id });
+    runtime.finish(this.view.id, complete, this.ttftMs === undefined ? {} : { ttftMs: this.ttftMs });
+    if (identity.final) runtime.observe({ type: 'session-end', ...base, reason: 'explicit' });
+  }
+}

@@ -1,0 +1,71 @@
+/** The routes that tell about the server itself and switch its policies. */
+import { EntresolError, LOCAL_TENANT, requestId, type Clock, type Engine, type PolicyMode } from '../../core/index.ts';
+import { parseJson, parseObject, readBody } from '../body.ts';
+import { sendBytes, sendJson } from '../respond.ts';
+import type { Handler, Route, RouteContext } from '../router.ts';
+import type { ControlRuntime } from '../runtime-port.ts';
+import type { EventStreams } from './event-stream.ts';
+import { reportEvents } from './reported-events.ts';
+
+export interface ControlServices {
+  readonly runtime: ControlRuntime;
+  readonly engines: readonly Engine[];
+  readonly events: EventStreams;
+  readonly clock: Clock;
+  draining(): boolean;
+}
+
+const MAXIMUM_CONTROL_BODY = 1024 * 1024;
+const MODES: readonly PolicyMode[] = ['on', 'shadow', 'off'];
+
+function readiness({ engines, draining }: ControlServices): { ready: boolean; draining: boolean; engines: { replica: string; kind: string; healthy: boolean }[] } {
+  const states = engines.map((engine) => ({ replica: engine.replica, kind: engine.kind, healthy: engine.healthy() }));
+  return { ready: !draining() && states.some((state) => state.healthy), draining: draining(), engines: states };
+}
+
+/** `GET /v1/models` of engines that are no servers of their own. */
+export function modelList(engines: readonly Engine[]): unknown {
+  const data = engines.flatMap((engine) => engine.models().map((model) => ({
+    id: model.id, object: 'model', created: 0, owned_by: engine.kind, synthetic: model.synthetic,
+    ...(model.contextTokens === undefined ? {} : { context_length: model.contextTokens }),
+  })));
+  return { object: 'list', data };
+}
+
+async function switchPolicy({ runtime }: ControlServices, context: RouteContext): Promise<void> {
+  const { name, mode } = parseObject(await readBody(context.request, MAXIMUM_CONTROL_BODY));
+  if (typeof name !== 'string') throw new EntresolError('ENT_BAD_REQUEST', 'name must be the name of a policy.', { at: 'name' });
+  const wanted = MODES.find((known) => known === mode);
+  if (wanted === undefined) throw new EntresolError('ENT_BAD_REQUEST', `mode must be one of ${MODES.join(', ')}.`, { at: 'mode' });
+  runtime.setMode(name, wanted);
+  sendJson(context.response, context.requestId, { policies: runtime.policies() });
+}
+
+export function controlRoutes(services: ControlServices): Route[] {
+  const { runtime } = services;
+  const answer = (value: () => unknown): Handler => ({ response, requestId: id }) => sendJson(response, id, value());
+  return [
+    { method: 'GET', pattern: '/healthz', open: true, handle: answer(() => ({ status: 'ok' })) },
+    {
+      method: 'GET', pattern: '/readyz', open: true,
+      handle: ({ response, requestId: id }) => {
+        const state = readiness(services);
+        sendJson(response, id, state, state.ready ? 200 : 503);
+      },
+    },
+    {
+      method: 'GET', pattern: '/metrics',
+      handle: async ({ response, requestId: id }) => sendBytes(response, id, 200, runtime.metrics.contentType, Buffer.from(await runtime.metrics.render())),
+    },
+    { method: 'GET', pattern: '/entresol/v1/explain/:id', handle: ({ response, requestId: id, parameter }) => sendJson(response, id, runtime.explain(requestId(parameter), LOCAL_TENANT)) },
+    { method: 'GET', pattern: '/entresol/v1/agents', handle: answer(() => ({ agents: runtime.agents(LOCAL_TENANT) })) },
+    { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer(() => ({ sessions: runtime.sessions(LOCAL_TENANT) })) },
+    { method: 'GET', pattern: '/entresol/v1/policies', handle: answer(() => ({ policies: runtime.policies() })) },
+    { method: 'POST', pattern: '/entresol/v1/policies', handle: (context) => switchPolicy(services, context) },
+    { method: 'GET', pattern: '/entresol/v1/events', handle: ({ response, requestId: id }) => services.events.open(response, id) },
+    {
+      method: 'POST', pattern: '/entresol/v1/events',
+      handle: async ({ request, response, requestId: id }) => sendJson(response, id, reportEvents(parseJson(await readBody(request, MAXIMUM_CONTROL_BODY)), runtime, services.clock)),
+    },
+  ];
+}

@@ -1,0 +1,179 @@
+/** The HTTP server in front of engines and runtime. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { EntresolError, type Clock, type Engine } from '../core/index.ts';
+import { checkAccess, checkBinding } from './access.ts';
+import { Calls, newRequestId } from './call.ts';
+import { EventStreams } from './control/event-stream.ts';
+import { controlRoutes, modelList } from './control/routes.ts';
+import { asEntresolError, errorBody } from './errors.ts';
+import { Identifier } from './identify.ts';
+import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './limits.ts';
+import { sendError, sendJson } from './respond.ts';
+import { Router, type Route, type RouteContext } from './router.ts';
+import type { CallRuntime, ControlRuntime } from './runtime-port.ts';
+
+export interface GatewayOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly engines: readonly Engine[];
+  readonly runtime: CallRuntime & ControlRuntime;
+  readonly clock: Clock;
+  /** A stable hash of a text as 16 hexadecimal digits. */
+  hash(text: string): string;
+  log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+  /** Bind beyond loopback though no keys are configured. */
+  readonly insecure?: boolean;
+  readonly limits?: Partial<GatewayLimits>;
+}
+
+/** The path as a request names it, without query; absolute forms (of proxies' clients) too. */
+function pathOf(url: string): string {
+  const path = url.startsWith('/') ? url : URL.canParse(url) ? new URL(url).pathname : url;
+  const query = path.indexOf('?');
+  return query < 0 ? path : path.slice(0, query);
+}
+
+export class Gateway {
+  private readonly options: GatewayOptions;
+  private readonly limits: GatewayLimits;
+  private readonly server: Server;
+  private readonly router: Router;
+  private readonly calls: Calls;
+  private readonly events: EventStreams;
+  private readonly unsubscribe: () => void;
+  private readonly inFlight = new Set<ServerResponse>();
+  private drainingNow = false;
+  private whenIdle: (() => void) | undefined;
+
+  /** @throws EntresolError `ENT_INSECURE_BIND` */
+  constructor(options: GatewayOptions) {
+    checkBinding(options.host, options.insecure === true);
+    this.options = options;
+    this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
+    const { engines, runtime, clock, hash, log } = options;
+    this.calls = new Calls({
+      engines, runtime, clock, hash, log, identifier: new Identifier(hash), bodyBytes: this.limits.bodyBytes,
+      policiesOn: () => runtime.policies().some((policy) => policy.mode === 'on'),
+    });
+    this.events = new EventStreams(this.limits.eventBacklogBytes);
+    this.unsubscribe = runtime.subscribe((event) => this.events.publish(event));
+    this.router = new Router([
+      ...controlRoutes({ runtime, engines, clock, events: this.events, draining: () => this.drainingNow }),
+      ...this.engineRoutes(),
+    ]);
+    this.server = createServer({ maxHeaderSize: this.limits.headerBytes, keepAliveTimeout: this.limits.keepAliveMs }, (request, response) => void this.serve(request, response));
+    this.server.on('clientError', refuseUnreadable);
+  }
+
+  /** Begins to listen. @returns the address as a URL @throws EntresolError `ENT_PORT_TAKEN` */
+  listen(): Promise<string> {
+    const { host, port } = this.options;
+    return new Promise((resolve, reject) => {
+      this.server.once('error', (error: NodeJS.ErrnoException) => {
+        const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
+        reject(taken ? new EntresolError('ENT_PORT_TAKEN', `Cannot listen on ${host}:${port} (${error.code}).`, { at: '--port', cause: error })
+          : new EntresolError('ENT_USAGE', `Cannot listen on ${host}:${port}: ${error.message}.`, { at: '--host', cause: error }));
+      });
+      this.server.listen(port, host, () => {
+        const { port: bound } = this.server.address() as AddressInfo;
+        resolve(`http://${host.includes(':') ? `[${host}]` : host}:${bound}`);
+      });
+    });
+  }
+
+  /** Takes no new connections, lets what is in flight finish for at most `drainMs`, then cuts it. @returns how many were cut */
+  async drain(drainMs: number = this.limits.drainMs): Promise<number> {
+    this.drainingNow = true;
+    this.unsubscribe();
+    this.events.close();
+    const closed = new Promise<void>((resolve) => {
+      this.server.close(() => resolve());
+    });
+    this.server.closeIdleConnections();
+    const cut = await this.finishInFlight(drainMs);
+    this.server.closeAllConnections();
+    await closed;
+    return cut;
+  }
+
+  private async finishInFlight(drainMs: number): Promise<number> {
+    if (this.inFlight.size === 0) return 0;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.whenIdle = resolve;
+      timer = setTimeout(resolve, drainMs);
+    });
+    clearTimeout(timer);
+    return this.inFlight.size;
+  }
+
+  private engineRoutes(): Route[] {
+    const { engines } = this.options;
+    const own: Route[] = engines.some((engine) => engine.capabilities.passThrough === true) ? []
+      : [{ method: 'GET', pattern: '/v1/models', handle: ({ response, requestId }) => sendJson(response, requestId, modelList(engines)) }];
+    return [
+      ...own,
+      { method: 'POST', pattern: '/v1/chat/completions', handle: (context) => this.calls.serve(context, 'chat') },
+      { method: 'POST', pattern: '/v1/completions', handle: (context) => this.calls.serve(context, 'completions') },
+    ];
+  }
+
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const requestId = newRequestId();
+    this.inFlight.add(response);
+    response.on('close', () => {
+      this.inFlight.delete(response);
+      if (this.inFlight.size === 0) this.whenIdle?.();
+    });
+    const context: RouteContext = { request, response, requestId, path: pathOf(request.url ?? '/'), parameter: '' };
+    try {
+      await this.route(context);
+    } catch (thrown) {
+      this.fail(context, thrown);
+    }
+  }
+
+  private async route(context: RouteContext): Promise<void> {
+    const { request, path, response } = context;
+    const method = request.method ?? 'GET';
+    const match = this.router.match(method, path);
+    if (match?.route.open !== true) checkAccess({ insecure: this.options.insecure === true }, request.headers.host, request.headers.origin);
+    if (this.drainingNow) {
+      response.shouldKeepAlive = false;
+      if (match?.route.open !== true) throw new EntresolError('ENT_DRAINING', 'The server takes no new requests.');
+    }
+    if (match !== undefined) {
+      await match.route.handle({ ...context, parameter: match.parameter });
+      return;
+    }
+    const passes = path.startsWith('/v1/') && this.options.engines.some((engine) => engine.capabilities.passThrough === true);
+    if (!passes) throw new EntresolError('ENT_UNKNOWN_ROUTE', `There is no ${method} ${path} here.`, { at: path });
+    await this.calls.passThrough(context);
+  }
+
+  private fail({ request, response, requestId, path }: RouteContext, thrown: unknown): void {
+    const error = asEntresolError(thrown);
+    if (error.code === 'ENT_INTERNAL') {
+      const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause);
+      this.options.log('error', 'a request failed in the gateway', { requestId, path, cause });
+    }
+    if (response.headersSent || error.code === 'ENT_CANCELLED') response.destroy();
+    else sendError(response, requestId, error, { close: !request.complete });
+  }
+}
+
+/** What the HTTP parser cannot read gets an answer all the same. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const refusal = error.code === 'HPE_HEADER_OVERFLOW'
+    ? new EntresolError('ENT_HEADERS_TOO_LARGE', 'The request\'s headers are too large.')
+    : new EntresolError('ENT_BAD_REQUEST', 'The request is no readable HTTP.');
+  const body = errorBody(refusal);
+  const head = [`HTTP/1.1 ${refusal.status} Refused`, 'content-type: application/json', `content-length: ${body.length}`, `x-entresol-request-id: ${newRequestId()}`, 'connection: close'];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body.toString()}`);
+}

@@ -1,0 +1,8 @@
+/** What the gateway asks of the runtime. */
+import type { Runtime } from '../runtime/index.ts';
+
+/** On the path of a call. */
+export type CallRuntime = Pick<Runtime, 'nextStep' | 'arrive' | 'admit' | 'placement' | 'observe' | 'finish'>;
+
+/** For the control routes. */
+export type ControlRuntime = Pick<Runtime, 'explain' | 'agents' | 'sessions' | 'session' | 'policies' | 'setMode' | 'observe' | 'metrics' | 'subscribe'>;
