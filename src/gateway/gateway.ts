@@ -44,7 +44,7 @@ export class Gateway {
   private readonly events: EventStreams;
   private readonly unsubscribe: () => void;
   private readonly inFlight = new Set<ServerResponse>();
-  private drainingNow = false;
+  private state: 'starting' | 'ready' | 'draining' = 'starting';
   private whenIdle: (() => void) | undefined;
 
   /** @throws EntresolError `ENT_INSECURE_BIND` */
@@ -60,14 +60,14 @@ export class Gateway {
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event) => this.events.publish(event));
     this.router = new Router([
-      ...controlRoutes({ runtime, engines, clock, events: this.events, draining: () => this.drainingNow }),
+      ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state }),
       ...this.engineRoutes(),
     ]);
     this.server = createServer({ maxHeaderSize: this.limits.headerBytes, keepAliveTimeout: this.limits.keepAliveMs }, (request, response) => void this.serve(request, response));
     this.server.on('clientError', refuseUnreadable);
   }
 
-  /** Begins to listen. @returns the address as a URL @throws EntresolError `ENT_PORT_TAKEN` */
+  /** Begins to listen; calls are refused until `markReady`. @returns the address as a URL @throws EntresolError `ENT_PORT_TAKEN` */
   listen(): Promise<string> {
     const { host, port } = this.options;
     return new Promise((resolve, reject) => {
@@ -83,9 +83,14 @@ export class Gateway {
     });
   }
 
+  /** The engines have started. */
+  markReady(): void {
+    if (this.state === 'starting') this.state = 'ready';
+  }
+
   /** Takes no new connections, lets what is in flight finish for at most `drainMs`, then cuts it. @returns how many were cut */
   async drain(drainMs: number = this.limits.drainMs): Promise<number> {
-    this.drainingNow = true;
+    this.state = 'draining';
     this.unsubscribe();
     this.events.close();
     const closed = new Promise<void>((resolve) => {
@@ -140,10 +145,8 @@ export class Gateway {
     const method = request.method ?? 'GET';
     const match = this.router.match(method, path);
     if (match?.route.open !== true) checkAccess({ insecure: this.options.insecure === true }, request.headers.host, request.headers.origin);
-    if (this.drainingNow) {
-      response.shouldKeepAlive = false;
-      if (match?.route.open !== true) throw new EntresolError('ENT_DRAINING', 'The server takes no new requests.');
-    }
+    if (this.state === 'draining') response.shouldKeepAlive = false;
+    if (match?.route.open !== true) this.checkState(path);
     if (match !== undefined) {
       await match.route.handle({ ...context, parameter: match.parameter });
       return;
@@ -151,6 +154,12 @@ export class Gateway {
     const passes = path.startsWith('/v1/') && this.options.engines.some((engine) => engine.capabilities.passThrough === true);
     if (!passes) throw new EntresolError('ENT_UNKNOWN_ROUTE', `There is no ${method} ${path} here.`, { at: path });
     await this.calls.passThrough(context);
+  }
+
+  /** Engines may take a minute to load their model: until then only what needs none is answered. */
+  private checkState(path: string): void {
+    if (this.state === 'draining') throw new EntresolError('ENT_DRAINING', 'The server takes no new requests.');
+    if (this.state === 'starting' && path.startsWith('/v1/')) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', 'The engine is still starting.');
   }
 
   private fail({ request, response, requestId, path }: RouteContext, thrown: unknown): void {

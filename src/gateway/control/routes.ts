@@ -12,15 +12,15 @@ export interface ControlServices {
   readonly engines: readonly Engine[];
   readonly events: EventStreams;
   readonly clock: Clock;
-  draining(): boolean;
+  state(): 'starting' | 'ready' | 'draining';
 }
 
 const MAXIMUM_CONTROL_BODY = 1024 * 1024;
 const MODES: readonly PolicyMode[] = ['on', 'shadow', 'off'];
 
-function readiness({ engines, draining }: ControlServices): { ready: boolean; draining: boolean; engines: { replica: string; kind: string; healthy: boolean }[] } {
+function readiness({ engines, state }: ControlServices): { ready: boolean; state: string; engines: { replica: string; kind: string; healthy: boolean }[] } {
   const states = engines.map((engine) => ({ replica: engine.replica, kind: engine.kind, healthy: engine.healthy() }));
-  return { ready: !draining() && states.some((state) => state.healthy), draining: draining(), engines: states };
+  return { ready: state() === 'ready' && states.some(({ healthy }) => healthy), state: state(), engines: states };
 }
 
 /** `GET /v1/models` of engines that are no servers of their own. */

@@ -1,0 +1,104 @@
+/**
+ * The composition root: engines, runtime and gateway put together. `entresol serve` and `up` run it, benches run it
+ * in their own process with a clock of their own.
+ */
+import createXxhash from 'xxhash-wasm';
+import type { Clock, Engine, LearnerSource, Random } from '../core/index.ts';
+import { Gateway, type GatewayLimits } from '../gateway/index.ts';
+import { createLearnerSource } from '../learner/index.ts';
+import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Stopwatch, type Timers } from '../runtime/index.ts';
+import { registeredPolicy } from '../runtime/load-policy.ts';
+import type { Store } from '../store/index.ts';
+import { createLogger, logSink, type LogSink } from '../telemetry/index.ts';
+
+export interface ServerOptions {
+  /** Made, not started: they are started here and stopped by `close`. */
+  readonly engines: readonly Engine[];
+  /** By default: cache-sage where an engine's retention can be steered, else none. */
+  readonly policies?: readonly PolicySetting[];
+  readonly host?: string;
+  /** 0, the default, takes a free one. */
+  readonly port?: number;
+  readonly insecure?: boolean;
+  readonly limits?: Partial<GatewayLimits>;
+  readonly runtimeLimits?: Partial<RuntimeLimits>;
+  readonly clock?: Clock;
+  readonly timers?: Timers;
+  readonly stopwatch?: Stopwatch;
+  readonly random?: Random;
+  readonly learners?: LearnerSource;
+  /** Where what was learned is kept between runs; absent: nothing is. */
+  readonly state?: Store;
+  readonly log?: LogSink;
+}
+
+export interface RunningServer {
+  readonly url: string;
+  readonly runtime: Runtime;
+  readonly engines: readonly Engine[];
+  /** The first of `engines`. */
+  readonly engine: Engine;
+  readonly gateway: Gateway;
+  /**
+   * Takes no new calls, lets those in flight finish for at most `drainMs`, stops engines, saves.
+   * @returns how many calls were cut off
+   */
+  close(drainMs?: number): Promise<number>;
+}
+
+/** How long an engine gets to stop once no call is left in it. */
+const ENGINE_GRACE_MS = 2000;
+
+/** What is on when nobody says: retention where there is something to retain. */
+export function defaultPolicies(engines: readonly Engine[]): PolicySetting[] {
+  const definition = registeredPolicy('cache-sage');
+  return definition !== undefined && engines.some((engine) => engine.capabilities.retention !== undefined) ? [{ definition }] : [];
+}
+
+/**
+ * Starts everything and resolves when calls are served.
+ * @throws EntresolError `ENT_PORT_TAKEN`, `ENT_INSECURE_BIND`, or what an engine's start throws; then nothing is left running
+ */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const { engines } = options;
+  const log = options.log ?? logSink(createLogger());
+  const clock = options.clock ?? processClock;
+  const { h64ToString } = await createXxhash();
+  const runtime = new Runtime({
+    policies: options.policies ?? defaultPolicies(engines),
+    learners: options.learners ?? createLearnerSource(),
+    clock, log,
+    ...(options.timers === undefined ? {} : { timers: options.timers }),
+    ...(options.stopwatch === undefined ? {} : { stopwatch: options.stopwatch }),
+    ...(options.random === undefined ? {} : { random: options.random }),
+    ...(options.state === undefined ? {} : { state: options.state }),
+    ...(options.runtimeLimits === undefined ? {} : { limits: options.runtimeLimits }),
+  });
+  const gateway = new Gateway({
+    host: options.host ?? '127.0.0.1', port: options.port ?? 0, engines, runtime, clock, log, hash: (text) => h64ToString(text),
+    insecure: options.insecure ?? false,
+    ...(options.limits === undefined ? {} : { limits: options.limits }),
+  });
+  const started: Engine[] = [];
+  let closing: Promise<number> | undefined;
+  const close = async (drainMs?: number): Promise<number> => {
+    const cut = await gateway.drain(drainMs);
+    await Promise.all(started.map((engine) => engine.stop(ENGINE_GRACE_MS)));
+    await runtime.close();
+    return cut;
+  };
+  // The port first: whether it is free is known at once, a model may take a minute to load.
+  const url = await gateway.listen();
+  try {
+    await runtime.start();
+    for (const engine of engines) {
+      started.push(engine);
+      await engine.start(runtime.registerEngine(engine));
+    }
+  } catch (error) {
+    await close(0);
+    throw error;
+  }
+  gateway.markReady();
+  return { url, runtime, engines, engine: engines[0], gateway, close: (drainMs) => (closing ??= close(drainMs)) };
+}
