@@ -13,6 +13,7 @@ export class Delivery {
   readonly #guard: Guard;
   readonly #metrics: Metrics;
   readonly #log: LogSink;
+  readonly #listeners = new Set<(event: Event) => void>();
   #learnerFaults = 0;
 
   constructor(options: {
@@ -27,22 +28,35 @@ export class Delivery {
     this.#log = options.log;
   }
 
+  /** Told every event that is delivered, after the learner and the policies. @returns ends it */
+  subscribe(listener: (event: Event) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #publish(event: Event): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
   /** @param record the request whose budget the policies' time counts against */
   agentEvent(event: AgentEvent, record?: RequestRecord): void {
     this.#learn(event);
     const host = this.#tenants.of(event.by.tenant);
     if (host === undefined) this.#metrics.eventIgnored('too-many-tenants');
     else this.#tell(host, event, record);
+    this.#publish(event);
   }
 
   /** Engines serve all tenants. */
   engineEvent(event: EngineEvent): void {
     for (const host of this.#tenants.all()) this.#tell(host, event);
+    this.#publish(event);
   }
 
   /** To the tenant whose policy wanted it, and to no other. */
   intentDone(event: IntentDone, host: TenantHost): void {
     this.#tell(host, event);
+    this.#publish(event);
   }
 
   #tell(host: TenantHost, event: Event, record?: RequestRecord): void {

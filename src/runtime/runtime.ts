@@ -190,6 +190,9 @@ export class Runtime {
     }
   }
 
+  /** Everything that is delivered to policies, after them: for event streams and tests. @returns ends it */
+  subscribe(listener: (event: Event) => void): () => void { return this.#delivery.subscribe(listener); }
+
   #requestEnded(record: RequestRecord): void {
     this.#guard.settle(record, this.#ledgers.values());
     if (this.#closed) return;

@@ -61,10 +61,10 @@ export const sse = (events: readonly unknown[]): string => [...events.map((event
 const chunk = (choices: readonly unknown[], more: Readonly<Record<string, unknown>> = {}): unknown => ({ id: 'chatcmpl-1', object: 'chat.completion.chunk', created: 1, model: 'm', choices, ...more });
 
 /** The chunks of a streamed chat answer. */
-export const textChunk = (content: string, finish: string | null = null): unknown => chunk([{ index: 0, delta: { content }, finish_reason: finish }]);
+export const textChunk = (content: string, finish: string | null = null): unknown => chunk([{ index: 0, delta: { role: 'assistant', content }, finish_reason: finish }]);
 export const finishChunk = (finish: string): unknown => chunk([{ index: 0, delta: {}, finish_reason: finish }]);
 export const toolChunk = (index: number, id: string, name: string, text: string): unknown =>
-  chunk([{ index: 0, delta: { tool_calls: [{ index, id, type: 'function', function: { name, arguments: text } }] }, finish_reason: null }]);
+  chunk([{ index: 0, delta: { role: 'assistant', tool_calls: [{ index, id, type: 'function', function: { name, arguments: text } }] }, finish_reason: null }]);
 export const usageChunk = (prompt: number, cached: number, output: number): unknown =>
   chunk([], { usage: { prompt_tokens: prompt, completion_tokens: output, total_tokens: prompt + output, prompt_tokens_details: { cached_tokens: cached } } });
 
