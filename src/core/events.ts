@@ -4,7 +4,7 @@
  * Every `request-arrive` gets exactly one `request-end`.
  */
 import type { Coordinate } from './coordinate.ts';
-import type { Intent, Outcome } from './intents.ts';
+import type { Intent, Outcome, Tier } from './intents.ts';
 import type { ReplicaId, RequestId, ToolCallId, UnitId } from './ids.ts';
 
 interface AgentEventBase {
@@ -85,9 +85,6 @@ export interface EngineLoad extends EngineEventBase { readonly type: 'engine-loa
 export interface EngineUp extends EngineEventBase { readonly type: 'engine-up' }
 export interface EngineDown extends EngineEventBase { readonly type: 'engine-down'; readonly code: string }
 export interface IntentDone { readonly type: 'intent-done'; readonly atMs: number; readonly policy: string; readonly intent: Intent; readonly outcome: Outcome }
-
-/** Where a lineage's KV lies: `slot` or GPU memory, host memory, disk. */
-export type Tier = 'device' | 'host' | 'disk';
 
 export type AgentEvent =
   | SessionStart | SessionEnd | RequestArrive | RequestAdmit | RequestDispatch | FirstToken | ToolCallStreamed

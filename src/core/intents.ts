@@ -1,7 +1,9 @@
 /** act: side effects off the critical path. Every intent gets exactly one outcome; none changes a result. */
 import type { AgentId, ReplicaId, RequestId, SessionId, TenantId, UnitId, WorkloadId } from './ids.ts';
 import type { ToolCallView, ToolResult } from './request.ts';
-import type { Tier } from './events.ts';
+
+/** Where a lineage's KV lies: `slot` or GPU memory, host memory, disk. */
+export type Tier = 'device' | 'host' | 'disk';
 
 /** What a cache intent is about: the private history of (session, agent), or units that the engine enumerated. */
 export type CacheTarget =
