@@ -181,7 +181,7 @@ class Replay {
   }
 
   #observe(event: Event): void {
-    if ('by' in event) this.#learners.of(event.by.tenant, event.by.workload).observe(event);
+    if ('by' in event && !this.#input.contender.exactOnly) this.#learners.of(event.by.tenant, event.by.workload).observe(event);
     this.#instance.observe?.(event);
   }
 
