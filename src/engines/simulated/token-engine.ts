@@ -54,6 +54,8 @@ export class SimulatedTokenEngine implements TokenEngine {
   #work: Work[] = [];
   #stateWork: StateWork[] = [];
   #nextState = 1;
+  /** Earlier ones went with a crash. */
+  #firstStateOfLife = 1;
   #stepping = false;
   #paused = false;
   #crashed = false;
@@ -130,7 +132,7 @@ export class SimulatedTokenEngine implements TokenEngine {
   }
 
   async drop(state: SavedState): Promise<void> {
-    if (this.#crashed) return;
+    if (state.id < this.#firstStateOfLife) return;
     this.#tiers.delete(state.id);
     if (!this.#states.delete(state.id)) throw new EntresolError('ENT_INTERNAL', `State ${state.id} was dropped twice.`);
   }
@@ -169,6 +171,7 @@ export class SimulatedTokenEngine implements TokenEngine {
     this.#occupied.clear();
     this.#states.clear();
     this.#tiers.clear();
+    this.#firstStateOfLife = this.#nextState;
   }
 
   /** Comes back empty. */

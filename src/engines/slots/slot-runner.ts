@@ -31,6 +31,8 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   #waiting: Job[] = [];
   readonly #running = new Map<Job, Promise<void>>();
   #prefilling = 0;
+  /** Slots that were not used since the engine came back: the engine may wait to be told that nobody counts on their old content. */
+  readonly #unclean = new Set<Slot>();
   #life = 0;
   #down = false;
   #closed = false;
@@ -76,7 +78,10 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
 
   reset(): void {
     if (!this.#down) this.#crashed(new EntresolError('ENT_ENGINE_CRASHED', 'The engine was restarted.'));
-    for (const slot of this.slots) Object.assign(slot, emptySlot(slot.sequence));
+    for (const slot of this.slots) {
+      Object.assign(slot, emptySlot(slot.sequence));
+      this.#unclean.add(slot);
+    }
     this.#rule.reset();
     this.#down = false;
     this.wake();
@@ -167,6 +172,8 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
       this.#prefilling--;
     };
     try {
+      if (this.#unclean.delete(slot)) await this.engine.trim(slot.sequence, 0);
+      this.checkLife(life);
       const { reused, held } = await this.#rule.prepare(job, placement);
       this.checkLife(life);
       const result = await this.#generate(job, placement, held, prefilled);

@@ -89,6 +89,7 @@ export class PromptCache {
   }
 
   reset(): void {
+    for (const { saved } of this.#entries) this.#desk.engine.drop(saved).catch((error: unknown) => { this.#desk.failed(error); });
     this.#entries = [];
   }
 

@@ -129,9 +129,13 @@ export class StateStore {
     return true;
   }
 
-  /** Forgets everything without a word to the engine, which came back empty. */
+  /** Forgets everything: the engine came back empty. What is left of old states there is dropped if it can be. */
   reset(): void {
-    for (const state of this.#entries) this.#parts.residency.set(state, []);
+    const { desk, residency } = this.#parts;
+    for (const state of this.#entries) {
+      residency.set(state, []);
+      if (state.saved !== undefined) desk.engine.drop(state.saved).catch((error: unknown) => { desk.failed(error); });
+    }
     this.#entries.clear();
     this.#used.host = 0;
     this.#used.disk = 0;
