@@ -25,7 +25,10 @@ export interface SlotManagerOptions {
   readonly diskTokens?: number;
   /** Calls that may wait; one more is refused as `ENT_OVERLOADED`. Default 256. */
   readonly waitingLimit?: number;
-  /** `survival` only. Slots that no call may take while others run. Default 1 (0 with one slot). */
+  /**
+   * `survival` only. Slots that no call may take while others run. Default 0: with a store that takes what a slot must
+   * give up, a spare one buys a few points of hit rate at small memories and costs a quarter of the mean TTFT.
+   */
   readonly spareSlots?: number;
   /** `survival` only. Tokens per cache unit. Default 32. */
   readonly unitTokens?: number;
@@ -63,7 +66,7 @@ export function createSlotManager(options: SlotManagerOptions): SlotManager {
     engine, host, slots, waitingLimit,
     makeRule: (desk) => new SurvivalRule({
       host, replica, storeTokens, unitTokens,
-      spareSlots: options.spareSlots ?? (slots > 1 ? 1 : 0),
+      spareSlots: options.spareSlots ?? 0,
       diskTokens: options.diskTokens ?? 0,
       rememberedUnits: options.rememberedUnits ?? Math.max(4096, Math.ceil(4 * fitting)),
       prefillLimit: options.prefillLimit ?? 1,

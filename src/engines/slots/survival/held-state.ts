@@ -18,8 +18,6 @@ export interface HeldState {
   readonly saved?: SavedState;
   /** Being read: not to be evicted. */
   locks: number;
-  /** A copy of a prefix that sessions share, kept for its own sake: what it holds is credited to it and to no larger state. */
-  readonly anchor: boolean;
   /** Worth more until then; yields all the same to what is worth still more. */
   leaseUntilMs: number;
 }

@@ -227,18 +227,19 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     return best;
   }
 
-  /** Keeps what the slot holds, or the part of it that sessions share, if it is worth its room; the slot keeps `reuse` tokens at least. */
+  /** Keeps what the slot holds, else the part of it that sessions share, if it is worth its room; the slot keeps `reuse` tokens at least. */
   async #demote(slot: Slot, reuse: number): Promise<void> {
     const state = this.#live.get(slot);
     if (state === undefined || slot.tokens.length === 0) return;
-    const candidate = { slot, tenant: state.tenant, by: state.by, leaseUntilMs: state.leaseUntilMs, leaving: [state] };
-    await this.#store.keep({ ...candidate, tokens: state.tokens, units: state.units, anchor: false });
+    const keep = (): Promise<HeldState | undefined> => this.#store.keep({
+      slot, tenant: state.tenant, by: state.by, tokens: state.tokens, units: state.units, leaseUntilMs: state.leaseUntilMs, leaving: [state],
+    });
+    if (await keep() !== undefined) return;
     const shared = sharedUnits(state.units);
     const length = shared * this.#options.unitTokens;
-    if (length < this.#options.anchorTokens || length < reuse || length > state.tokens.length) return;
-    if (hasAnchor(state.units[shared - 1])) return;
+    if (length < this.#options.anchorTokens || length < reuse || isHeldElsewhere(state.units[shared - 1], state)) return;
     await this.#trim(slot, length);
-    await this.#store.keep({ ...candidate, tokens: state.tokens, units: state.units, anchor: true });
+    await keep();
   }
 
   /** Computes the part of the prompt that sessions share and nobody holds by itself, and keeps it before going on. */
@@ -246,7 +247,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     const chain = this.#chain(job);
     const shared = sharedUnits(chain);
     const length = shared * this.#options.unitTokens;
-    if (length < this.#options.anchorTokens || length >= job.tokens.length || length - held < this.#options.anchorTokens || hasAnchor(chain[shared - 1])) return held;
+    if (length < this.#options.anchorTokens || length >= job.tokens.length || length - held < this.#options.anchorTokens) return held;
     const startedMs = this.#desk.nowMs();
     const life = this.#desk.life;
     try {
@@ -263,7 +264,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     const state = this.#live.get(slot);
     if (state === undefined) return length;
     const kept = await this.#store.keep({
-      slot, tenant: job.tenant, by: state.by, tokens: state.tokens, units: state.units, anchor: true, leaseUntilMs: 0, leaving: [state],
+      slot, tenant: job.tenant, by: state.by, tokens: state.tokens, units: state.units, leaseUntilMs: 0, leaving: [state],
     });
     if (kept !== undefined) job.notes.push(`kept the ${length} tokens that sessions share`);
     return length;
@@ -326,7 +327,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
       state = undefined;
     }
     if (state === undefined) {
-      state = { tenant, by, tokens, units: [], tier: 'device', slot, locks: 0, anchor: false, leaseUntilMs: 0 };
+      state = { tenant, by, tokens, units: [], tier: 'device', slot, locks: 0, leaseUntilMs: 0 };
       this.#live.set(slot, state);
     }
     if (state.by.session !== by.session) state.leaseUntilMs = 0;
@@ -360,9 +361,8 @@ function sharedUnits(chain: readonly Unit[]): number {
   return low;
 }
 
-function hasAnchor(unit: Unit): boolean {
-  for (const holder of unit.holders) if (holder.anchor) return true;
-  return false;
+function isHeldElsewhere(unit: Unit, state: HeldState): boolean {
+  return unit.holders.size > (unit.holders.has(state) ? 1 : 0);
 }
 
 function reusable(job: Job, { inSlot, inStore }: Sources): number {

@@ -28,7 +28,6 @@ export interface Candidate {
   readonly by: Coordinate;
   readonly tokens: Int32Array;
   readonly units: readonly Unit[];
-  readonly anchor: boolean;
   readonly leaseUntilMs: number;
   /** Other copies that are about to go, such as the slot's own. */
   readonly leaving: readonly HeldState[];
@@ -58,9 +57,9 @@ export class StateStore {
     const nowMs = desk.nowMs();
     const entry: HeldState = {
       tenant: candidate.tenant, by: candidate.by, tokens: candidate.tokens, units: candidate.units,
-      tier: 'host', locks: 0, anchor: candidate.anchor, leaseUntilMs: candidate.leaseUntilMs,
+      tier: 'host', locks: 0, leaseUntilMs: candidate.leaseUntilMs,
     };
-    const superseded = candidate.anchor ? [] : this.#containedIn(candidate);
+    const superseded = this.#containedIn(candidate);
     const leaving = new Set([...candidate.leaving, ...superseded]);
     if (worth.ownUnits(entry, leaving) === 0) return undefined;
     const perToken = worth.perToken(entry, nowMs, leaving);
@@ -176,7 +175,7 @@ export class StateStore {
     const contained: HeldState[] = [];
     for (const unit of candidate.units) {
       for (const state of unit.holders) {
-        if (state.saved === undefined || state.anchor || state.locks > 0 || state.units.length !== unit.index + 1) continue;
+        if (state.saved === undefined || state.locks > 0 || state.units.length !== unit.index + 1) continue;
         if (state.tokens.length <= candidate.tokens.length && commonPrefix(state.tokens, candidate.tokens) === state.tokens.length) contained.push(state);
       }
     }

@@ -44,7 +44,7 @@ export class Worth {
   }
 }
 
-/** How many leading units of the state some other state holds too. An anchor's are its own, unless another anchor has them. */
+/** How many leading units of the state some other state holds too. */
 function covered(state: HeldState, ignored: ReadonlySet<HeldState> | undefined): number {
   const { units } = state;
   let low = 0;
@@ -60,7 +60,7 @@ function covered(state: HeldState, ignored: ReadonlySet<HeldState> | undefined):
 
 function hasOther(unit: Unit, state: HeldState, ignored: ReadonlySet<HeldState> | undefined): boolean {
   for (const holder of unit.holders) {
-    if (holder !== state && (!state.anchor || holder.anchor) && ignored?.has(holder) !== true) return true;
+    if (holder !== state && ignored?.has(holder) !== true) return true;
   }
   return false;
 }
