@@ -11,6 +11,7 @@ import { ClientAnswer } from './client-answer.ts';
 import { chooseEngine, enginesFor } from './engine-choice.ts';
 import { asEntresolError } from './errors.ts';
 import { requestHeaders } from './headers.ts';
+import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier } from './identify.ts';
 import { sendError } from './respond.ts';
 import type { RouteContext } from './router.ts';
@@ -22,12 +23,11 @@ export interface CallServices {
   readonly engines: readonly Engine[];
   readonly runtime: CallRuntime;
   readonly identifier: Identifier;
+  readonly identityMetrics: IdentityMetrics;
   readonly clock: Clock;
   readonly bodyBytes: number;
   hash(text: string): string;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
-  /** Whether a policy that is on makes usage worth a field in a hosted API's bodies. */
-  policiesOn(): boolean;
 }
 
 export const newRequestId = (): string => `req_${randomUUID().replaceAll('-', '')}`;
@@ -81,7 +81,7 @@ export class Calls {
     const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
     const answer = new ClientAnswer(context.response, { requestId: context.requestId, tapped: false, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
     const call: EngineCall = {
-      request, dialect: 'other', method: context.request.method ?? 'GET', path: context.request.url ?? '/', body, parsed: undefined, signal,
+      request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal,
       headers: requestHeaders(context.request.rawHeaders, false),
     };
     await engine.handle(call, answer);
@@ -98,6 +98,7 @@ export class Calls {
     const counted = await engine.inspect?.(plain.call, identified.tenant);
     const view = counted === undefined ? unplaced : requestView(id, by, identified, parsed, body.length, receivedAtMs, counted);
     runtime.arrive(view, { identity: identified.identity });
+    this.services.identityMetrics.record(identified.identity);
     const observed = new ObservedCall(this.services, prepared, view, engine, plain.removeUsageChunk);
     try {
       const verdict = await runtime.admit(view, signal);
@@ -116,10 +117,10 @@ export class Calls {
   private engineCall(prepared: Prepared, engine: Engine): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
     const { context, dialect, parsed, body, signal } = prepared;
     const { hosted, countsCachedTokens } = engine.capabilities;
-    const wanted = parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.policiesOn());
+    const wanted = parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
     return {
-      call: { dialect, method: context.request.method ?? 'POST', path: context.request.url ?? '/', headers: requestHeaders(context.request.rawHeaders, true), body: spliced.body, parsed, signal },
+      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.request.rawHeaders, true), body: spliced.body, parsed, signal },
       removeUsageChunk: spliced.removeUsageChunk,
     };
   }

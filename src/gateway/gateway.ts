@@ -5,10 +5,12 @@ import { EntresolError, type Clock, type Engine } from '../core/index.ts';
 import { checkAccess, checkBinding } from './access.ts';
 import { Calls, newRequestId } from './call.ts';
 import { EventStreams } from './control/event-stream.ts';
-import { controlRoutes, modelList } from './control/routes.ts';
+import { controlRoutes } from './control/routes.ts';
 import { asEntresolError, errorBody } from './errors.ts';
 import { Identifier } from './identify.ts';
+import { IdentityMetrics } from './identity-metrics.ts';
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './limits.ts';
+import { modelList, modelNamed } from './models.ts';
 import { sendError, sendJson } from './respond.ts';
 import { Router, type Route, type RouteContext } from './router.ts';
 import type { CallRuntime, ControlRuntime } from './runtime-port.ts';
@@ -28,11 +30,11 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
 }
 
-/** The path as a request names it, without query; absolute forms (of proxies' clients) too. */
-function pathOf(url: string): string {
-  const path = url.startsWith('/') ? url : URL.canParse(url) ? new URL(url).pathname : url;
-  const query = path.indexOf('?');
-  return query < 0 ? path : path.slice(0, query);
+/** What a request is for: its path with query. Clients that take us for a proxy send the absolute form. */
+function targetOf(url: string): string {
+  if (url.startsWith('/') || !URL.canParse(url)) return url;
+  const { pathname, search } = new URL(url);
+  return pathname + search;
 }
 
 export class Gateway {
@@ -54,8 +56,7 @@ export class Gateway {
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
     const { engines, runtime, clock, hash, log } = options;
     this.calls = new Calls({
-      engines, runtime, clock, hash, log, identifier: new Identifier(hash), bodyBytes: this.limits.bodyBytes,
-      policiesOn: () => runtime.policies().some((policy) => policy.mode === 'on'),
+      engines, runtime, clock, hash, log, identifier: new Identifier(hash), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
     });
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event) => this.events.publish(event));
@@ -117,7 +118,10 @@ export class Gateway {
   private engineRoutes(): Route[] {
     const { engines } = this.options;
     const own: Route[] = engines.some((engine) => engine.capabilities.passThrough === true) ? []
-      : [{ method: 'GET', pattern: '/v1/models', handle: ({ response, requestId }) => sendJson(response, requestId, modelList(engines)) }];
+      : [
+          { method: 'GET', pattern: '/v1/models', handle: ({ response, requestId }) => sendJson(response, requestId, { object: 'list', data: modelList(engines) }) },
+          { method: 'GET', pattern: '/v1/models/:id', handle: ({ response, requestId, parameter }) => sendJson(response, requestId, modelNamed(engines, parameter)) },
+        ];
     return [
       ...own,
       { method: 'POST', pattern: '/v1/chat/completions', handle: (context) => this.calls.serve(context, 'chat') },
@@ -132,7 +136,8 @@ export class Gateway {
       this.inFlight.delete(response);
       if (this.inFlight.size === 0) this.whenIdle?.();
     });
-    const context: RouteContext = { request, response, requestId, path: pathOf(request.url ?? '/'), parameter: '' };
+    const target = targetOf(request.url ?? '/');
+    const context: RouteContext = { request, response, requestId, target, path: target.split('?', 1)[0], parameter: '' };
     try {
       await this.route(context);
     } catch (thrown) {

@@ -5,6 +5,8 @@ export interface RouteContext {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
+  /** The path with its query. */
+  readonly target: string;
   /** The path without its query. */
   readonly path: string;
   /** The value of the pattern's `:name`, decoded. */

@@ -326,6 +326,9 @@ export class Runtime {
     return renderExplanation(this.explain(request, tenant));
   }
 
+  /** Whether any policy is on. */
+  get acting(): boolean { return [...this.#ledgers.values()].some((ledger) => ledger.mode === 'on'); }
+
   policies(): PolicyStatus[] {
     return [...this.#ledgers.values()].map((ledger) => {
       let stateBytes = 0;

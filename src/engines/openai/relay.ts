@@ -31,8 +31,9 @@ function beforeHead(error: Error, origin: string): EntresolError {
 }
 
 /**
- * A server may close an idle connection in the moment a request goes out on it. Such a request was never taken up:
- * no byte of an answer came, on a connection that had served others before. It is sent once more, on a new one.
+ * A server may close an idle connection in the moment a request goes out on it. From here that shows as a connection
+ * that had served others and broke with no byte of an answer: the request is sent once more, on a new one. Whether it
+ * had been taken up cannot be told; generating twice costs time, and has no other effect.
  */
 function metClosingConnection(error: Error): boolean {
   const { socket } = error as { socket?: { bytesRead?: number } };

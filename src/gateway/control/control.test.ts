@@ -30,6 +30,7 @@ describe('control', () => {
     expect(metrics).toContain('entresol_requests_total{status="ok"} 1');
     expect(metrics).toContain('entresol_tokens_total{kind="cached"} 8');
     expect(metrics).toContain('entresol_ttft_milliseconds_count 1');
+    expect(metrics).toContain('entresol_identity_total{field="agent",source="header:x-entresol-agent"} 1');
     expect(await get(server, '/entresol/v1/agents')).toMatchObject({ agents: [{ agent: 'coder', calls: 1 }] });
     expect(await get(server, '/entresol/v1/sessions')).toMatchObject({ sessions: [{ by: { session: 's1' }, calls: 1 }] });
   });

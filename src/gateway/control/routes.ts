@@ -23,15 +23,6 @@ function readiness({ engines, state }: ControlServices): { ready: boolean; state
   return { ready: state() === 'ready' && states.some(({ healthy }) => healthy), state: state(), engines: states };
 }
 
-/** `GET /v1/models` of engines that are no servers of their own. */
-export function modelList(engines: readonly Engine[]): unknown {
-  const data = engines.flatMap((engine) => engine.models().map((model) => ({
-    id: model.id, object: 'model', created: 0, owned_by: engine.kind, synthetic: model.synthetic,
-    ...(model.contextTokens === undefined ? {} : { context_length: model.contextTokens }),
-  })));
-  return { object: 'list', data };
-}
-
 async function switchPolicy({ runtime }: ControlServices, context: RouteContext): Promise<void> {
   const { name, mode } = parseObject(await readBody(context.request, MAXIMUM_CONTROL_BODY));
   if (typeof name !== 'string') throw new EntresolError('ENT_BAD_REQUEST', 'name must be the name of a policy.', { at: 'name' });
@@ -41,9 +32,10 @@ async function switchPolicy({ runtime }: ControlServices, context: RouteContext)
   sendJson(context.response, context.requestId, { policies: runtime.policies() });
 }
 
+const answer = (value: () => unknown): Handler => ({ response, requestId: id }) => sendJson(response, id, value());
+
 export function controlRoutes(services: ControlServices): Route[] {
   const { runtime } = services;
-  const answer = (value: () => unknown): Handler => ({ response, requestId: id }) => sendJson(response, id, value());
   return [
     { method: 'GET', pattern: '/healthz', open: true, handle: answer(() => ({ status: 'ok' })) },
     {
