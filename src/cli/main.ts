@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { defineCommand, renderUsage, runCommand, type ArgsDef, type CommandDef } from 'citty';
-import { EntresolError } from '../core/index.ts';
+import { EntresolError, type ErrorCode } from '../core/index.ts';
 import { COMMANDS } from './commands.ts';
 import { VERSION } from './version.ts';
 
@@ -17,6 +17,8 @@ async function commandAt(command: CommandDef<ArgsDef>, argv: readonly string[], 
   if (next === undefined) return [command, parent];
   return commandAt(typeof next === 'function' ? await next() : next, argv.slice(argv.indexOf(name ?? '') + 1), command);
 }
+
+const BAD_USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ENT_USAGE', 'ENT_POLICY_UNKNOWN']);
 
 /** Exit codes: 0 the work was done, 1 it failed, 2 bad usage. Documents go to standard output, all else to standard error. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -35,7 +37,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof EntresolError) {
       process.stderr.write(`${error.describe()}\n`);
-      return error.code === 'ENT_USAGE' ? 2 : 1;
+      return BAD_USAGE.has(error.code) ? 2 : 1;
     }
     if (error instanceof Error && error.name === 'CLIError') {
       process.stderr.write(`ENT_USAGE: ${error.message} See --help.\n`);
