@@ -1,0 +1,143 @@
+/** An `Engine` on any `TokenEngine`: llama.cpp in its own process, or the simulated one. */
+import { randomUUID } from 'node:crypto';
+import {
+  EntresolError,
+  type Answer, type CallReport, type Engine, type EngineCall, type EngineCapabilities, type EngineHost, type EngineKind, type Intent, type ModelInfo, type Outcome, type ReplicaId, type TenantId,
+} from '../../core/index.ts';
+import { createSlotManager, DEFAULT_UNIT_TOKENS, type SlotManagerKind } from '../slots/create-slot-manager.ts';
+import type { SlotManager } from '../slots/slot-manager.ts';
+import type { LocalModel, ModelSource } from './local-model.ts';
+import { prepareCall, type PreparedCall } from './prepared-call.ts';
+import { serveCall } from './serve-call.ts';
+
+export interface LocalEngineOptions {
+  readonly replica: ReplicaId;
+  readonly source: ModelSource;
+  readonly contextTokens: number;
+  /** Sequences that calls run in. */
+  readonly slots: number;
+  /** Budget of saved states, in tokens. */
+  readonly storeTokens: number;
+  readonly slotManager: SlotManagerKind;
+  /** Accept `entresol_force` in requests. */
+  readonly teacherForcing: boolean;
+}
+
+interface Started {
+  readonly host: EngineHost;
+  readonly model: LocalModel;
+  readonly manager: SlotManager;
+}
+
+export class LocalEngine implements Engine {
+  readonly kind: EngineKind;
+  readonly replica: ReplicaId;
+  readonly capabilities: EngineCapabilities;
+  readonly #options: LocalEngineOptions;
+  #started: Started | undefined;
+  /** A request is read once, whether it is first inspected or served at once. */
+  readonly #prepared = new WeakMap<object, Promise<PreparedCall>>();
+
+  constructor(options: LocalEngineOptions) {
+    this.#options = options;
+    this.kind = options.source.kind;
+    this.replica = options.replica;
+    this.capabilities = {
+      dialects: ['chat', 'completions'],
+      intents: options.slotManager === 'survival' ? ['retain', 'demote', 'restore', 'prefetch', 'evict', 'cancel'] : ['cancel'],
+      ...(options.slotManager === 'survival' ? { retention: { mode: 'pull' } } : {}),
+      cache: { capacityBlocks: Math.floor((options.slots * options.contextTokens + options.storeTokens) / DEFAULT_UNIT_TOKENS), blockTokens: DEFAULT_UNIT_TOKENS },
+      ordersQueue: options.slotManager === 'survival',
+      countsCachedTokens: true,
+    };
+  }
+
+  async start(host: EngineHost): Promise<void> {
+    const { source, slotManager: kind, slots, storeTokens, replica } = this.#options;
+    const model = await source.open({
+      onDown: (error, final) => {
+        host.log('error', final ? 'the engine has crashed too often and stays down' : 'the engine has crashed and restarts', { error: error.message });
+        host.emit({ type: 'engine-down', atMs: host.clock.nowMs(), replica, code: error.code });
+      },
+      onUp: () => { this.#recover().catch((error: unknown) => { host.log('error', 'the engine did not recover', { error: String(error) }); }); },
+    });
+    const manager = createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens });
+    this.#started = { host, model, manager };
+    host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica });
+  }
+
+  /** The running parts, for benches that alternate sides: `pause` and `resume`, CPU time, the manager's counts. */
+  get parts(): { readonly model: LocalModel; readonly manager: SlotManager } { return this.#running(); }
+
+  models(): readonly ModelInfo[] {
+    return this.#started === undefined ? [] : [this.#started.model.info];
+  }
+
+  async inspect(call: Omit<EngineCall, 'request'>, tenant: TenantId): Promise<{ promptTokens: number; residentTokens: number } | undefined> {
+    const { manager } = this.#running();
+    const { tokens } = await this.#prepare(call, tenant);
+    return { promptTokens: tokens.length, residentTokens: manager.residentTokens(tokens, tenant) };
+  }
+
+  async handle(call: EngineCall, answer: Answer): Promise<CallReport> {
+    const { model, manager, host } = this.#running();
+    const prepared = await this.#prepare(call, call.request.by.tenant);
+    try {
+      return await serveCall({ call, prepared, model, manager, answer, id: randomUUID(), nowSeconds: Math.floor(Date.now() / 1000) });
+    } finally {
+      host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica: this.replica, ...this.load() });
+    }
+  }
+
+  async perform(intent: Intent): Promise<Outcome> {
+    if (!this.capabilities.intents.includes(intent.kind)) return { status: 'unsupported' };
+    return this.#running().manager.perform(intent);
+  }
+
+  load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number } {
+    if (this.#started === undefined) return { runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0 };
+    const { running, waiting, slotTokens, storeTokens, capacityTokens } = this.#started.manager.statistics();
+    return { runningRequests: running, waitingRequests: waiting, cacheUsedFraction: capacityTokens === 0 ? 0 : (slotTokens + storeTokens) / capacityTokens };
+  }
+
+  healthy(): boolean {
+    return this.#started?.model.healthy() ?? false;
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    const started = this.#started;
+    if (started === undefined) return;
+    const untilMs = started.host.clock.nowMs() + graceMs;
+    while (this.load().runningRequests + this.load().waitingRequests > 0 && started.host.clock.nowMs() < untilMs && this.healthy()) {
+      await new Promise((resolve) => { setTimeout(resolve, 20); });
+    }
+    this.#started = undefined;
+    await started.manager.close();
+    await started.model.tokenEngine.close();
+  }
+
+  #prepare(call: Omit<EngineCall, 'request'>, tenant: TenantId): Promise<PreparedCall> {
+    const { model } = this.#running();
+    const key = typeof call.parsed === 'object' && call.parsed !== null ? call.parsed : call;
+    const known = this.#prepared.get(key);
+    if (known !== undefined) return known;
+    const prepared = prepareCall(call, model, tenant, this.#options.teacherForcing);
+    this.#prepared.set(key, prepared);
+    return prepared;
+  }
+
+  /** After a crash: the sequences are empty, and the manager must know before any call runs. */
+  async #recover(): Promise<void> {
+    if (this.#started === undefined) return;
+    const { host, model, manager } = this.#started;
+    for (let sequence = 0; sequence < model.tokenEngine.sequences; sequence++) await model.tokenEngine.trim(sequence, 0);
+    manager.reset();
+    host.log('info', 'the engine is up again');
+    host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica: this.replica });
+  }
+
+  #running(): Started {
+    if (this.#started === undefined) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', `the ${this.kind} engine is not running.`);
+    return this.#started;
+  }
+}
