@@ -35,6 +35,8 @@ export class LocalEngine implements Engine {
   readonly capabilities: EngineCapabilities;
   readonly #options: LocalEngineOptions;
   #started: Started | undefined;
+  #stopping = false;
+  readonly #inFlight = new Set<Promise<CallReport>>();
   /** A request is read once, whether it is first inspected or served at once. */
   readonly #prepared = new WeakMap<object, Promise<PreparedCall>>();
 
@@ -80,13 +82,22 @@ export class LocalEngine implements Engine {
   }
 
   async handle(call: EngineCall, answer: Answer): Promise<CallReport> {
-    const { model, manager, host } = this.#running();
-    const prepared = await this.#prepare(call, call.request.by.tenant);
+    const started = this.#running();
+    if (this.#stopping) throw new EntresolError('ENT_DRAINING', 'the engine takes no more calls.');
+    const served = this.#serve(call, answer, started);
+    this.#inFlight.add(served);
     try {
-      return await serveCall({ call, prepared, model, manager, answer, id: randomUUID(), nowSeconds: Math.floor(Date.now() / 1000) });
+      return await served;
     } finally {
+      this.#inFlight.delete(served);
+      const { host } = started;
       host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica: this.replica, ...this.load() });
     }
+  }
+
+  async #serve(call: EngineCall, answer: Answer, { model, manager }: Started): Promise<CallReport> {
+    const prepared = await this.#prepare(call, call.request.by.tenant);
+    return serveCall({ call, prepared, model, manager, answer, id: randomUUID(), nowSeconds: Math.floor(Date.now() / 1000) });
   }
 
   async perform(intent: Intent): Promise<Outcome> {
@@ -107,10 +118,11 @@ export class LocalEngine implements Engine {
   async stop(graceMs: number): Promise<void> {
     const started = this.#started;
     if (started === undefined) return;
-    const untilMs = started.host.clock.nowMs() + graceMs;
-    while (this.load().runningRequests + this.load().waitingRequests > 0 && started.host.clock.nowMs() < untilMs && this.healthy()) {
-      await new Promise((resolve) => { setTimeout(resolve, 20); });
-    }
+    this.#stopping = true;
+    let timer: NodeJS.Timeout | undefined;
+    const grace = new Promise<void>((resolve) => { timer = setTimeout(resolve, graceMs); });
+    await Promise.race([Promise.allSettled(this.#inFlight), grace]);
+    clearTimeout(timer);
     this.#started = undefined;
     await started.manager.close();
     await started.model.tokenEngine.close();

@@ -50,7 +50,7 @@ export async function serveCall(context: CallContext): Promise<CallReport> {
     toolCallMarks: prepared.readsToolCalls ? model.format.toolCallMarks : undefined,
     onStopString: () => { enough.abort(); },
   });
-  let begun: void | Promise<void>;
+  let begun: void | Promise<void> = undefined;
   let first = true;
   const result = await manager.submit({
     request: call.request,

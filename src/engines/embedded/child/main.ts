@@ -12,7 +12,8 @@ const BROKEN_STATUS = 70;
 let engine: EngineProcess | undefined;
 
 function send(message: ToParent): void {
-  if (process.connected) process.send?.(message);
+  // A parent that has gone meanwhile ends us through `disconnect`.
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 function started(): EngineProcess {

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { EmbeddedEngine } from './engine.ts';
+import type { LlamaTokenEngine } from './llama-token-engine.ts';
+import { describeLocalEngine } from './local-engine.contract.ts';
+import { TINY_SHAPE } from './synthetic-model/shape.ts';
+import { realEngine } from './testing/real-engine.ts';
+import { engineCall, RecordingAnswer, RecordingHost } from './testing/recording-answer.ts';
+
+const real = await realEngine();
+const tiny = { shape: TINY_SHAPE, contextTokens: 1024, storeTokens: 4096, slots: 3 };
+
+if (real !== undefined) {
+  describeLocalEngine('the embedded engine', () => new EmbeddedEngine({ ...tiny, teacherForcing: true }));
+  describeLocalEngine('the embedded engine by llama-server\'s rule', () => new EmbeddedEngine({ ...tiny, teacherForcing: true, slotManager: 'llama-server' }));
+}
+
+describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
+  it('refuses forced answers unless it was started for them', async () => {
+    const engine = new EmbeddedEngine(tiny);
+    await engine.start(new RecordingHost());
+    const call = engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'x' }], entresol_force: { content: 'y' } });
+    await expect(engine.handle(call, new RecordingAnswer())).rejects.toMatchObject({ code: 'ENT_BAD_REQUEST', at: 'entresol_force' });
+    await engine.stop(0);
+  });
+
+  it('fails what is in flight when its process dies, and serves the next call as if nothing had been', async () => {
+    const host = new RecordingHost();
+    const engine = new EmbeddedEngine(tiny);
+    await engine.start(host);
+    const body = { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'Tell me about it.' }], max_tokens: 6, temperature: 0 };
+    const before = new RecordingAnswer();
+    await engine.handle(engineCall('chat', body), before);
+
+    const up = new Promise<void>((resolve) => {
+      const { emit } = host;
+      host.emit = (event) => { emit.call(host, event); if (event.type === 'engine-up') resolve(); };
+    });
+    const streaming = new RecordingAnswer();
+    streaming.onWrite = () => { process.kill((engine.parts.model.tokenEngine as LlamaTokenEngine).processId!, 'SIGKILL'); };
+    await expect(engine.handle(engineCall('chat', { ...body, max_tokens: 500, stream: true }), streaming)).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    await up;
+    const after = new RecordingAnswer();
+    const report = await engine.handle(engineCall('chat', body), after);
+    expect(report.cachedTokens).toBe(0);
+    expect((after.json as { choices: unknown }).choices).toEqual((before.json as { choices: unknown }).choices);
+    expect(host.events.map((event) => event.type).filter((type) => type === 'engine-up' || type === 'engine-down')).toEqual(['engine-up', 'engine-down', 'engine-up']);
+    await engine.stop(0);
+  });
+
+  it('lets what runs end before it stops', async () => {
+    const engine = new EmbeddedEngine(tiny);
+    await engine.start(new RecordingHost());
+    const answer = new RecordingAnswer();
+    const running = engine.handle(engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'x' }], max_tokens: 40 }), answer);
+    await engine.inspect(engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'x' }] }), engineCall('chat', {}).request.by.tenant);
+    await engine.stop(10_000);
+    expect(await running).toMatchObject({ status: 'ok', outputTokens: 40 });
+    expect(engine.healthy()).toBe(false);
+  });
+
+  it('names a model file that cannot be read', async () => {
+    const engine = new EmbeddedEngine({ ...tiny, modelPath: '/nowhere/model.gguf' });
+    await expect(engine.start(new RecordingHost())).rejects.toMatchObject({ code: 'ENT_MODEL_UNREADABLE', message: expect.stringContaining('/nowhere/model.gguf') });
+  });
+});
