@@ -42,7 +42,11 @@ export interface EngineHost {
   emit(event: Event): void;
   /** Indices of `waiting`, best first, or undefined if no policy orders: then the engine's own rule holds. */
   order(waiting: readonly RequestView[]): readonly number[] | undefined;
-  /** The index in force for a tenant's cache, or undefined if no policy retains: then the engine's own rule (LRU) holds. */
+  /**
+   * The index for a tenant's cache: the same object for good, so that policies in shadow are fed and modes can be switched
+   * while the engine runs (with no policy in force it answers by least recent use). Undefined if no policy of the runtime
+   * retains at all: then the engine's own rule (LRU) holds.
+   */
   retention(tenant: TenantId): RetentionIndex | undefined;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
 }

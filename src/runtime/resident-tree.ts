@@ -25,8 +25,7 @@ export class ResidentTree {
   #older = new Int32Array(0);
   #oldest = NONE;
   #newest = NONE;
-  #usedAt = new Float64Array(0);
-  #uses = 0;
+  #usedAtMs = new Float64Array(0);
 
   #grow(id: number): void {
     if (id < this.#parent.length) return;
@@ -39,7 +38,7 @@ export class ResidentTree {
     this.#residentChildren = larger(new Int32Array(size), this.#residentChildren);
     this.#newer = larger(new Int32Array(size), this.#newer);
     this.#older = larger(new Int32Array(size), this.#older);
-    this.#usedAt = larger(new Float64Array(size), this.#usedAt);
+    this.#usedAtMs = larger(new Float64Array(size), this.#usedAtMs);
   }
 
   #unlink(id: number): void {
@@ -67,8 +66,8 @@ export class ResidentTree {
   isResident(unit: UnitId): boolean { return unit >= 0 && unit < this.#state.length && this.#state[unit] === 2; }
   sizeBlocks(unit: UnitId): number { return this.#sizeBlocks[unit]; }
   parent(unit: UnitId): UnitId | undefined { return this.#parent[unit] === NONE ? undefined : unitId(this.#parent[unit]); }
-  /** A number that is larger the more recently the unit was used; an ancestor's is larger than its descendants'. */
-  recency(unit: UnitId): number { return this.has(unit) ? this.#usedAt[unit] : 0; }
+  /** -Infinity: never. */
+  usedAtMs(unit: UnitId): number { return this.has(unit) ? this.#usedAtMs[unit] : -Infinity; }
   residentChildren(unit: UnitId): number { return this.#residentChildren[unit]; }
 
   define(unit: CacheUnit): void {
@@ -80,17 +79,17 @@ export class ResidentTree {
     this.#restoreMs[unit.id] = unit.restoreMs ?? NaN;
     this.#state[unit.id] = 1;
     this.#residentChildren[unit.id] = 0;
-    this.#usedAt[unit.id] = 0;
+    this.#usedAtMs[unit.id] = -Infinity;
     this.#linkOldest(unit.id);
   }
 
   /** The chain's last unit becomes more recent than all others, its ancestors more recent still. */
-  touch(chain: Int32Array): void {
+  touch(chain: Int32Array, nowMs: number): void {
     for (let index = chain.length - 1; index >= 0; index--) {
       if (!this.has(unitId(chain[index]))) continue;
       this.#unlink(chain[index]);
       this.#linkNewest(chain[index]);
-      this.#usedAt[chain[index]] = ++this.#uses;
+      this.#usedAtMs[chain[index]] = nowMs;
     }
   }
 

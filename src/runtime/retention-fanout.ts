@@ -93,7 +93,7 @@ export class RetentionFanout implements RetentionIndex {
   touch(touch: Touch, nowMs: number): void {
     const record = this.#recordOf(touch.by);
     const active = this.#active();
-    this.tree.touch(touch.units);
+    this.tree.touch(touch.units, nowMs);
     const scores: TouchScore[] = [];
     for (const { policy, index } of active) {
       const touched = this.#guard.call(policy.ledger, record, 'retention.touch', () => {
@@ -131,10 +131,10 @@ export class RetentionFanout implements RetentionIndex {
     return Number.isFinite(value) && value > 0 ? value : 0;
   }
 
-  /** By the base, times the factors. With none in force: tiny, and larger the more recent the use, so that values rank as LRU does. */
+  /** By the base, times the factors. With none in force: the reciprocal of the seconds since its last use, so that values rank as LRU does. */
   value(unit: UnitId, nowMs: number): number {
     const { base, factors } = this.#inForce(this.#active());
-    return base === undefined ? this.tree.recency(unit) * 1e-12 : this.#product(base, factors, unit, nowMs);
+    return base === undefined ? 1000 / (1 + Math.max(0, nowMs - this.tree.usedAtMs(unit))) : this.#product(base, factors, unit, nowMs);
   }
 
   victims(blocks: number, pinned: (unit: UnitId) => boolean, nowMs: number): Iterable<UnitId> {
