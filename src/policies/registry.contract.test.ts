@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { createLearnerSource } from '../learner/index.ts';
 import { loadPolicy } from '../runtime/load-policy.ts';
-import { NullLearners } from '../runtime/runtime.fixture.ts';
 import { policyContract } from './policy.contract.ts';
 import { POLICIES } from './registry.ts';
 
@@ -19,9 +19,9 @@ it('knows every policy by a name of its own', () => {
 });
 
 for (const definition of POLICIES) {
-  policyContract(definition, { readme: readmeOf(definition.name), learners: () => new NullLearners() });
+  policyContract(definition, { readme: readmeOf(definition.name), readmeToCome: definition.name === 'cache-sage', learners: () => createLearnerSource() });
 }
 
 for (const definition of await Promise.all(EXAMPLES.map((name) => loadPolicy(fileURLToPath(example(`${name}.ts`)))))) {
-  policyContract(definition, { readme: example('README.md'), learners: () => new NullLearners() });
+  policyContract(definition, { readme: example('README.md'), learners: () => createLearnerSource() });
 }

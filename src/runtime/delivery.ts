@@ -1,9 +1,12 @@
-import type { AgentEvent, EngineEvent, Event, IntentDone, LearnerSource } from '../core/index.ts';
+import type { AgentEvent, EngineEvent, Event, IntentDone, LearnerSource, TenantId } from '../core/index.ts';
 import type { LogSink, Metrics } from '../telemetry/index.ts';
 import { messageOf, type Guard } from './guard.ts';
 import type { RequestRecord } from './request-record.ts';
 import type { SavedState } from './saved-state.ts';
 import type { TenantHost, TenantTable } from './tenant-host.ts';
+
+/** @param tenant whom the event is about; engines serve all of them */
+export type EventListener = (event: Event, tenant: TenantId | undefined) => void;
 
 /** Brings events to the learner first, then to the policies of the tenant that they are about. */
 export class Delivery {
@@ -13,7 +16,7 @@ export class Delivery {
   readonly #guard: Guard;
   readonly #metrics: Metrics;
   readonly #log: LogSink;
-  readonly #listeners = new Set<(event: Event) => void>();
+  readonly #listeners = new Set<EventListener>();
   #learnerFaults = 0;
 
   constructor(options: {
@@ -29,13 +32,20 @@ export class Delivery {
   }
 
   /** Told every event that is delivered, after the learner and the policies. @returns ends it */
-  subscribe(listener: (event: Event) => void): () => void {
+  subscribe(listener: EventListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  #publish(event: Event): void {
-    for (const listener of this.#listeners) listener(event);
+  #publish(event: Event, tenant: TenantId | undefined): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event, tenant);
+      } catch (error) {
+        this.#listeners.delete(listener);
+        this.#log('error', 'a listener to events threw; it is told no more', { error: messageOf(error) });
+      }
+    }
   }
 
   /** @param record the request whose budget the policies' time counts against */
@@ -44,19 +54,19 @@ export class Delivery {
     const host = this.#tenants.of(event.by.tenant);
     if (host === undefined) this.#metrics.eventIgnored('too-many-tenants');
     else this.#tell(host, event, record);
-    this.#publish(event);
+    this.#publish(event, event.by.tenant);
   }
 
   /** Engines serve all tenants. */
   engineEvent(event: EngineEvent): void {
     for (const host of this.#tenants.all()) this.#tell(host, event);
-    this.#publish(event);
+    this.#publish(event, undefined);
   }
 
   /** To the tenant whose policy wanted it, and to no other. */
   intentDone(event: IntentDone, host: TenantHost): void {
     this.#tell(host, event);
-    this.#publish(event);
+    this.#publish(event, host.tenant);
   }
 
   #tell(host: TenantHost, event: Event, record?: RequestRecord): void {

@@ -6,7 +6,7 @@ import {
 import { createLogger, logSink, Metrics, type AgentAccount, type LogSink } from '../telemetry/index.ts';
 import { DecisionLog } from './decision-log.ts';
 import { Decisions } from './decisions.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, type EventListener } from './delivery.ts';
 import { EngineTable, type EnginePort } from './engine-table.ts';
 import { explanationOf, renderExplanation, type Explanation } from './explanation.ts';
 import { Guard } from './guard.ts';
@@ -144,7 +144,7 @@ export class Runtime {
   arrive(request: RequestView, facts: { readonly identity?: Identity; readonly warmup?: boolean } = {}): void {
     this.observe({
       type: 'request-arrive', atMs: request.arrivedAtMs, by: request.by, request: request.id, model: request.model,
-      promptTokens: request.promptTokens, warmup: facts.warmup ?? false,
+      promptTokens: request.promptTokens, warmup: facts.warmup ?? false, ...(request.final ? { final: true } : {}),
     });
     const record = this.#log.get(request.id);
     if (record !== undefined && facts.identity !== undefined) record.identity = facts.identity;
@@ -190,8 +190,8 @@ export class Runtime {
     }
   }
 
-  /** Everything that is delivered to policies, after them: for event streams and tests. @returns ends it */
-  subscribe(listener: (event: Event) => void): () => void { return this.#delivery.subscribe(listener); }
+  /** Everything that is delivered to policies, after them, with the tenant that it is about (engine events have none): for event streams and tests. @returns ends it */
+  subscribe(listener: EventListener): () => void { return this.#delivery.subscribe(listener); }
 
   #requestEnded(record: RequestRecord): void {
     this.#guard.settle(record, this.#ledgers.values());
@@ -329,6 +329,7 @@ export class Runtime {
   /** Whether any policy is on. */
   get acting(): boolean { return [...this.#ledgers.values()].some((ledger) => ledger.mode === 'on'); }
 
+  /** State is measured on each call: for people and scrapes, not for the path of a request. */
   policies(): PolicyStatus[] {
     return [...this.#ledgers.values()].map((ledger) => {
       let stateBytes = 0;
