@@ -2,6 +2,7 @@ import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
 import { processClock } from '../runtime/index.ts';
 import { startServer } from './compose.ts';
+import { LOCAL_ENGINE_ARGUMENTS, localEngine } from './local-engine-flags.ts';
 import { parseOptions } from './parse-options.ts';
 import { policySettings } from './policy-settings.ts';
 import { closeOnSignal } from './shutdown.ts';
@@ -11,7 +12,8 @@ import { upstreamEngines } from './upstreams.ts';
 const ARGUMENTS = {
   host: { type: 'string', default: '127.0.0.1', description: 'Address to listen on; beyond loopback only with --insecure while no keys are configured' },
   port: { type: 'string', default: '8080', description: 'Port to listen on; 0 takes a free one' },
-  upstream: { type: 'string', description: 'KIND=URL of an engine: openai or openai-compatible; repeat it for replicas' },
+  upstream: { type: 'string', description: 'KIND=URL of an engine: openai or openai-compatible; repeat it for replicas; without one the embedded engine' },
+  ...LOCAL_ENGINE_ARGUMENTS,
   policies: { type: 'string', description: 'Policies by name, or none; default: cache-sage where the engine can retain' },
   policy: { type: 'string', description: 'A policy file of your own (.ts or .js); may be repeated' },
   insecure: { type: 'boolean', description: 'Listen beyond loopback without keys: whoever reaches the port uses the engine' },
@@ -32,8 +34,8 @@ export default defineCommand({
     const port = options.number('port', { minimum: 0, maximum: 65_535, integer: true }) ?? 8080;
     const bodyBytes = options.number('body-limit', { minimum: 1, integer: true });
     const drainSeconds = options.number('drain', { minimum: 0, maximum: 86_400 }) ?? 30;
-    const engines = upstreamEngines(options.list('upstream'));
-    if (engines.length === 0) throw new EntresolError('ENT_USAGE', 'no engine is given.', { at: '--upstream' });
+    const upstreams = upstreamEngines(options.list('upstream'));
+    const engines = upstreams.length > 0 ? upstreams : [localEngine(options)];
     const state = openState(options.text('state'), processClock);
     const server = await startServer({
       engines, port,
