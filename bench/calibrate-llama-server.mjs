@@ -1,0 +1,26 @@
+// Drives the same calls through a real llama-server and through our model of its rules on the real engine, and prints
+// the hit rates of both and how many calls differ. See docs/llama-server-baseline.md.
+import { parseArgs } from 'node:util';
+import { createJiti } from 'jiti';
+
+const { values } = parseArgs({
+  options: {
+    'llama-server': { type: 'string' }, trace: { type: 'string', multiple: true }, model: { type: 'string' }, slots: { type: 'string', default: '4' },
+    context: { type: 'string', default: '1024' }, 'cache-mib': { type: 'string', multiple: true }, sessions: { type: 'string', default: '12' },
+    concurrency: { type: 'string', default: '8' }, calls: { type: 'string', default: '150' }, output: { type: 'string', default: '8' }, json: { type: 'boolean', default: false },
+  },
+});
+const binary = values['llama-server'];
+if (binary === undefined) {
+  console.error('usage: node bench/calibrate-llama-server.mjs --llama-server PATH [--trace FILE] [--cache-mib N] [--slots N] [--context N] [--json]');
+  process.exit(2);
+}
+const jiti = createJiti(import.meta.url);
+const { calibrate } = await jiti.import('../src/lab/slot-comparison/calibrate.ts');
+const results = await calibrate({
+  binary, modelPath: values.model, traces: values.trace, slots: Number(values.slots), contextTokens: Number(values.context),
+  cacheMiB: (values['cache-mib'] ?? ['0', '8', '16']).map(Number), sessions: Number(values.sessions), concurrency: Number(values.concurrency),
+  calls: Number(values.calls), outputTokens: Number(values.output),
+  progress: (line) => { console.error(line); },
+});
+if (values.json) console.log(JSON.stringify({ results }));
