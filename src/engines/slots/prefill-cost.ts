@@ -27,7 +27,7 @@ export class PrefillCost {
     const gain = px.map((value) => value / (FORGETTING * noise + x[0] * px[0] + x[1] * px[1] + x[2] * px[2]));
     const error = ms - this.#raw(x);
     for (let row = 0; row < 3; row++) {
-      this.#weights[row] = Math.max(0, this.#weights[row] + gain[row] * error);
+      this.#weights[row] += gain[row] * error;
       for (let column = 0; column < 3; column++) {
         p[3 * row + column] = Math.min(MAXIMUM_VARIANCE, (p[3 * row + column] - gain[row] * px[column]) / FORGETTING);
       }
@@ -40,7 +40,7 @@ export class PrefillCost {
 
   /** Of a whole prefill of `tokens` after `position` others. */
   prefillMs(tokens: number, position: number): number {
-    return tokens <= 0 ? 0 : this.#raw(features(tokens, position));
+    return tokens <= 0 ? 0 : Math.max(0, this.#raw(features(tokens, position)));
   }
 
   /** Of `tokens` more in a prefill that runs anyway: without the fixed part. At least a microsecond per token. */

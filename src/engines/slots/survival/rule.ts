@@ -310,6 +310,10 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     await this.#desk.engine.trim(slot.sequence, length);
     this.#desk.checkLife(life);
     slot.tokens = slot.tokens.slice(0, length);
+    if (length === 0) {
+      this.#release(slot);
+      return;
+    }
     const state = this.#live.get(slot);
     if (state === undefined) return;
     state.tokens = slot.tokens;
