@@ -2,6 +2,7 @@ import type { SubCommandsDef } from 'citty';
 
 /** One line per command; each lives in a file of its own and is loaded only when it is run. */
 export const COMMANDS: SubCommandsDef = {
+  doctor: () => import('./doctor.ts').then((module) => module.default),
   serve: () => import('./serve.ts').then((module) => module.default),
   replay: () => import('./replay.ts').then((module) => module.default),
   engine: () => import('./engine.ts').then((module) => module.default),

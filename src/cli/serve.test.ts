@@ -85,7 +85,7 @@ describe('entresol serve', () => {
     [['--host', '0.0.0.0'], 1, 'ENT_INSECURE_BIND at --host'],
     [['--config', 'entresol.yaml'], 2, 'ENT_USAGE at --config'],
     [['--port', 'many'], 2, 'ENT_USAGE at --port'],
-    [['--policies', 'nobody'], 1, 'ENT_POLICY_UNKNOWN at nobody'],
+    [['--policies', 'nobody'], 2, 'ENT_POLICY_UNKNOWN at nobody'],
     [['--unknown'], 2, 'ENT_USAGE'],
     [['extra'], 2, 'ENT_USAGE at serve'],
   ])('refuses %j', async (flags, exitCode, message) => {

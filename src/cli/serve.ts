@@ -1,7 +1,7 @@
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
 import { processClock } from '../runtime/index.ts';
-import { startServer } from './compose.ts';
+import { startServer, type RunningServer } from './compose.ts';
 import { LOCAL_ENGINE_ARGUMENTS, localEngine } from './local-engine-flags.ts';
 import { parseOptions } from './parse-options.ts';
 import { policySettings } from './policy-settings.ts';
@@ -24,6 +24,15 @@ const ARGUMENTS = {
   json: { type: 'boolean', description: 'Print {"listening":"…"} in place of a line of text' },
 } as const;
 
+/** What nobody should mistake: engines whose text means nothing, and what is on. */
+function notices({ engines, runtime }: RunningServer): string[] {
+  const synthetic = engines.filter((engine) => engine.models().some((model) => model.synthetic));
+  return [
+    ...synthetic.map((engine) => (engine.kind === 'simulated' ? 'engine: simulated; nothing is computed, its text is noise.' : `engine: ${engine.kind} with synthetic weights; its text is noise, its caches and latencies are real.`)),
+    `policies: ${runtime.policies().map((policy) => policy.name).join(', ') || 'none'}`,
+  ];
+}
+
 export default defineCommand({
   meta: { name: 'serve', description: 'Serve the OpenAI API in front of an engine, with policies.' },
   args: ARGUMENTS,
@@ -45,6 +54,7 @@ export default defineCommand({
       limits: { drainMs: drainSeconds * 1000, ...(bodyBytes === undefined ? {} : { bodyBytes }) },
       ...(state === undefined ? {} : { state }),
     });
+    for (const notice of notices(server)) process.stderr.write(`${notice}\n`);
     const ended = closeOnSignal(() => server.close(), (line) => process.stderr.write(`${line}\n`));
     process.stdout.write(options.flag('json') ? `${JSON.stringify({ listening: server.url })}\n` : `listening ${server.url}\n`);
     await ended;

@@ -1,0 +1,57 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { closeAll, hello, setUp } from '../../test/support/gateway-setup.ts';
+import { speak } from '../../test/support/scripted-upstream.ts';
+import { EntresolError } from '../core/index.ts';
+import { embeddedEngine, examine, identityCoverage, nodeVersion, upstream, writableDirectory } from './doctor-checks.ts';
+
+const folder = await mkdtemp(join(tmpdir(), 'entresol-doctor-'));
+afterEach(closeAll);
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('the doctor', () => {
+  it.each([['20.18.9', 'failed'], ['20.19.0', 'ok'], ['18.20.0', 'failed'], ['24.1.0', 'ok']])('judges Node %s', (version, result) => {
+    expect(nodeVersion(version).result).toBe(result);
+  });
+
+  it('notes a missing embedded engine with the command that installs it', () => {
+    const missing = embeddedEngine(() => { throw new EntresolError('ENT_ENGINE_MISSING', 'it is not installed.'); });
+    expect(missing).toMatchObject({ result: 'note', mend: expect.stringContaining('entresol engine add embedded') });
+    expect(embeddedEngine(() => 'file:///x').result).toBe('ok');
+  });
+
+  it('finds directories that cannot be written', async () => {
+    const file = join(folder, 'file');
+    await writeFile(file, '');
+    expect(await writableDirectory('cache', join(file, 'below'), 'Mend it.')).toMatchObject({ result: 'failed', mend: 'Mend it.' });
+    expect(await writableDirectory('cache', join(folder, 'a', 'b'), 'Mend it.')).toMatchObject({ result: 'ok' });
+  });
+
+  it('reaches upstreams, or says why not', async () => {
+    const { upstream: server } = await setUp(speak('x'));
+    expect(await upstream(`openai=${server.url}/v1`)).toMatchObject({ result: 'ok', detail: 'answers (200)' });
+    server.script((_request, response) => void response.writeHead(401).end());
+    expect(await upstream(`openai=${server.url}`)).toMatchObject({ result: 'ok', detail: expect.stringContaining('credential') });
+    server.script((_request, response) => void response.writeHead(404).end());
+    expect(await upstream(`openai=${server.url}`)).toMatchObject({ result: 'note' });
+    await server.close();
+    expect(await upstream(`openai=${server.url}`)).toMatchObject({ result: 'failed', detail: expect.stringContaining('ECONNREFUSED') });
+    expect(await upstream('openai=nonsense')).toMatchObject({ result: 'failed' });
+  });
+
+  it('tells how calls say who they are', async () => {
+    const { client, server } = await setUp(speak('x'));
+    expect(await identityCoverage(server.url)).toMatchObject({ result: 'note', detail: 'no call has come yet.' });
+    await client.chat.completions.create(hello);
+    expect(await identityCoverage(`${server.url}/v1`)).toMatchObject({ result: 'note', detail: expect.stringContaining('agent: 100 % fingerprint') });
+    for (let call = 0; call < 3; call++) await client.chat.completions.create(hello, { headers: { 'x-entresol-agent': 'coder', 'x-session-id': 's' } });
+    expect(await identityCoverage(server.url)).toMatchObject({ result: 'ok', detail: expect.stringContaining('agent: 75 % header:x-entresol-agent, 25 % fingerprint') });
+  });
+
+  it('looks at everything', async () => {
+    const findings = await examine({ upstreams: ['openai=http://127.0.0.1:1'], server: 'http://127.0.0.1:1' });
+    expect(findings.map((finding) => finding.check)).toEqual(['node', 'embedded engine', 'cache directory', 'state directory', 'upstream openai=http://127.0.0.1:1', 'server http://127.0.0.1:1']);
+  });
+});

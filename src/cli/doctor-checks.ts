@@ -1,0 +1,111 @@
+/** What `entresol doctor` looks at, one check each. A check never throws: what it finds is its answer. */
+import { access, constants, mkdir } from 'node:fs/promises';
+import { request } from 'undici';
+import { EntresolError } from '../core/index.ts';
+import { cacheDirectory } from '../engines/embedded/cache-directory.ts';
+import { locateEngine } from '../engines/embedded/locate.ts';
+import { cpuPackage } from '../engines/embedded/platform-package.ts';
+import { parseUpstreamUrl } from '../engines/openai/upstream-url.ts';
+import { stateDirectory } from './state-directory.ts';
+
+export interface Finding {
+  readonly check: string;
+  /** `note`: works, but worth knowing. */
+  readonly result: 'ok' | 'note' | 'failed';
+  readonly detail: string;
+  readonly mend?: string;
+}
+
+const TIMEOUT_MS = 5000;
+const OLDEST_NODE = [20, 19] as const;
+
+const words = (error: unknown): string => (error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error));
+
+export function nodeVersion(version = process.versions.node): Finding {
+  const [major, minor] = version.split('.').map(Number);
+  const enough = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  return { check: 'node', result: enough ? 'ok' : 'failed', detail: version, ...(enough ? {} : { mend: `Install Node ${OLDEST_NODE.join('.')} or newer.` }) };
+}
+
+/** The embedded engine is one of several: without it there is a note, no failure. */
+export function embeddedEngine(locate: () => string = locateEngine): Finding {
+  try {
+    const binary = cpuPackage();
+    locate();
+    return { check: 'embedded engine', result: 'ok', detail: binary };
+  } catch (error) {
+    if (error instanceof EntresolError) return { check: 'embedded engine', result: 'note', detail: error.message, mend: error.mend };
+    throw error;
+  }
+}
+
+export async function writableDirectory(check: string, directory: string, mend: string): Promise<Finding> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await access(directory, constants.W_OK);
+    return { check, result: 'ok', detail: directory };
+  } catch (error) {
+    return { check, result: 'failed', detail: `${directory} cannot be written (${words(error)}).`, mend };
+  }
+}
+
+/** Asks for the models without a credential: any answer at all shows that the server is there. */
+export async function upstream(flag: string): Promise<Finding> {
+  const check = `upstream ${flag}`;
+  try {
+    const { origin, pathPrefix } = parseUpstreamUrl(flag.slice(flag.indexOf('=') + 1));
+    const { statusCode, body } = await request(`${origin}${pathPrefix}/v1/models`, { reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    await body.dump();
+    if (statusCode < 400) return { check, result: 'ok', detail: `answers (${statusCode})` };
+    if (statusCode === 401 || statusCode === 403) return { check, result: 'ok', detail: `answers, and wants a credential (${statusCode})` };
+    return { check, result: 'note', detail: `answers GET /v1/models with ${statusCode}`, mend: 'Check that the URL is its origin or ends in /v1.' };
+  } catch (error) {
+    const mend = error instanceof EntresolError ? error.mend : 'Check that the server is up and its URL is right.';
+    return { check, result: 'failed', detail: `no answer (${words(error)}).`, mend };
+  }
+}
+
+/** How the calls of a running server said who they are. */
+export async function identityCoverage(url: string): Promise<Finding> {
+  const check = `server ${url}`;
+  try {
+    const { statusCode, body } = await request(`${url.replace(/\/+$/, '').replace(/\/v1$/, '')}/metrics`, { reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const text = await body.text();
+    if (statusCode !== 200) return { check, result: 'failed', detail: `GET /metrics answers ${statusCode}.`, mend: 'Give the address that entresol serve printed.' };
+    return coverageOf(check, text);
+  } catch (error) {
+    return { check, result: 'failed', detail: `no answer (${words(error)}).`, mend: 'Give the address that entresol serve printed.' };
+  }
+}
+
+export function coverageOf(check: string, metrics: string): Finding {
+  const fields = new Map<string, Map<string, number>>();
+  for (const [, field, source, count] of metrics.matchAll(/^entresol_identity_total\{field="([^"]*)",source="([^"]*)"\} (\d+)$/gm)) {
+    fields.set(field, (fields.get(field) ?? new Map<string, number>()).set(source, Number(count)));
+  }
+  const lines = [...fields].map(([field, sources]) => {
+    const total = [...sources.values()].reduce((sum, count) => sum + count, 0);
+    const shares = [...sources].sort((a, b) => b[1] - a[1]).map(([source, count]) => `${Math.round((100 * count) / total)} % ${source}`);
+    return `${field}: ${shares.join(', ')}`;
+  });
+  if (lines.length === 0) return { check, result: 'note', detail: 'no call has come yet.' };
+  const agents = fields.get('agent') ?? new Map<string, number>();
+  const inferred = [...agents.keys()].every((source) => source === 'fingerprint' || source === 'none');
+  return { check, result: inferred ? 'note' : 'ok', detail: lines.join('; '), ...(inferred ? { mend: 'Agents are told apart by their prompts; name them with x-entresol-agent.' } : {}) };
+}
+
+export interface DoctorQuestions {
+  readonly upstreams: readonly string[];
+  readonly server?: string;
+}
+
+export function examine({ upstreams, server }: DoctorQuestions): Promise<Finding[]> {
+  return Promise.all([
+    nodeVersion(),
+    embeddedEngine(),
+    writableDirectory('cache directory', cacheDirectory(), 'Make it writable, or set another one with ENTRESOL_CACHE_DIR.'),
+    writableDirectory('state directory', stateDirectory(), 'Make it writable, or set another one with --state or ENTRESOL_STATE_DIR.'),
+    ...upstreams.map((flag) => upstream(flag)),
+    ...(server === undefined ? [] : [identityCoverage(server)]),
+  ]);
+}
