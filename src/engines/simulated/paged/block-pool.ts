@@ -1,0 +1,168 @@
+/**
+ * The blocks of a paged engine: those that running calls use are pinned, the rest is cache. What must go is chosen by
+ * the tenant's retention index, else least recently released first, deepest first, as vLLM's free queue does.
+ */
+import { EntresolError, type RetentionIndex, type TenantId, type UnitId } from '../../../core/index.ts';
+import { BlockTable } from './block-table.ts';
+
+export interface BlockPoolOptions {
+  readonly capacityBlocks: number;
+  readonly blockTokens: number;
+  /** Prefill of the block at this depth, in ms. */
+  marginalPrefillMs(depth: number): number;
+  index(tenant: TenantId): RetentionIndex | undefined;
+  nowMs(): number;
+  onStored(unit: UnitId): void;
+  onRemoved(units: readonly UnitId[]): void;
+  onFault(message: string): void;
+}
+
+/** Evicted units that are remembered, as a multiple of the capacity, so that a policy can learn of their return. */
+const REMEMBERED_CAPACITIES = 2;
+
+export class BlockPool {
+  readonly table: BlockTable;
+  readonly #options: BlockPoolOptions;
+  /** Resident units that running calls use, with how many. */
+  readonly #users = new Map<UnitId, number>();
+  /** Resident units that none uses, per tenant, in the order in which they were released. */
+  readonly #idle = new Map<TenantId, Set<UnitId>>();
+  /** Known units that are not resident, oldest first. */
+  readonly #absent = new Set<UnitId>();
+  /** Blocks that running calls hold and have not filled. */
+  #reserved = 0;
+  #idleCount = 0;
+  readonly #isPinned = (unit: UnitId): boolean => this.#users.has(unit);
+
+  constructor(options: BlockPoolOptions) {
+    this.#options = options;
+    this.table = new BlockTable(options.blockTokens);
+  }
+
+  get usedBlocks(): number { return this.#users.size + this.#idleCount + this.#reserved; }
+
+  /** Blocks that a call could have now, cache evicted. */
+  get availableBlocks(): number { return this.#options.capacityBlocks - this.#users.size - this.#reserved; }
+
+  isResident(unit: UnitId): boolean { return this.#users.has(unit) || (this.#idle.get(this.table.tenantOf(unit))?.has(unit) ?? false); }
+
+  isUsed(unit: UnitId): boolean { return this.#users.has(unit); }
+
+  /** Makes the unit known to the table and to the tenant's index. */
+  define(tenant: TenantId, parent: number, tokens: ArrayLike<number>, from: number): UnitId {
+    const { unit, isNew } = this.table.intern(tenant, parent, tokens, from);
+    if (isNew) {
+      this.#absent.add(unit);
+      const marginalPrefillMs = this.#options.marginalPrefillMs(this.table.depthOf(unit));
+      this.#options.index(tenant)?.define({ id: unit, ...(parent < 0 ? {} : { parent: parent as UnitId }), sizeBlocks: 1, marginalPrefillMs });
+    }
+    return unit;
+  }
+
+  /** A running call uses a resident unit. */
+  use(unit: UnitId): void {
+    const users = this.#users.get(unit);
+    if (users === undefined && this.#idle.get(this.table.tenantOf(unit))?.delete(unit) === true) this.#idleCount--;
+    this.#users.set(unit, (users ?? 0) + 1);
+  }
+
+  /** Sets blocks aside for a call, evicting what must go. There must be as many available. */
+  reserve(blocks: number): void {
+    this.#evict(this.usedBlocks + blocks - this.#options.capacityBlocks);
+    this.#reserved += blocks;
+  }
+
+  unreserve(blocks: number): void { this.#reserved -= blocks; }
+
+  /** One of the call's reserved blocks has been filled with the unit. If that is resident already, the block is free again. */
+  fill(unit: UnitId): void {
+    this.#reserved--;
+    if (!this.isResident(unit)) {
+      this.#absent.delete(unit);
+      this.#options.index(this.table.tenantOf(unit))?.setResident(unit, true);
+      this.#options.onStored(unit);
+    }
+    this.use(unit);
+  }
+
+  /** The call has ended: its units, root first, are cache from now on. */
+  release(units: readonly UnitId[]): void {
+    for (const unit of units.toReversed()) {
+      const users = (this.#users.get(unit) ?? 1) - 1;
+      if (users > 0) {
+        this.#users.set(unit, users);
+        continue;
+      }
+      this.#users.delete(unit);
+      this.#idleOf(this.table.tenantOf(unit)).add(unit);
+      this.#idleCount++;
+    }
+    this.#forgetOld();
+  }
+
+  /** Drops units that none uses; answers how many it dropped. */
+  drop(units: Iterable<UnitId>): number {
+    const dropped = [...units].filter((unit) => this.#remove(unit));
+    if (dropped.length > 0) this.#options.onRemoved(dropped);
+    this.#forgetOld();
+    return dropped.length;
+  }
+
+  #idleOf(tenant: TenantId): Set<UnitId> {
+    const known = this.#idle.get(tenant);
+    if (known !== undefined) return known;
+    const idle = new Set<UnitId>();
+    this.#idle.set(tenant, idle);
+    return idle;
+  }
+
+  /** The tenant that holds the most cache gives first; nobody loses more than another has. */
+  #evict(blocks: number): void {
+    let missing = blocks;
+    while (missing > 0) {
+      const [tenant, idle] = [...this.#idle].reduce((most, entry) => (entry[1].size > most[1].size ? entry : most), ['' as TenantId, new Set<UnitId>()]);
+      if (idle.size === 0) throw new EntresolError('ENT_INTERNAL', `${missing} blocks are wanted and nothing can be evicted.`);
+      missing -= this.drop(this.#victims(tenant, idle, Math.min(missing, idle.size)));
+    }
+  }
+
+  #victims(tenant: TenantId, idle: Set<UnitId>, blocks: number): UnitId[] {
+    const chosen = new Set<UnitId>();
+    for (const unit of this.#options.index(tenant)?.victims(blocks, this.#isPinned, this.#options.nowMs()) ?? idle) {
+      if (!idle.has(unit)) {
+        this.#options.onFault(`victims() named unit ${unit}, which is not evictable.`);
+        break;
+      }
+      chosen.add(unit);
+      if (chosen.size === blocks) return [...chosen];
+    }
+    // An index that names too few must not stop the engine: the engine's own rule gives the rest.
+    for (const unit of idle) {
+      if (chosen.size === blocks) break;
+      chosen.add(unit);
+    }
+    return [...chosen];
+  }
+
+  #remove(unit: UnitId): boolean {
+    const tenant = this.table.tenantOf(unit);
+    if (this.#idle.get(tenant)?.delete(unit) !== true) return false;
+    if (this.#idle.get(tenant)?.size === 0) this.#idle.delete(tenant);
+    this.#idleCount--;
+    this.#absent.add(unit);
+    this.#options.index(tenant)?.setResident(unit, false);
+    return true;
+  }
+
+  #forgetOld(): void {
+    const limit = this.#options.capacityBlocks * REMEMBERED_CAPACITIES;
+    if (this.#absent.size <= limit) return;
+    for (const unit of this.#absent) {
+      if (this.#absent.size <= limit) return;
+      if (this.table.hasChildren(unit)) continue;
+      this.#absent.delete(unit);
+      this.#options.index(this.table.tenantOf(unit))?.forget(unit);
+      this.table.release(unit);
+    }
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * A simulated paged engine: continuous batching over a block cache, on any clock that can sleep. It serves
+ * completions by token ids (`prompt: [1, 2, ...]`); the text of a token is its number. Steered as a real one is:
+ * it asks for order and victims, counts exactly, and reports what it stores and drops.
+ */
+import {
+  EntresolError, replicaId,
+  type Answer, type CallReport, type Engine, type EngineCall, type EngineCapabilities, type EngineHost, type Intent, type ModelInfo,
+  type Outcome, type ReplicaId, type TenantId,
+} from '../../../core/index.ts';
+import { StreamedCompletionAnswer, WholeCompletionAnswer } from '../../embedded/dialect/completion-answer.ts';
+import { readCompletionRequest } from '../../embedded/dialect/completion-request.ts';
+import { objectOf } from '../../embedded/dialect/fields.ts';
+import type { SleepingClock } from '../virtual-clock.ts';
+import { Batcher, checkFits } from './batcher.ts';
+import { BlockPool } from './block-pool.ts';
+import { ROOT } from './block-table.ts';
+import { DEFAULT_STEP_COST, prefillCostMs, type StepCost } from './step-cost.ts';
+
+export interface PagedEngineOptions {
+  readonly clock: SleepingClock;
+  readonly capacityBlocks: number;
+  /** Default 16. */
+  readonly blockTokens?: number;
+  /** Tokens of a step; default 2,048. */
+  readonly batchTokens?: number;
+  /** Default 64. */
+  readonly maximumRunning?: number;
+  readonly cost?: Partial<StepCost>;
+  readonly replica?: ReplicaId;
+}
+
+export const PAGED_MODEL = 'entresol-simulated-paged';
+const VOCABULARY_SIZE = 2 ** 31 - 1;
+
+interface CompletionCall { readonly prompt: Int32Array; readonly maxTokens: number; readonly forced: Int32Array | undefined; readonly stream: boolean; readonly includeUsage: boolean }
+
+export class PagedEngine implements Engine {
+  readonly kind = 'simulated';
+  readonly replica: ReplicaId;
+  readonly capabilities: EngineCapabilities;
+  readonly #options: PagedEngineOptions;
+  readonly #blockTokens: number;
+  readonly #inFlight = new Set<Promise<unknown>>();
+  #started: { host: EngineHost; pool: BlockPool; batcher: Batcher } | undefined;
+  #stopping = false;
+  #served = 0;
+
+  constructor(options: PagedEngineOptions) {
+    this.#options = options;
+    this.#blockTokens = options.blockTokens ?? 16;
+    this.replica = options.replica ?? replicaId('simulated-paged');
+    this.capabilities = {
+      dialects: ['completions'],
+      intents: ['evict'],
+      retention: { mode: 'pull' },
+      cache: { capacityBlocks: options.capacityBlocks, blockTokens: this.#blockTokens },
+      ordersQueue: true,
+      countsCachedTokens: true,
+    };
+  }
+
+  async start(host: EngineHost): Promise<void> {
+    const { clock, capacityBlocks } = this.#options;
+    const blockTokens = this.#blockTokens;
+    const cost = { ...DEFAULT_STEP_COST, ...this.#options.cost };
+    const { replica } = this;
+    const pool = new BlockPool({
+      capacityBlocks, blockTokens,
+      marginalPrefillMs: (depth) => prefillCostMs(cost, depth * blockTokens, (depth + 1) * blockTokens),
+      index: (tenant) => host.retention(tenant),
+      nowMs: () => clock.nowMs(),
+      onStored: (unit) => host.emit({ type: 'kv-stored', atMs: clock.nowMs(), replica, units: [unit] }),
+      onRemoved: (units) => host.emit({ type: 'kv-removed', atMs: clock.nowMs(), replica, units }),
+      onFault: (message) => host.log('warn', message),
+    });
+    const batcher = new Batcher({
+      clock, host, pool, blockTokens, cost,
+      batchTokens: this.#options.batchTokens ?? 2048,
+      maximumRunning: this.#options.maximumRunning ?? 64,
+      vocabularySize: VOCABULARY_SIZE,
+    });
+    this.#started = { host, pool, batcher };
+    host.emit({ type: 'engine-up', atMs: clock.nowMs(), replica });
+  }
+
+  models(): readonly ModelInfo[] { return [{ id: PAGED_MODEL, synthetic: true }]; }
+
+  async inspect(call: Omit<EngineCall, 'request'>, tenant: TenantId): Promise<{ promptTokens: number; residentTokens: number }> {
+    const { pool } = this.#running();
+    const { prompt } = this.#read(call);
+    let parent = ROOT;
+    let from = 0;
+    while (from + this.#blockTokens <= prompt.length) {
+      const unit = pool.table.find(tenant, parent, prompt, from);
+      if (unit === undefined || !pool.isResident(unit)) break;
+      parent = unit;
+      from += this.#blockTokens;
+    }
+    return { promptTokens: prompt.length, residentTokens: from };
+  }
+
+  async handle(call: EngineCall, answer: Answer): Promise<CallReport> {
+    const work = this.#serve(call, answer);
+    this.#inFlight.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#inFlight.delete(work);
+    }
+  }
+
+  async perform(intent: Intent): Promise<Outcome> {
+    if (intent.kind !== 'evict' || intent.target.kind !== 'units') return { status: 'unsupported' };
+    const { pool } = this.#running();
+    const { units } = intent.target;
+    const dropped = pool.drop(units);
+    return dropped === units.length ? { status: 'accepted' } : { status: 'clipped', why: `${units.length - dropped} of ${units.length} units are in use or not resident` };
+  }
+
+  load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number } {
+    if (this.#started === undefined) return { runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0 };
+    const { pool, batcher } = this.#started;
+    return { runningRequests: batcher.runningCount, waitingRequests: batcher.waitingCount, cacheUsedFraction: pool.usedBlocks / this.#options.capacityBlocks };
+  }
+
+  healthy(): boolean { return this.#started !== undefined; }
+
+  async stop(graceMs: number): Promise<void> {
+    this.#stopping = true;
+    await Promise.race([Promise.allSettled(this.#inFlight), this.#options.clock.sleep(graceMs)]);
+    this.#started = undefined;
+  }
+
+  async #serve(call: EngineCall, answer: Answer): Promise<CallReport> {
+    if (this.#stopping) throw new EntresolError('ENT_DRAINING', 'The engine is stopping.');
+    const { batcher } = this.#running();
+    const { prompt, maxTokens, forced, stream, includeUsage } = this.#read(call);
+    checkFits(prompt.length, forced?.length ?? maxTokens, this.#blockTokens, this.#options.capacityBlocks);
+    const heading = { id: `cmpl-${++this.#served}`, created: Math.floor(this.#options.clock.nowMs() / 1000), model: PAGED_MODEL };
+    const writer = stream ? new StreamedCompletionAnswer(answer, heading, includeUsage) : new WholeCompletionAnswer(answer, heading);
+    let begun = false;
+    const result = await batcher.submit({
+      call, prompt, maxTokens, forced,
+      onToken: (token) => {
+        if (!begun) void writer.begin();
+        void writer.text(begun ? ` ${token}` : `${token}`);
+        begun = true;
+      },
+    });
+    const { cachedTokens, outputTokens, queueMs, prefillMs, stop } = result;
+    if (stop === 'cancelled') {
+      const error = new EntresolError('ENT_CANCELLED', 'The client went away.');
+      if (!begun || !stream) throw error;
+      answer.destroy(error);
+      return { status: 'cancelled', promptTokens: prompt.length, cachedTokens, outputTokens, tools: [], queueMs, prefillMs };
+    }
+    if (!begun) await writer.begin();
+    await writer.end(stop, { promptTokens: prompt.length, cachedTokens, outputTokens });
+    return { status: 'ok', promptTokens: prompt.length, cachedTokens, outputTokens, stop, tools: [], queueMs, prefillMs, notes: [`${cachedTokens} of ${prompt.length} prompt tokens from the cache`] };
+  }
+
+  #read(call: Pick<EngineCall, 'dialect' | 'path' | 'parsed'>): CompletionCall {
+    if (call.dialect !== 'completions') throw new EntresolError('ENT_UNKNOWN_ROUTE', `this engine does not serve ${call.path}.`, { at: call.path });
+    const request = readCompletionRequest(objectOf(call.parsed, 'body'), true, VOCABULARY_SIZE);
+    if (request.model !== PAGED_MODEL) throw new EntresolError('ENT_UNKNOWN_MODEL', `the model ${JSON.stringify(request.model)} is not served here; ${PAGED_MODEL} is.`, { at: 'model' });
+    const { prompt, forced } = request;
+    if (typeof prompt === 'string') throw new EntresolError('ENT_BAD_REQUEST', 'prompt must be a list of token numbers: this engine has no tokeniser.', { at: 'prompt' });
+    if (forced !== undefined && forced.kind !== 'tokens') throw new EntresolError('ENT_BAD_REQUEST', 'entresol_force must give tokens: this engine has no tokeniser.', { at: 'entresol_force' });
+    return { prompt, maxTokens: request.maxTokens ?? 1, forced: forced?.tokens, stream: request.stream, includeUsage: request.includeUsage };
+  }
+
+  #running(): { host: EngineHost; pool: BlockPool; batcher: Batcher } {
+    if (this.#started === undefined) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', 'the simulated engine is not running.');
+    return this.#started;
+  }
+}
