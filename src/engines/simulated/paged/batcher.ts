@@ -25,6 +25,8 @@ interface Entry {
   readonly reject: (error: unknown) => void;
 }
 
+const isAborted = ({ sequence }: Entry): boolean => sequence.job.call.signal.aborted;
+
 /** How soon the policies are asked again when they let nothing run and nothing runs. */
 const HELD_MS = 10;
 
@@ -71,7 +73,6 @@ export class Batcher {
   }
 
   #dropAborted(): void {
-    const isAborted = ({ sequence }: Entry): boolean => sequence.job.call.signal.aborted;
     for (const entry of this.#waiting.filter(isAborted)) entry.resolve(entry.sequence.result('cancelled'));
     this.#waiting = this.#waiting.filter((entry) => !isAborted(entry));
     for (const entry of this.#running.filter(isAborted)) this.#finish(entry, 'cancelled');
