@@ -51,7 +51,6 @@ export class Guard {
 
   /** A call arrives with this chain of known groups: what would each ghost have had? Returns whether the leader has changed. */
   arrive(chain: Int32Array): boolean {
-    this.trim();
     const ahead = this.held(this.survival, chain) - this.held(this.lru, chain);
     this.asked = this.asked * MEMORY + chain.length;
     this.lead = this.lead * MEMORY + ahead;
@@ -75,7 +74,11 @@ export class Guard {
     this.protectedFrom = ordinal;
   }
 
-  /** Brings both ghosts back to capacity. */
+  isOverfull(): boolean {
+    const capacity = this.capacityUnits();
+    return this.lru.total > capacity || this.survival.total > capacity;
+  }
+  /** Brings both ghosts back to capacity. To be asked when the call at hand has been seen whole, and not before the next one is. */
   trim(): void {
     this.trimOne(this.lru);
     this.trimOne(this.survival);

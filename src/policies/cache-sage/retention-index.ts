@@ -74,7 +74,6 @@ export class SageIndex implements RetentionIndex {
     const ordinal = ++this.touches;
     const session = this.sessions.numberOf(touch.by, () => this.values.countSession(nowMs));
     if (touch.origin === 'prompt') {
-      this.refreshDue(nowMs);
       if (this.guard?.arrive(touch.units) === true) this.real.rankAllAnew();
       this.guard?.protectFrom(ordinal);
       if (session >= 0) this.teach(session, touch.units);
@@ -87,6 +86,10 @@ export class SageIndex implements RetentionIndex {
     this.joinAlong(touch.units);
     this.guardSees(touch.units);
     if (session >= 0) this.sessions.moved(session);
+    if (touch.origin === 'output' && this.guard?.isOverfull() === true) {
+      this.refreshDue(nowMs);
+      this.guard.trim();
+    }
   }
 
   setResident(unit: UnitId, resident: boolean): void {
@@ -123,6 +126,7 @@ export class SageIndex implements RetentionIndex {
     this.values.renew();
     this.refreshDue(nowMs);
     this.lookAround();
+    this.guard?.trim();
     return pickVictims(this.tree, this.real, blocks, pinned);
   }
 
