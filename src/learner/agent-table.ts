@@ -11,7 +11,7 @@ export const AGENT_SLOTS = 24;
 /** The slot of all agents without one of their own. */
 export const OTHER_AGENTS = AGENT_SLOTS;
 const SKETCH_CELLS = 256;
-const LONGEST_NAME = 64;
+const LONGEST_NAME = 48;
 
 export class AgentTable {
   private readonly names: string[] = [];

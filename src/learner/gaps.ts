@@ -1,6 +1,8 @@
 /**
- * Time between two calls of a session: a mixture of histograms on the time grid, one global and one per feature of
- * the last call (agent; agent and last tool or stop reason; output length; agent and output length).
+ * Time to a session's next call: a mixture of histograms on the time grid, one global and one per feature of the last
+ * call. Two of them: from the call's end, by what its end told (agent; agent and last tool or stop reason; output
+ * length; agent and output length); and, while it is running, from its arrival, by what that told (agent; agent and
+ * the one before; agent and prompt length; agent and the tool before).
  *
  *   P(bin j) = Σ_f w_f · (n_f[j] + K·p₀[j]) / (n_f + K),   w_f ∝ exp(decayed Σ log(p_f / p₀) of what was observed)
  *
@@ -12,7 +14,6 @@ import { GAP_FEATURES, type SessionState } from './session-state.ts';
 import type { TableReader, TableWriter } from './table-codec.ts';
 import { BIN_HIGH_MS, BIN_LOW_MS, TIME_BINS, timeBin } from './time-grid.ts';
 
-const CELLS = 192;
 const PRIOR_WEIGHT = 4;
 const EVIDENCE_DECAY = 0.98;
 const EVIDENCE_LIMIT = 20;
@@ -20,43 +21,53 @@ const COUNTER_LIMIT = 255;
 /** The longest gap so far fades, so that one night's pause does not keep the dead alive for weeks. */
 const LONGEST_DECAY = 0.999;
 
-const SALT = ['agent', 'agent+tool', 'output', 'agent+output'].map(hashText);
+const FROM_ARRIVAL = ['agent', 'agent+previous', 'agent+prompt', 'agent+previous tool'].map(hashText);
+const FROM_END = ['agent', 'agent+tool', 'output', 'agent+output'].map(hashText);
+const PROMPT_BUCKETS_PER_OCTAVE = 2;
 
 export class GapModel {
-  private readonly cells = new Uint8Array(CELLS * TIME_BINS);
-  private readonly cellTotals = new Uint16Array(CELLS);
+  private readonly cellCount: number;
+  private readonly cells: Uint8Array;
+  private readonly cellTotals: Uint16Array;
   readonly all = new Float64Array(TIME_BINS);
   total = 0;
   longestMs = 1000;
   private readonly evidence = new Float64Array(GAP_FEATURES);
   private readonly weights = new Float64Array(GAP_FEATURES + 1);
 
-  /** Sets the features that an arrival gives. */
-  describeArrival(session: SessionState): void {
-    session.gapCells[0] = mixHash(SALT[0], session.agent) % CELLS;
-    session.gapMask = 1;
-  }
-  /** Sets the features that the end of the call adds. */
-  describeEnd(session: SessionState, outputTokens: number): void {
-    const length = lengthBucket(outputTokens);
-    session.gapCells[1] = mixHash(SALT[1], session.agent, session.tool) % CELLS;
-    session.gapCells[2] = mixHash(SALT[2], length) % CELLS;
-    session.gapCells[3] = mixHash(SALT[3], session.agent, length) % CELLS;
-    session.gapMask = 15;
+  constructor(cellCount: number) {
+    this.cellCount = cellCount;
+    this.cells = new Uint8Array(cellCount * TIME_BINS);
+    this.cellTotals = new Uint16Array(cellCount);
   }
 
-  learn(session: SessionState, gapMs: number): void {
+  describeArrival(session: SessionState, promptTokens: number): void {
+    const { agent, arrivalGapCells: cells } = session;
+    cells[0] = mixHash(FROM_ARRIVAL[0], agent) % this.cellCount;
+    cells[1] = mixHash(FROM_ARRIVAL[1], agent, session.previousAgent) % this.cellCount;
+    cells[2] = mixHash(FROM_ARRIVAL[2], agent, Math.round(PROMPT_BUCKETS_PER_OCTAVE * Math.log2(promptTokens + 1))) % this.cellCount;
+    cells[3] = mixHash(FROM_ARRIVAL[3], agent, session.previousTool) % this.cellCount;
+  }
+  describeEnd(session: SessionState, outputTokens: number): void {
+    const { agent, endGapCells: cells } = session;
+    const length = lengthBucket(outputTokens);
+    cells[0] = mixHash(FROM_END[0], agent) % this.cellCount;
+    cells[1] = mixHash(FROM_END[1], agent, session.tool) % this.cellCount;
+    cells[2] = mixHash(FROM_END[2], length) % this.cellCount;
+    cells[3] = mixHash(FROM_END[3], agent, length) % this.cellCount;
+  }
+
+  learn(features: Int32Array, gapMs: number): void {
     const bin = timeBin(gapMs);
     const base = this.base(bin);
     for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      if ((session.gapMask & (1 << feature)) === 0) continue;
-      const cell = session.gapCells[feature];
+      const cell = features[feature];
       const chance = (this.cells[cell * TIME_BINS + bin] + PRIOR_WEIGHT * base) / (this.cellTotals[cell] + PRIOR_WEIGHT);
       const evidence = this.evidence[feature] * EVIDENCE_DECAY + Math.log(chance / base);
       this.evidence[feature] = Math.max(-EVIDENCE_LIMIT, Math.min(EVIDENCE_LIMIT, evidence));
     }
     for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      if ((session.gapMask & (1 << feature)) !== 0) this.count(session.gapCells[feature], bin);
+      this.count(features[feature], bin);
     }
     this.all[bin]++;
     this.total++;
@@ -64,22 +75,21 @@ export class GapModel {
   }
 
   /** Writes the mass of each bin beyond `idleMs` (not normalised) and returns its sum, P(gap > idle). */
-  remaining(session: SessionState, idleMs: number, out: Float64Array): number {
+  remaining(features: Int32Array, idleMs: number, out: Float64Array): number {
     const weights = this.weights;
     let most = 0;
     for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      if ((session.gapMask & (1 << feature)) !== 0 && this.evidence[feature] > most) most = this.evidence[feature];
+      if (this.evidence[feature] > most) most = this.evidence[feature];
     }
     let sum = (weights[GAP_FEATURES] = Math.exp(-most));
     for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      weights[feature] = (session.gapMask & (1 << feature)) === 0 ? 0 : Math.exp(this.evidence[feature] - most);
+      weights[feature] = Math.exp(this.evidence[feature] - most);
       sum += weights[feature];
     }
     // p = Σ w (n + K p₀)/(N + K) = p₀ (w₀ + Σ w K/(N + K)) + Σ (w/(N + K)) n: one pass per histogram.
     let basePart = weights[GAP_FEATURES];
     for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      if (weights[feature] === 0) continue;
-      weights[feature] /= this.cellTotals[session.gapCells[feature]] + PRIOR_WEIGHT;
+      weights[feature] /= this.cellTotals[features[feature]] + PRIOR_WEIGHT;
       basePart += weights[feature] * PRIOR_WEIGHT;
     }
     const start = idleMs <= 0 ? 0 : timeBin(idleMs);
@@ -88,7 +98,7 @@ export class GapModel {
     for (let bin = start; bin < TIME_BINS; bin++) {
       let mass = basePart * this.base(bin);
       for (let feature = 0; feature < GAP_FEATURES; feature++) {
-        if (weights[feature] > 0) mass += weights[feature] * this.cells[session.gapCells[feature] * TIME_BINS + bin];
+        mass += weights[feature] * this.cells[features[feature] * TIME_BINS + bin];
       }
       mass /= sum;
       if (BIN_HIGH_MS[bin] <= idleMs) mass = 0;
@@ -113,7 +123,7 @@ export class GapModel {
     reader.numbers(longest, 'f64');
     this.longestMs = longest[0];
     this.total = this.all.reduce((sum, count) => sum + count, 0);
-    for (let cell = 0; cell < CELLS; cell++) this.cellTotals[cell] = this.sumOf(cell);
+    for (let cell = 0; cell < this.cellCount; cell++) this.cellTotals[cell] = this.sumOf(cell);
   }
 
   private base(bin: number): number {

@@ -10,18 +10,21 @@ import { Transitions } from './transitions.ts';
 /** Raise it whenever the meaning of any table's bytes changes. */
 const SNAPSHOT_VERSION = 1;
 
+const GAP_CELLS = { fromArrival: 96, fromEnd: 144 } as const;
+
 /** All that is learned of one workload and survives a restart. */
 export class LearnedTables {
   readonly agents = new AgentTable();
   readonly transitions = new Transitions();
-  readonly gaps = new GapModel();
+  readonly gapsFromArrival = new GapModel(GAP_CELLS.fromArrival);
+  readonly gapsFromEnd = new GapModel(GAP_CELLS.fromEnd);
   readonly ends = new EndModel();
   readonly touches = new TouchHazard();
   readonly outputs = new OutputLength();
   readonly tools = new ToolKnowledge();
 
   private inOrder(): readonly { save(writer: TableWriter): void; load(reader: TableReader): void }[] {
-    return [this.agents, this.transitions, this.gaps, this.ends, this.touches, this.outputs, this.tools];
+    return [this.agents, this.transitions, this.gapsFromArrival, this.gapsFromEnd, this.ends, this.touches, this.outputs, this.tools];
   }
 
   toBytes(): Uint8Array {

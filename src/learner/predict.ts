@@ -23,7 +23,7 @@ export function predict(query: Query, knowledge: Knowledge): Forecast {
       return nextAgents(tables, knowledge.sessionState(query.session));
     case 'time-to-next-call': {
       const session = knowledge.sessionState(query.session);
-      return session === undefined || tables.gaps.total === 0 ? UNKNOWN : timeToNextCall(knowledge, session, query.nowMs);
+      return session === undefined || tables.gapsFromArrival.total === 0 ? UNKNOWN : timeToNextCall(knowledge, session, query.nowMs);
     }
     case 'session-end': {
       const session = knowledge.sessionState(query.session);

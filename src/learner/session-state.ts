@@ -29,8 +29,11 @@ export class SessionState implements LiveSession {
   tool = UNKNOWN_KEY;
   previousTool = UNKNOWN_KEY;
 
-  readonly gapCells = new Int32Array(GAP_FEATURES);
-  gapMask = 0;
+  /** Cells of what the arrival of the call told, and of what its end added, in the two tables of gaps. */
+  readonly arrivalGapCells = new Int32Array(GAP_FEATURES);
+  readonly endGapCells = new Int32Array(GAP_FEATURES);
+  /** How long the last call took; -1 while it is running. */
+  callDurationMs = -1;
   readonly endCells = new Int32Array(END_FEATURES);
   endMask = 0;
   /** Evidence of each end feature (log odds against the base rate) and the probability at the last evaluation. */

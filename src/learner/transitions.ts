@@ -9,11 +9,11 @@ import type { TableReader, TableWriter } from './table-codec.ts';
 const STATES = AGENT_SLOTS + 2;
 /** The row of a session's first call, and the column of its end. */
 export const OUTSIDE = AGENT_SLOTS + 1;
-const ROW_LIMIT = 1000;
+const ROW_LIMIT = 250;
 const SMOOTHING = 2;
 
 export class Transitions {
-  private readonly counts = new Uint16Array(STATES * STATES);
+  private readonly counts = new Uint8Array(STATES * STATES);
   private readonly rowTotals = new Uint32Array(STATES);
   private readonly columnTotals = new Uint32Array(STATES);
 
@@ -43,21 +43,21 @@ export class Transitions {
   /** A slot changes hands: what it counted goes to `pool`. */
   fold(slot: number, pool: number): void {
     for (let state = 0; state < STATES; state++) {
-      this.counts[pool * STATES + state] = Math.min(65535, this.counts[pool * STATES + state] + this.counts[slot * STATES + state]);
+      this.counts[pool * STATES + state] = Math.min(255, this.counts[pool * STATES + state] + this.counts[slot * STATES + state]);
       this.counts[slot * STATES + state] = 0;
     }
     for (let state = 0; state < STATES; state++) {
-      this.counts[state * STATES + pool] = Math.min(65535, this.counts[state * STATES + pool] + this.counts[state * STATES + slot]);
+      this.counts[state * STATES + pool] = Math.min(255, this.counts[state * STATES + pool] + this.counts[state * STATES + slot]);
       this.counts[state * STATES + slot] = 0;
     }
     this.sumUp();
   }
 
   save(writer: TableWriter): void {
-    writer.numbers(this.counts, 'u16');
+    writer.bytes(this.counts);
   }
   load(reader: TableReader): void {
-    reader.numbers(this.counts, 'u16');
+    reader.bytes(this.counts);
     this.sumUp();
   }
 

@@ -91,7 +91,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
       if (session.over) this.takeBack(session);
       else tables.ends.settle(session, false);
       if (session.endSignal >= 0) tables.ends.contradictSignal(session.endSignal);
-      tables.gaps.learn(session, event.atMs - session.lastCallMs);
+      this.learnGaps(session, event.atMs);
       tables.transitions.learn(session.agentSlot, slot);
     }
     session.previousAgent = session.agent;
@@ -103,9 +103,10 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     session.calls++;
     session.countAgentCall(agent);
     session.lastCallMs = event.atMs;
+    session.callDurationMs = -1;
     session.endSignal = -1;
     session.revision++;
-    tables.gaps.describeArrival(session);
+    tables.gapsFromArrival.describeArrival(session, event.promptTokens);
     tables.ends.describeArrival(session);
     this.registry.refresh(session);
     if (event.final === true) this.signalEnd(session.id, 'final');
@@ -121,8 +122,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     if (session === undefined || session.request !== event.request || session.over) return;
     const stopKey = hashText(event.stop ?? '');
     session.tool = event.tools.length > 0 ? hashText(event.tools[event.tools.length - 1]) : mixHash(stopKey, 1) || 1;
+    session.callDurationMs = event.atMs - session.lastCallMs;
     tables.ends.withdraw(session);
-    tables.gaps.describeEnd(session, event.outputTokens);
+    tables.gapsFromEnd.describeEnd(session, event.outputTokens);
     tables.ends.describeEnd(session, mixHash(event.tools.length > 0 ? 1 : 0, stopKey), event.outputTokens, hashText(event.outputHash ?? ''));
     session.revision++;
   }
@@ -147,7 +149,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
       if (session === undefined) return;
       const idleMs = nowMs - session.lastCallMs;
       if (idleMs <= 0) continue;
-      if (idleMs > Math.max(LEAST_SILENCE_MS, 2 * this.tables.gaps.longestMs)) this.finish(session);
+      if (idleMs > Math.max(LEAST_SILENCE_MS, 2 * this.tables.gapsFromArrival.longestMs)) this.finish(session);
       else this.tables.ends.expect(session, 1 - this.alive(session, nowMs));
     }
   }
@@ -175,18 +177,39 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     for (const session of this.registry.allLive()) if (session.agentSlot === slot) session.agentSlot = OTHER_AGENTS;
   }
   private redraw(): void {
-    this.gapSums.refresh(this.tables.gaps.all);
+    this.gapSums.refresh(this.tables.gapsFromArrival.all);
     this.drawnAt = this.arrivals;
     this.draws++;
+  }
+
+  private learnGaps(session: SessionState, nowMs: number): void {
+    const { gapsFromArrival, gapsFromEnd } = this.tables;
+    const sinceArrivalMs = nowMs - session.lastCallMs;
+    gapsFromArrival.learn(session.arrivalGapCells, sinceArrivalMs);
+    if (session.callDurationMs >= 0) gapsFromEnd.learn(session.endGapCells, sinceArrivalMs - session.callDurationMs);
+  }
+
+  /** Silence of the session so far: since its last call ended, or, while that is running, since it arrived. */
+  private silenceMs(session: SessionState, nowMs: number): number {
+    return Math.max(0, nowMs - session.lastCallMs - Math.max(0, session.callDurationMs));
+  }
+  /** Writes the masses of the gap beyond the silence so far and returns their sum. */
+  private remainingGap(session: SessionState, silenceMs: number, out: Float64Array): number {
+    const { gapsFromArrival, gapsFromEnd } = this.tables;
+    return session.callDurationMs < 0
+      ? gapsFromArrival.remaining(session.arrivalGapCells, silenceMs, out)
+      : gapsFromEnd.remaining(session.endGapCells, silenceMs, out);
   }
 
   /** P(the session calls again), by Bayes from how its last call looked and how long it has been silent. */
   private alive(session: SessionState, nowMs: number): number {
     if (session.over) return 0;
-    return this.aliveGiven(session, this.tables.gaps.remaining(session, nowMs - session.lastCallMs, this.scratch));
+    return this.aliveGiven(session, this.remainingGap(session, this.silenceMs(session, nowMs), this.scratch));
   }
+  /** @param survival P(gap > silence); while the call is running its silence says nothing about the end */
   private aliveGiven(session: SessionState, survival: number): number {
     const end = this.tables.ends.probability(session);
+    if (session.callDurationMs < 0) return 1 - end;
     const returning = (1 - end) * survival;
     return returning / (returning + end);
   }
@@ -218,9 +241,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
 
   nextCall(live: LiveSession, nowMs: number, out: Float64Array): void {
     const session = stateOf(live);
-    const idleMs = Math.max(0, nowMs - session.lastCallMs);
+    const idleMs = this.silenceMs(session, nowMs);
     const raw = this.scratch;
-    const survival = this.tables.gaps.remaining(session, idleMs, raw);
+    const survival = this.remainingGap(session, idleMs, raw);
     out.fill(0);
     if (session.over || survival <= 0) return;
     const scale = this.aliveGiven(session, survival) / survival;

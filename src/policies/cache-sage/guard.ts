@@ -12,9 +12,13 @@ export type Leader = 'survival' | 'lru';
 /** Share of the past that one more call leaves: half-life of about 350 calls. */
 const MEMORY = 0.998;
 /** Calls before the first judgement. */
-const LEAST_CALLS = 64;
-/** Survival hands over when it has saved this much less (fraction of what was asked for), and takes over again when ahead by the other. */
-const HAND_OVER = 0.004;
+const LEAST_CALLS = 128;
+/**
+ * Survival hands over when it has saved less by this fraction of what was asked for, and by so many standard errors:
+ * a change of rule costs something itself, so chance alone must not bring it about. It takes over again when ahead.
+ */
+const HAND_OVER = 0.002;
+const STANDARD_ERRORS = 3;
 const TAKE_OVER = 0.001;
 
 export class Guard {
@@ -25,6 +29,7 @@ export class Guard {
   private readonly capacityUnits: () => number;
   private asked = 0;
   private lead = 0;
+  private leadSquares = 0;
   private calls = 0;
   private protectedFrom = 0;
   private readonly setAside: number[] = [];
@@ -54,13 +59,19 @@ export class Guard {
     const ahead = this.held(this.survival, chain) - this.held(this.lru, chain);
     this.asked = this.asked * MEMORY + chain.length;
     this.lead = this.lead * MEMORY + ahead;
+    this.leadSquares = this.leadSquares * MEMORY + ahead * ahead;
     this.calls++;
-    if (this.calls < LEAST_CALLS) return false;
-    const lead = this.lead / this.asked;
-    const wanted = this.leader === 'survival' ? (lead < -HAND_OVER ? 'lru' : 'survival') : lead > TAKE_OVER ? 'survival' : 'lru';
-    if (wanted === this.leader) return false;
-    this.leader = wanted;
+    if (this.calls < LEAST_CALLS || this.preferred() === this.leader) return false;
+    this.leader = this.preferred();
     return true;
+  }
+
+  private preferred(): Leader {
+    const lead = this.lead / this.asked;
+    if (this.leader === 'lru') return lead > TAKE_OVER ? 'survival' : 'lru';
+    // The lead is a sum of about independent terms: its variance is the sum of their squares.
+    const standardError = Math.sqrt(this.leadSquares) / this.asked;
+    return lead < -Math.max(HAND_OVER, STANDARD_ERRORS * standardError) ? 'lru' : 'survival';
   }
 
   /** The group is now held whole by both ghosts. `usedAt` has been set. */

@@ -1,0 +1,80 @@
+/**
+ * How much of the distance from LRU to Belady's optimum a policy closes, over every trace with agents that is found:
+ * (policy − LRU) / (Belady − LRU), mean over pairs of trace and capacity with more than one point of headroom.
+ *
+ *   npm run build && node bench/share.mjs [--policy cache-sage] [--timing exact|live] [--capacity 0.1,0.2,0.35,0.5] [--json] [--assert]
+ *
+ * Belady is the optimum for equal cost per block only. With --assert: exit 1 unless the mean is at least 0.5 and no
+ * pair lies more than 0.2 points below LRU.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const LEAST_HEADROOM = 0.01;
+const BAR = { share: 0.5, pointsBelowLru: 0.2 };
+/** No agents in it: replay it with --concurrency 1 as a control. */
+const WITHOUT_AGENTS = ['mooncake-conversation'];
+/** Long prompts and many calls. */
+const OPTIONS_OF = { 'claude-code-team': ['--block-size', '256', '--max-calls', '8000'] };
+
+const { values } = parseArgs({
+  options: {
+    policy: { type: 'string', default: 'cache-sage' },
+    timing: { type: 'string', default: 'exact' },
+    capacity: { type: 'string', default: '0.1,0.2,0.35,0.5' },
+    json: { type: 'boolean', default: false },
+    assert: { type: 'boolean', default: false },
+  },
+});
+const root = fileURLToPath(new URL('..', import.meta.url));
+const folders = ['traces', '../shared/traces', ...(process.env.ENTRESOL_TRACES ?? '').split(':').filter(Boolean)].map((folder) => resolve(root, folder));
+const found = new Map();
+for (const folder of folders.filter(existsSync)) {
+  for (const file of readdirSync(folder)) {
+    const name = basename(file, '.jsonl.gz');
+    if (file.endsWith('.jsonl.gz') && !WITHOUT_AGENTS.includes(name) && !found.has(name)) found.set(name, resolve(folder, file));
+  }
+}
+if (found.size === 0) {
+  process.stderr.write('ENT_TRACE_MISSING: no trace found. Traces are looked for in traces/, ../shared/traces and $ENTRESOL_TRACES.\n');
+  process.exit(1);
+}
+
+const rows = [];
+for (const [name, path] of [...found].sort()) {
+  process.stderr.write(`${name}\n`);
+  const out = execFileSync(process.execPath, [
+    'dist/cli/main.mjs', 'replay', path, '--policy', `lru,belady,${values.policy}`, '--capacity', values.capacity, '--timing', values.timing, '--json', ...(OPTIONS_OF[name] ?? []),
+  ], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 });
+  const [report] = JSON.parse(out.trim().split('\n').at(-1)).traces;
+  for (const capacity of values.capacity.split(',').map(Number)) {
+    const rate = (policy) => report.results.find((result) => result.policy === policy && result.capacity === capacity);
+    const [lru, belady, own] = [rate('lru'), rate('belady'), rate(basename(values.policy, '.ts'))];
+    const headroom = belady.hitRate - lru.hitRate;
+    rows.push({
+      trace: name, capacity, capacityBlocks: own.capacityBlocks, lru: lru.hitRate, policy: own.hitRate, belady: belady.hitRate,
+      share: headroom > LEAST_HEADROOM ? (own.hitRate - lru.hitRate) / headroom : null,
+      gainPoints: 100 * (own.hitRate - lru.hitRate), prefillSavedOverLru: own.prefillMsSaved / lru.prefillMsSaved, callsPerSecond: own.callsPerSecond, decideMsP99: own.decideMsP99, stateBytes: own.stateBytes,
+    });
+  }
+}
+
+const shares = rows.flatMap(({ share }) => (share === null ? [] : [share]));
+const worst = rows.reduce((least, row) => (row.gainPoints < least.gainPoints ? row : least));
+const summary = {
+  policy: values.policy, timing: values.timing, pairs: shares.length, meanShare: shares.reduce((sum, share) => sum + share, 0) / shares.length,
+  worst: { trace: worst.trace, capacity: worst.capacity, gainPoints: worst.gainPoints },
+};
+const print = values.json ? process.stderr : process.stdout;
+const percent = (value) => (100 * value).toFixed(2).padStart(6);
+print.write(`${'trace'.padEnd(20)} capacity    LRU ${values.policy.padStart(10)} Belady  closed\n`);
+for (const row of rows) {
+  const closed = row.share === null ? '     –' : `${(100 * row.share).toFixed(0).padStart(5)} %`;
+  print.write(`${row.trace.padEnd(20)} ${String(row.capacity).padEnd(8)} ${percent(row.lru)} ${percent(row.policy).padStart(10)} ${percent(row.belady)}  ${closed}\n`);
+}
+print.write(`\nmean share closed ${(100 * summary.meanShare).toFixed(1)} % over ${summary.pairs} pairs with more than 1 point of headroom; worst against LRU ${worst.gainPoints.toFixed(2)} points (${worst.trace} at ${worst.capacity})\n`);
+if (values.json) process.stdout.write(`${JSON.stringify({ summary, rows })}\n`);
+if (values.assert && (summary.meanShare < BAR.share || worst.gainPoints < -BAR.pointsBelowLru)) process.exit(1);
