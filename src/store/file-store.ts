@@ -92,7 +92,7 @@ export class FileStore implements Store {
       return names.filter((name) => name.endsWith(SUFFIX)).map((name) => join(this.#directory, name));
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return [];
-      throw error;
+      throw new EntresolError('ENT_SNAPSHOT_INVALID', `the state directory cannot be read (${codeOf(error) ?? String(error)}).`, { at: this.#directory, cause: error });
     }
   }
 
