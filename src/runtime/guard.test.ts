@@ -36,7 +36,7 @@ describe('time', () => {
   it('forgives a policy that is slow now and then', () => {
     let number = 0;
     const slow = slowBench({ bursty: () => (number++ % 3 === 0 ? 5000 : 10) });
-    for (let request_ = 0; request_ < 100; request_++) serve(slow, `r${request_}`);
+    for (let turn = 0; turn < 100; turn++) serve(slow, `r${turn}`);
     expect(slow.runtime.policies()[0]).toMatchObject({ mode: 'on', overruns: 34 });
   });
 
