@@ -12,7 +12,7 @@ import { chooseEngine, enginesFor } from './engine-choice.ts';
 import { asEntresolError } from './errors.ts';
 import { requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
-import { coordinateOf, requestView, type Identified, type Identifier } from './identify.ts';
+import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
 import { sendError } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
@@ -82,7 +82,7 @@ export class Calls {
     const answer = new ClientAnswer(context.response, { requestId: context.requestId, tapped: false, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
     const call: EngineCall = {
       request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal,
-      headers: requestHeaders(context.request.rawHeaders, false),
+      headers: requestHeaders(context.request.rawHeaders, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
     };
     await engine.handle(call, answer);
   }
@@ -90,24 +90,26 @@ export class Calls {
   private async run(prepared: Prepared, able: readonly Engine[]): Promise<void> {
     const { context, identified, parsed, body, receivedAtMs, signal } = prepared;
     const { runtime } = this.services;
-    const id = requestId(context.requestId);
-    const by = coordinateOf(identified, runtime.nextStep({ tenant: identified.tenant, workload: identified.identity.workload.value, session: identified.identity.session.value }));
-    const unplaced = requestView(id, by, identified, parsed, body.length, receivedAtMs, undefined);
-    const engine = chooseEngine(able, unplaced, (request, replicas) => runtime.placement(request, replicas));
+    const view = (counted: PromptCount | undefined): RequestView => {
+      const { identity, tenant } = identified;
+      const step = runtime.nextStep({ tenant, workload: identity.workload.value, session: identity.session.value });
+      return requestView(requestId(context.requestId), coordinateOf(identified, step), identified, parsed, body.length, receivedAtMs, counted);
+    };
+    const engine = chooseEngine(able, view(undefined), (request, replicas) => runtime.placement(request, replicas));
     const plain = this.engineCall(prepared, engine);
-    const counted = await engine.inspect?.(plain.call, identified.tenant);
-    const view = counted === undefined ? unplaced : requestView(id, by, identified, parsed, body.length, receivedAtMs, counted);
-    runtime.arrive(view, { identity: identified.identity });
+    // After this wait no other: between the count of a session's steps and its arrival no other call comes.
+    const arrived = view(await engine.inspect?.(plain.call, identified.tenant));
+    runtime.arrive(arrived, { identity: identified.identity });
     this.services.identityMetrics.record(identified.identity);
-    const observed = new ObservedCall(this.services, prepared, view, engine, plain.removeUsageChunk);
+    const observed = new ObservedCall(this.services, prepared, arrived, engine, plain.removeUsageChunk);
     try {
-      const verdict = await runtime.admit(view, signal);
+      const verdict = await runtime.admit(arrived, signal);
       if (verdict.kind === 'reject') {
         observed.end('rejected', undefined);
         sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs });
         return;
       }
-      await observed.dispatch({ ...plain.call, request: view });
+      await observed.dispatch({ ...plain.call, request: arrived });
     } catch (thrown) {
       observed.end(signal.aborted ? 'cancelled' : 'error', undefined);
       throw thrown;
@@ -120,7 +122,7 @@ export class Calls {
     const wanted = parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
     return {
-      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.request.rawHeaders, true), body: spliced.body, parsed, signal },
+      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.request.rawHeaders, { narrowEncoding: true, hosted: hosted === true }), body: spliced.body, parsed, signal },
       removeUsageChunk: spliced.removeUsageChunk,
     };
   }

@@ -6,6 +6,9 @@ const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'pro
 /** Set anew for the next hop. `expect` has been answered here. */
 const REFRAMED = new Set(['host', 'content-length', 'expect']);
 
+/** What harnesses tell about their own sessions: it goes to hosted APIs as it came, and not to engines of one's own. */
+const HARNESS_PREFIXES = ['x-claude-code-', 'x-codex-', 'x-opencode-'];
+
 /** Names in a `Connection` header are hop-by-hop too. */
 function connectionNames(raw: readonly string[]): Set<string> {
   const names = new Set<string>();
@@ -16,14 +19,21 @@ function connectionNames(raw: readonly string[]): Set<string> {
   return names;
 }
 
+export interface RequestHeaderRule {
+  /** The tap reads plain text only: a compressed answer would hide its usage. */
+  readonly narrowEncoding: boolean;
+  /** The engine is a hosted API. */
+  readonly hosted: boolean;
+}
+
 /** Headers for the engine: less our own, hop-by-hop ones and the framing of this hop. */
-export function requestHeaders(raw: readonly string[], narrowEncoding: boolean): string[] {
+export function requestHeaders(raw: readonly string[], { narrowEncoding, hosted }: RequestHeaderRule): string[] {
   const listed = connectionNames(raw);
   const kept: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index].toLowerCase();
     if (HOP_BY_HOP.has(name) || REFRAMED.has(name) || listed.has(name) || name.startsWith('x-entresol-')) continue;
-    // The tap reads plain text only: a compressed answer would hide its usage.
+    if (!hosted && HARNESS_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     kept.push(raw[index], name === 'accept-encoding' && narrowEncoding ? 'identity' : raw[index + 1]);
   }
   return kept;
