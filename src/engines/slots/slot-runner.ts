@@ -33,6 +33,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   #prefilling = 0;
   /** Slots that were not used since the engine came back: the engine may wait to be told that nobody counts on their old content. */
   readonly #unclean = new Set<Slot>();
+  #waking = false;
   #life = 0;
   #down = false;
   #closed = false;
@@ -57,7 +58,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     job.abort.signal.addEventListener('abort', () => { this.#withdraw(job); }, { once: true });
     this.#waiting.push(job);
     this.#rule.arrived(job);
-    this.wake();
+    this.#dispatch();
     return job.settled;
   }
 
@@ -117,7 +118,17 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     this.#host.log(level, message, fields);
   }
 
+  /** Soon: slots that come free at the same instant are looked at together. */
   wake(): void {
+    if (this.#waking) return;
+    this.#waking = true;
+    queueMicrotask(() => {
+      this.#waking = false;
+      this.#dispatch();
+    });
+  }
+
+  #dispatch(): void {
     while (!this.#down && !this.#closed && this.#waiting.length > 0
       && this.#running.size < this.#rule.runningLimit && this.#prefilling < this.#rule.prefillLimit
       && this.slots.some((slot) => !slot.busy)) {

@@ -26,6 +26,8 @@ export interface SideResult {
   readonly calls: number;
   readonly hitRate: number;
   readonly ttftMs: Spread;
+  /** The part of it that calls waited for a slot. */
+  readonly queueMs: Spread;
   readonly endToEndMs: Spread;
   readonly callsPerSecond: number;
   /** Share of the time that the engine computed. */
@@ -37,7 +39,7 @@ export interface SideResult {
 const WORKLOAD = workloadId('comparison');
 const SEED = 1;
 
-interface Sample { readonly ttftMs: number; readonly endToEndMs: number; readonly promptTokens: number; readonly cachedTokens: number }
+interface Sample { readonly ttftMs: number; readonly queueMs: number; readonly endToEndMs: number; readonly promptTokens: number; readonly cachedTokens: number }
 
 export async function runSide(options: SideOptions): Promise<SideResult> {
   const clock = new VirtualClock();
@@ -73,6 +75,7 @@ export async function runSide(options: SideOptions): Promise<SideResult> {
     calls: samples.length,
     hitRate: samples.reduce((sum, { cachedTokens }) => sum + cachedTokens, 0) / prompts,
     ttftMs: spread(samples.map(({ ttftMs }) => ttftMs)),
+    queueMs: spread(samples.map(({ queueMs }) => queueMs)),
     endToEndMs: spread(samples.map(({ endToEndMs }) => endToEndMs)),
     callsPerSecond: (1000 * samples.length) / elapsedMs,
     busy: await engine.cpuMs() / elapsedMs,
@@ -105,7 +108,7 @@ async function runCall({ clock, manager, observe }: Bench, session: string, step
     type: 'request-end', atMs: endedAtMs, by, request: id, status: 'ok', promptTokens, cachedTokens, outputTokens: result.output.length,
     ttftMs: (firstAtMs ?? endedAtMs) - sentAtMs, stop: result.stop, tools: [], warmup: false,
   });
-  return { ttftMs: (firstAtMs ?? endedAtMs) - sentAtMs, endToEndMs: endedAtMs - sentAtMs, promptTokens, cachedTokens };
+  return { ttftMs: (firstAtMs ?? endedAtMs) - sentAtMs, queueMs: result.queueMs, endToEndMs: endedAtMs - sentAtMs, promptTokens, cachedTokens };
 }
 
 function hostOf(clock: VirtualClock, policy: PolicyInstance | undefined, observe: (event: Event) => void): EngineHost {

@@ -2,7 +2,7 @@
  * What llama-server does (`get_available_slot` in tools/server/server-context.cpp of llama.cpp): the idle slot whose
  * common prefix is the longest if that is more than a tenth of the prompt, else the least recently used; its host
  * prompt cache is consulted when less than half of the slot's state would be kept. All slots run in parallel, waiting
- * calls go first in, first out.
+ * calls go first in, first out, nearly.
  */
 import { EntresolError, type Intent, type Outcome, type TenantId } from '../../../core/index.ts';
 import { commonPrefix } from '../common-prefix.ts';
@@ -49,7 +49,14 @@ export class LlamaServerRule implements SlotRule<LlamaServerPlacement> {
   finished(): void {}
   failed(): void {}
 
-  next(): number { return 0; }
+  /**
+   * First in, first out; but of calls that get slots which came free at the same instant the last goes first, since
+   * each release puts the oldest deferred task at the front of the queue (`pop_deferred_task`).
+   */
+  next(waiting: readonly Job[]): number {
+    const idle = this.#desk.slots.filter((slot) => !slot.busy).length;
+    return Math.min(idle, waiting.length) - 1;
+  }
 
   place(job: Job): LlamaServerPlacement | undefined {
     if (this.#moving) return undefined;
