@@ -21,7 +21,9 @@ export function readBody(request: IncomingMessage, maximumBytes: number): Promis
       } else parts.push(part);
     });
     request.on('end', () => resolve(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
-    const gone = (): void => reject(new EntresolError('ENT_CANCELLED', 'The connection closed before the whole body had come.'));
+    const gone = (): void => {
+      if (!request.complete) reject(new EntresolError('ENT_CANCELLED', 'The connection closed before the whole body had come.'));
+    };
     request.on('error', gone);
     request.on('close', gone);
   });

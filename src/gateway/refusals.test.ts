@@ -108,3 +108,17 @@ describe('who may connect', () => {
     await expect(startServer({ engines: [], port, log: () => undefined })).rejects.toMatchObject({ code: 'ENT_PORT_TAKEN', mend: expect.stringContaining('--port 0') });
   });
 });
+
+describe('a client that leaves while it sends', () => {
+  it('leaves nothing behind', async () => {
+    const { server, upstream, events } = await setUp(speak('x'));
+    const request = httpRequest(`${server.url}/v1/chat/completions`, { method: 'POST', headers: { 'content-length': '1000' } });
+    request.on('error', () => undefined);
+    await new Promise<void>((resolve) => { request.write('{"model":', () => resolve()); });
+    request.destroy();
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    expect(await server.close(5000)).toBe(0);
+    expect(upstream.received).toHaveLength(0);
+    expect(events).toEqual([]);
+  });
+});
