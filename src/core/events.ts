@@ -6,6 +6,7 @@
 import type { Coordinate } from './coordinate.ts';
 import type { Intent, Outcome, Tier } from './intents.ts';
 import type { ReplicaId, RequestId, ToolCallId, UnitId } from './ids.ts';
+import type { ToolCallView, ToolResult } from './request.ts';
 
 interface AgentEventBase {
   readonly atMs: number;
@@ -42,6 +43,8 @@ export interface ToolCallStreamed extends AgentEventBase {
   readonly toolCall: ToolCallId;
   readonly name: string;
   readonly argumentsJson: string;
+  /** Hash of the canonical arguments, where known. */
+  readonly argumentsHash?: string;
 }
 export interface RequestCancel extends AgentEventBase { readonly type: 'request-cancel'; readonly request: RequestId }
 export interface RequestEnd extends AgentEventBase {
@@ -76,6 +79,9 @@ export interface ToolEnd extends AgentEventBase {
   /** Both hashes together tell whether the tool is pure. */
   readonly argumentsHash?: string;
   readonly resultHash?: string;
+  /** The call and its result, where they passed through our tool gateway. */
+  readonly call?: ToolCallView;
+  readonly result?: ToolResult;
 }
 
 export interface KvStored extends EngineEventBase { readonly type: 'kv-stored'; readonly units: readonly UnitId[] }

@@ -1,5 +1,5 @@
 /** act: side effects off the critical path. Every intent gets exactly one outcome; none changes a result. */
-import type { AgentId, ReplicaId, RequestId, SessionId, TenantId, UnitId, WorkloadId } from './ids.ts';
+import type { AgentId, ReplicaId, RequestId, SessionId, TenantId, ToolCallId, UnitId, WorkloadId } from './ids.ts';
 import type { ToolCallView, ToolResult } from './request.ts';
 
 /** Where a lineage's KV lies: `slot` or GPU memory, host memory, disk. */
@@ -33,8 +33,9 @@ export type Outcome =
   | { readonly status: 'rejected'; readonly why: string }
   | { readonly status: 'unsupported' };
 
-/** When `act` is asked: a step has ended, the engine is idle, or a moment has passed. */
+/** When `act` is asked: a step has ended, a tool call's arguments are complete, an engine has fallen idle, or a moment has passed. */
 export type Moment =
   | { readonly kind: 'step-end'; readonly atMs: number; readonly session: SessionId }
+  | { readonly kind: 'tool-call-streamed'; readonly atMs: number; readonly session: SessionId; readonly toolCall: ToolCallId }
   | { readonly kind: 'engine-idle'; readonly atMs: number; readonly replica: ReplicaId }
   | { readonly kind: 'tick'; readonly atMs: number };

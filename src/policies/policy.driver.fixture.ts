@@ -2,7 +2,7 @@
 import { expect } from 'vitest';
 import {
   ERRORS, seededRandom,
-  type AdmissionVerdict, type Forecast, type Intent, type LearnerSource, type PolicyDefinition, type PolicyInstance, type RetentionIndex, type ToolCallVerdict, type UnitId, parameterValues,
+  type AdmissionVerdict, type Forecast, type Intent, type LearnerSource, type Moment, type PolicyDefinition, type PolicyInstance, type RetentionIndex, type ToolCallVerdict, type UnitId, parameterValues,
 } from '../core/index.ts';
 import { CacheModel } from './cache-model.fixture.ts';
 import { CONTRACT_TENANT, coordinateOf, eventOf, momentOf, queriesOf, replicasOf, requestOf, toolCallOf, type Step, type Who } from './steps.fixture.ts';
@@ -159,7 +159,7 @@ export class PolicyDriver {
     if (forecast.kind === 'next-agents') expect(forecast.agents.reduce((sum, { probability }) => sum + probability, forecast.end)).toBeCloseTo(1, 6);
   }
 
-  #act(kind: 'step-end' | 'engine-idle' | 'tick', who: Who): void {
+  #act(kind: Moment['kind'], who: Who): void {
     for (const intent of this.instance.act?.(momentOf(kind, who, this.#nowMs)) ?? []) {
       expect(this.#definition.intents).toContain(intent.kind);
       expect(tenantOf(intent) ?? CONTRACT_TENANT).toBe(CONTRACT_TENANT);

@@ -45,7 +45,7 @@ export const step: Arbitrary<Step> = oneof(
   { weight: 1, arbitrary: record({ do: constantFrom('forget') }) },
   { weight: 2, arbitrary: record({ do: constantFrom('pass'), ms: oneof(nat(50), nat(600_000)) }) },
   { weight: 2, arbitrary: record({ do: constantFrom('decide'), who, size: nat(5) }) },
-  { weight: 2, arbitrary: record({ do: constantFrom('act'), moment: constantFrom('step-end', 'engine-idle', 'tick'), who }) },
+  { weight: 2, arbitrary: record({ do: constantFrom('act'), moment: constantFrom('step-end', 'tool-call-streamed', 'engine-idle', 'tick'), who }) },
 );
 export const steps: Arbitrary<Step[]> = array(step, { maxLength: 80 });
 
@@ -104,5 +104,6 @@ export function queriesOf(who_: Who, nowMs: number): Query[] {
 
 export function momentOf(kind: Moment['kind'], who_: Who, atMs: number): Moment {
   if (kind === 'step-end') return { kind, atMs, session: coordinateOf(who_).session };
+  if (kind === 'tool-call-streamed') return { kind, atMs, session: coordinateOf(who_).session, toolCall: toolCallId(`t${who_.agent}`) };
   return kind === 'engine-idle' ? { kind, atMs, replica: replicaId('e1') } : { kind, atMs };
 }

@@ -1,11 +1,29 @@
-import type { CacheFacts, Engine, ReplicaId } from '../core/index.ts';
+import type { CacheFacts, Engine, EngineEvent, ReplicaId } from '../core/index.ts';
 
 /** What the runtime needs of an engine: what it declares, and how it is asked. */
 export type EnginePort = Pick<Engine, 'replica' | 'capabilities' | 'perform'>;
 
-/** Registered engines, in the order of registration. */
+const MAXIMUM_REPLICAS = 4096;
+
+/** Registered engines, in the order of registration, and how each was last seen. */
 export class EngineTable {
   readonly #engines = new Map<ReplicaId, EnginePort>();
+
+  /** By replica and what it tells (`engine-up` and `engine-down` replace each other): what a policy that is made later must hear. */
+  readonly #latest = new Map<string, EngineEvent>();
+
+  observe(event: EngineEvent): void {
+    if (event.type !== 'engine-up' && event.type !== 'engine-down' && event.type !== 'engine-load') return;
+    const key = `${event.type === 'engine-load' ? 'load' : 'health'} ${event.replica}`;
+    this.#latest.delete(key);
+    for (const oldest of this.#latest.keys()) {
+      if (this.#latest.size < 2 * MAXIMUM_REPLICAS) break;
+      this.#latest.delete(oldest);
+    }
+    this.#latest.set(key, event);
+  }
+
+  latest(): Iterable<EngineEvent> { return this.#latest.values(); }
 
   add(engine: EnginePort): void { this.#engines.set(engine.replica, engine); }
   remove(replica: ReplicaId): void { this.#engines.delete(replica); }

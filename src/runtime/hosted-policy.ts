@@ -1,4 +1,4 @@
-import type { CacheFacts, Clock, LearnerSource, PolicyInstance, Random, TenantId } from '../core/index.ts';
+import type { CacheFacts, Clock, EngineEvent, LearnerSource, PolicyInstance, Random, TenantId } from '../core/index.ts';
 import type { LogSink } from '../telemetry/index.ts';
 import { messageOf, type Guard } from './guard.ts';
 import type { PolicyLedger } from './policy-ledger.ts';
@@ -9,6 +9,8 @@ export interface HostedServices {
   readonly learners: LearnerSource;
   /** Facts of the cache that is steered, if there is one by now. */
   cache(): CacheFacts | undefined;
+  /** How engines were last seen, for a policy that has not heard it. */
+  engineEvents(): Iterable<EngineEvent>;
   /** The last saved state, given out once. */
   takeSnapshot(policy: string, tenant: TenantId): Uint8Array | undefined;
   keepSnapshot(policy: string, tenant: TenantId, bytes: Uint8Array): void;
@@ -59,7 +61,13 @@ export class HostedPolicy {
     }
     this.#instance = made.value;
     this.#restore(made.value);
+    this.#tellOfEngines(made.value);
     return made.value;
+  }
+
+  #tellOfEngines(instance: PolicyInstance): void {
+    if (instance.observe === undefined) return;
+    for (const event of this.#services.engineEvents()) this.#guard.bare(this.ledger, `observe ${event.type}`, () => instance.observe?.(event));
   }
 
   #restore(instance: PolicyInstance): void {

@@ -59,7 +59,8 @@ export class IntentDispatcher {
     const preferred = this.#preferred(intent, tenant.tenant, tenant);
     if (preferred !== undefined && typeof preferred === 'object') return preferred;
     const able = this.#options.engines.all().filter((engine) => engine.capabilities.intents.includes(intent.kind));
-    const bound = intent.kind === 'hedge' || intent.kind === 'cancel' || ('target' in intent && intent.target.kind === 'units');
+    // Units live in one engine; a hedge or a cancel may be done by whoever stands before the engines.
+    const bound = 'target' in intent && intent.target.kind === 'units';
     return able.find((engine) => engine.replica === preferred) ?? (bound && preferred !== undefined ? undefined : able[0]) ?? { status: 'unsupported' };
   }
 

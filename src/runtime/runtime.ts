@@ -1,7 +1,7 @@
 import {
   DEFAULT_ORDER_RULE, EntresolError, seededRandom,
   type AdmissionVerdict, type CallReport, type Clock, type Coordinate, type EngineHost, type Event, type Forecast, type Identity, type Moment, type PolicyMode, type Query,
-  type Replica, type ReplicaId, type RequestId, type RequestView, type RetentionIndex, type SessionId, type TenantId, type ToolCallVerdict, type ToolCallView, type WorkloadId,
+  type Replica, type ReplicaId, type RequestId, type RequestView, type RetentionIndex, type SessionId, type TenantId, type ToolCallStreamed, type ToolCallVerdict, type ToolCallView, type WorkloadId,
 } from '../core/index.ts';
 import { createLogger, logSink, Metrics, type AgentAccount, type LogSink } from '../telemetry/index.ts';
 import { DecisionLog } from './decision-log.ts';
@@ -76,7 +76,7 @@ export class Runtime {
     this.#tenants = new TenantTable(limits.tenants, (tenant) => new TenantHost(tenant, this.#hostPolicies(tenant)));
     this.#services = {
       clock: this.clock, random: options.random ?? seededRandom(1), learners: options.learners, log,
-      cache: () => this.#engines.firstCache(),
+      cache: () => this.#engines.firstCache(), engineEvents: () => this.#engines.latest(),
       takeSnapshot: (policy, tenant) => this.#saved.takePolicy(policy, tenant),
       keepSnapshot: (policy, tenant, bytes) => this.#saved.keepPolicy(policy, tenant, bytes),
     };
@@ -175,10 +175,13 @@ export class Runtime {
 
   /** Tells the learner, then the policies. Sessions start and end by themselves; ends that do not fit are dropped and counted. */
   observe(event: Event): void {
-    if (isAgentEvent(event)) this.#lifecycle.observe(event);
-    else if (event.type === 'intent-done') this.metrics.eventIgnored('foreign-intent-done');
+    if (isAgentEvent(event)) {
+      this.#lifecycle.observe(event);
+      if (event.type === 'tool-call-streamed') this.#toolCallStreamed(event);
+    } else if (event.type === 'intent-done') this.metrics.eventIgnored('foreign-intent-done');
     else {
       this.#delivery.engineEvent(event);
+      this.#engines.observe(event);
       if (event.type !== 'engine-load') return;
       this.metrics.engineLoad(event);
       const idle = event.runningRequests === 0 && event.waitingRequests === 0;
@@ -188,6 +191,11 @@ export class Runtime {
         this.#timers.soon(() => void this.act({ kind: 'engine-idle', atMs: this.clock.nowMs(), replica: event.replica }));
       }
     }
+  }
+
+  #toolCallStreamed(event: ToolCallStreamed): void {
+    const moment: Moment = { kind: 'tool-call-streamed', atMs: event.atMs, session: event.by.session, toolCall: event.toolCall };
+    this.#timers.soon(() => void this.#actFor(this.#tenants.get(event.by.tenant), moment, this.#log.get(event.request)));
   }
 
   /** Everything that is delivered to policies, after them, with the tenant that it is about (engine events have none): for event streams and tests. @returns ends it */
