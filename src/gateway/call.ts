@@ -75,7 +75,8 @@ export class Calls {
   /** Any other path of an upstream: passed on as it is. */
   async passThrough(context: RouteContext): Promise<void> {
     const signal = clientSignal(context.response);
-    const [engine] = enginesFor(this.services.engines, 'other', context.path);
+    const able = enginesFor(this.services.engines, 'other', context.path);
+    const engine = able.find((candidate) => candidate.healthy()) ?? able[0];
     const body = await readBody(context.request, this.services.bodyBytes);
     const identified = this.services.identifier.identify(context.request.rawHeaders, undefined);
     const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);

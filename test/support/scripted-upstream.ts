@@ -27,7 +27,8 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-export async function startUpstream(first: Script): Promise<ScriptedUpstream> {
+/** @param port of an upstream that was closed, to start it again */
+export async function startUpstream(first: Script, port = 0): Promise<ScriptedUpstream> {
   let current = first;
   const received: ReceivedRequest[] = [];
   const server: Server = createServer((request, response) => {
@@ -43,7 +44,7 @@ export async function startUpstream(first: Script): Promise<ScriptedUpstream> {
     }, () => response.destroy());
   });
   await new Promise<void>((resolve) => {
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(port, '127.0.0.1', resolve);
   });
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -6,6 +6,7 @@ import { Pool } from 'undici';
 import type { Answer, CallReport, Dialect, Engine, EngineCall, EngineCapabilities, EngineHost, Intent, ModelInfo, Outcome, ReplicaId } from '../../core/index.ts';
 import { EntresolError, replicaId } from '../../core/index.ts';
 import { relay } from './relay.ts';
+import { Reachability } from './reachability.ts';
 import { parseUpstreamUrl, type UpstreamAddress } from './upstream-url.ts';
 
 export interface OpenAiEngineOptions {
@@ -18,6 +19,8 @@ export interface OpenAiEngineOptions {
   readonly firstByteTimeoutMs?: number;
   /** Between two pieces of an answer. */
   readonly silenceTimeoutMs?: number;
+  /** How often an upstream that could not be reached is looked at again. */
+  readonly retryMs?: number;
 }
 
 const DIALECTS: readonly Dialect[] = ['chat', 'completions', 'responses', 'embeddings'];
@@ -30,7 +33,7 @@ export class OpenAiEngine implements Engine {
   private readonly pool: Pool;
   private host: EngineHost | undefined;
   private running = 0;
-  private reachable = true;
+  private readonly reachability: Reachability;
 
   /** @throws EntresolError `ENT_USAGE` for a URL that is none */
   constructor(options: OpenAiEngineOptions) {
@@ -38,11 +41,13 @@ export class OpenAiEngine implements Engine {
     this.address = parseUpstreamUrl(options.url);
     this.replica = replicaId(`${options.kind}=${this.address.origin}${this.address.pathPrefix}`);
     this.capabilities = { dialects: DIALECTS, intents: [], ordersQueue: false, countsCachedTokens: false, passThrough: true, hosted: options.kind === 'openai' };
+    const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
+    this.reachability = new Reachability({ origin: this.address.origin, retryMs: options.retryMs ?? 2000, connectTimeoutMs, changed: (reachable) => this.tell(reachable) });
     // No bound on connections: agents hold streams for minutes, and a call that waits for one would wait unseen.
     this.pool = new Pool(this.address.origin, {
       connections: null,
       pipelining: 1,
-      connect: { timeout: options.connectTimeoutMs ?? 10_000 },
+      connect: { timeout: connectTimeoutMs },
       headersTimeout: options.firstByteTimeoutMs ?? 600_000,
       bodyTimeout: options.silenceTimeoutMs ?? 600_000,
     });
@@ -62,11 +67,11 @@ export class OpenAiEngine implements Engine {
     try {
       const request = { method: call.method, path: this.address.pathPrefix + call.path, headers: call.headers, body: call.body, signal: call.signal };
       const result = await relay(this.pool, this.address.origin, request, answer);
-      this.mark(true);
+      this.reachability.mark(true);
       const status = result.end === 'cancelled' ? 'cancelled' : result.end === 'cut' || result.status >= 400 ? 'error' : 'ok';
       return { status, promptTokens: 0, cachedTokens: 0, outputTokens: 0, tools: [], notes: [`upstream answered ${result.status}${result.end === 'cut' ? ', then broke off' : ''}`] };
     } catch (error) {
-      if (error instanceof EntresolError && error.code === 'ENT_ENGINE_UNAVAILABLE') this.mark(false);
+      if (error instanceof EntresolError && error.code === 'ENT_ENGINE_UNAVAILABLE') this.reachability.mark(false);
       throw error;
     } finally {
       this.running -= 1;
@@ -77,10 +82,10 @@ export class OpenAiEngine implements Engine {
 
   load(): ReturnType<Engine['load']> { return { runningRequests: this.running, waitingRequests: 0, cacheUsedFraction: 0 }; }
 
-  /** Whether the last call reached it. */
-  healthy(): boolean { return this.reachable; }
+  healthy(): boolean { return this.reachability.now; }
 
   async stop(graceMs: number): Promise<void> {
+    this.reachability.stop();
     const closing = this.pool.close();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
@@ -91,9 +96,8 @@ export class OpenAiEngine implements Engine {
     if (!this.pool.destroyed) await this.pool.destroy();
   }
 
-  private mark(reachable: boolean): void {
-    if (reachable === this.reachable || this.host === undefined) return;
-    this.reachable = reachable;
+  private tell(reachable: boolean): void {
+    if (this.host === undefined) return;
     const base = { atMs: this.host.clock.nowMs(), replica: this.replica };
     this.host.emit(reachable ? { type: 'engine-up', ...base } : { type: 'engine-down', ...base, code: 'ENT_ENGINE_UNAVAILABLE' });
   }
