@@ -80,8 +80,8 @@ function rowOf(outcome: ReplayOutcome): Omit<ReplayRow, 'policy' | 'capacity' | 
     stateBytes: outcome.stateBytes.learned,
     state: outcome.stateBytes,
     callsPerSecond: round(outcome.callsPerSecond, 0),
-    decideMsP99: round(outcome.decideMsP99, 4),
-    observeMsP99: round(outcome.observeMsP99, 4),
+    decideMsP99: round(outcome.decideMs.p99, 4),
+    observeMsP99: round(outcome.observeMs.p99, 4),
   };
 }
 

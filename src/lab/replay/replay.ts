@@ -13,7 +13,7 @@ import type { Contender } from './contender.ts';
 import { freshLearners, type LearnerSourceFactory } from './learners.ts';
 import { DEFAULT_PREFILL_COST, prefillMs, type PrefillCostModel } from './prefill-cost.ts';
 import { assumedDurationSeconds, type ScheduledCall } from './schedule.ts';
-import { percentile } from './statistics.ts';
+import { percentiles, type Percentiles } from './statistics.ts';
 
 /** `exact`: a call ends when it arrives. `live`: its end reaches the policy when the call would have ended. */
 export type ReplayTiming = 'exact' | 'live';
@@ -39,9 +39,11 @@ export interface ReplayOutcome {
   readonly callsPerSecond: number;
   readonly stateBytes: StateBytes;
   /** Time to choose one call's victims. */
-  readonly decideMsP99: number;
-  /** Time for one call's events and touches. */
-  readonly observeMsP99: number;
+  readonly decideMs: Percentiles;
+  /** Time for one call's events, definitions and touches, learning included. */
+  readonly observeMs: Percentiles;
+  /** Blocks resident at the end. */
+  readonly residentBlocks: number;
 }
 
 const PROGRESS_EVERY_CALLS = 256;
@@ -135,8 +137,9 @@ class Replay {
       prefillMsSaved: savedMs,
       callsPerSecond: schedule.length / seconds,
       stateBytes: this.#index.stateBytes(),
-      decideMsP99: percentile(this.#decideMs, 0.99),
-      observeMsP99: percentile(this.#observeMs, 0.99),
+      decideMs: percentiles(this.#decideMs),
+      observeMs: percentiles(this.#observeMs),
+      residentBlocks: this.#cache.usedBlocks,
     };
   }
 

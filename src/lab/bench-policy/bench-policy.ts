@@ -1,0 +1,69 @@
+/** What a retention policy costs: time to observe a call, time to choose its victims, bytes of state. */
+import type { PolicyDefinition, StateBytes } from '../../core/index.ts';
+import { capacityAt, contenderFor, freshLearners, replay, scheduleCalls, workingSetBlocks } from '../replay/index.ts';
+import { syntheticLoad } from './synthetic-load.ts';
+
+export interface BenchPolicyOptions {
+  readonly agents: readonly number[];
+  readonly liveSessions: readonly number[];
+  /** Fraction of the working set. */
+  readonly capacity: number;
+  readonly seed: number;
+  onProgress?(text: string): void;
+}
+
+export interface BenchPolicyRow {
+  readonly policy: string;
+  readonly agents: number;
+  readonly liveSessions: number;
+  readonly residentBlocks: number;
+  /** Per call: its events, definitions and touches, the shared learner included. */
+  readonly observeUs: { readonly p50: number; readonly p99: number };
+  /** Per call that needs victims: choosing them. */
+  readonly decideUs: { readonly p50: number; readonly p99: number };
+  readonly stateBytes: StateBytes;
+}
+
+/** Calls that are replayed: enough that every session has come and gone on, few enough to be done in a minute. */
+const FIXED_CALLS = 2000;
+const CALLS_PER_SESSION = 4;
+
+export function benchPolicies(policies: readonly PolicyDefinition[], options: BenchPolicyOptions): BenchPolicyRow[] {
+  const rows: BenchPolicyRow[] = [];
+  for (const agents of options.agents) {
+    for (const liveSessions of options.liveSessions) {
+      const trace = syntheticLoad({ agents, liveSessions, seed: options.seed });
+      const schedule = scheduleCalls(trace, liveSessions).slice(0, FIXED_CALLS + CALLS_PER_SESSION * liveSessions);
+      const capacityBlocks = capacityAt(trace, workingSetBlocks(trace, liveSessions), options.capacity);
+      for (const policy of policies) {
+        const outcome = replay({
+          trace, schedule, capacityBlocks, contender: contenderFor(policy), timing: 'exact', learners: freshLearners,
+          nextUses: () => [],
+          onProgress: (calls) => options.onProgress?.(`${policy.name}: ${agents} agents, ${liveSessions} sessions, ${calls} of ${schedule.length} calls`),
+        });
+        rows.push({
+          policy: policy.name, agents, liveSessions, residentBlocks: outcome.residentBlocks,
+          observeUs: microseconds(outcome.observeMs), decideUs: microseconds(outcome.decideMs), stateBytes: outcome.stateBytes,
+        });
+      }
+    }
+  }
+  return rows;
+}
+
+function microseconds({ p50, p99 }: { readonly p50: number; readonly p99: number }): { p50: number; p99: number } {
+  const rounded = (ms: number): number => Number((ms * 1000).toFixed(1));
+  return { p50: rounded(p50), p99: rounded(p99) };
+}
+
+/** Rows for people. */
+export function benchPolicyTable(rows: readonly BenchPolicyRow[]): string {
+  const head = ['policy', 'agents', 'sessions', 'blocks', 'observe p50', 'p99', 'decide p50', 'p99', 'learned', 'working', 'ghosts'];
+  const cells = [head, ...rows.map((row) => [
+    row.policy, `${row.agents}`, `${row.liveSessions}`, `${row.residentBlocks}`,
+    `${row.observeUs.p50} us`, `${row.observeUs.p99} us`, `${row.decideUs.p50} us`, `${row.decideUs.p99} us`,
+    `${row.stateBytes.learned} B`, `${Math.round(row.stateBytes.working / 1024)} KB`, `${Math.round(row.stateBytes.ghosts / 1024)} KB`,
+  ])];
+  const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  return cells.map((row) => row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column]) : cell.padStart(widths[column]))).join('  ').trimEnd()).join('\n');
+}
