@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { cacheDirectory } from './cache-directory.ts';
 import { MarkedFormat } from './dialect/marked-format.ts';
+import { TemplateFormat } from './template-format.ts';
 import type { ModelSource } from './local-model.ts';
 import { locateEngine } from './locate.ts';
 import { LlamaTokenEngine } from './llama-token-engine.ts';
@@ -36,7 +37,7 @@ export function llamaSource(options: LlamaSourceOptions): ModelSource {
         info: { id: synthetic ? shape.name : basename(modelPath, '.gguf'), contextTokens: options.contextTokens, synthetic },
         tokenEngine: engine,
         tokeniser: engine,
-        format: new MarkedFormat(engine, await marksOf(async (text) => (await engine.tokeniseMarks(text))[0])),
+        format: synthetic ? new MarkedFormat(engine, await marksOf(async (text) => (await engine.tokeniseMarks(text))[0])) : new TemplateFormat(engine),
         vocabularySize: engine.facts.vocabularySize,
         defaultMaxTokens: synthetic ? SYNTHETIC_MAX_TOKENS : undefined,
         healthy: () => engine.healthy,

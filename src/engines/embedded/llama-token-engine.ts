@@ -3,7 +3,7 @@ import { EntresolError } from '../../core/index.ts';
 import type { GenerateOptions, GenerateResult, SavedState, TokenEngine } from '../slots/token-engine.ts';
 import { checkModelFile } from './model-check.ts';
 import { ChildSupervisor, type SupervisorEvents } from './child-supervisor.ts';
-import type { ModelFacts, StartOptions } from './protocol.ts';
+import type { ModelFacts, StartOptions, TemplateMessage, TemplateTool } from './protocol.ts';
 import { StateFolder, stateParent } from './state-folder.ts';
 
 export interface LlamaOptions {
@@ -142,6 +142,10 @@ export class LlamaTokenEngine implements TokenEngine {
   resume(): void { this.#supervisor.resume(); }
   async cpuMs(): Promise<number> { return this.#supervisor.cpuMs(); }
 
+  /** A conversation by the model's own chat template. */
+  async render(messages: readonly TemplateMessage[], tools: readonly TemplateTool[]): Promise<{ readonly tokens: Int32Array; readonly stop: readonly string[] }> {
+    return this.#supervisor.request('render', { messages, tools });
+  }
   /** Tokens of plain text; marks in it do not count as such. */
   async tokenise(text: string): Promise<Int32Array> {
     return this.#supervisor.request('tokenise', { runs: [{ text, special: false }] });

@@ -35,11 +35,11 @@ async function prepareChat(body: JsonObject, model: LocalModel, tenant: TenantId
   const request = readChatRequest(body, teacherForcing);
   checkModel(request.model, model);
   const marks = model.format.toolCallMarks;
+  const { tokens, stop } = await model.format.prompt(request.messages, request.tools, tenant);
   // Forced calls are read even where no tool is offered: they are what the trace says.
   const readsToolCalls = request.tools.length > 0 || request.forced !== undefined;
   return {
-    dialect: 'chat', options: request, readsToolCalls,
-    tokens: await model.format.prompt(request.messages, request.tools, tenant),
+    dialect: 'chat', options: { ...request, stop: [...request.stop, ...stop] }, readsToolCalls, tokens,
     forced: await forcedTokens(request, model),
     stopTokens: request.parallelToolCalls || marks === undefined ? [] : [marks.end],
   };

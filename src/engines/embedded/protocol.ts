@@ -40,6 +40,18 @@ export interface GenerateReply {
   readonly logitGaps?: Float64Array;
 }
 
+/** A conversation in the words of the wire, for a model's own chat template. */
+export type TemplateMessage =
+  | { readonly role: 'system' | 'user'; readonly text: string }
+  | { readonly role: 'assistant'; readonly text: string; readonly toolCalls: readonly { readonly id: string; readonly name: string; readonly argumentsJson: string }[] }
+  | { readonly role: 'tool'; readonly text: string; readonly toolCallId: string };
+
+export interface TemplateTool {
+  readonly name: string;
+  readonly description?: string;
+  readonly parameters?: Readonly<Record<string, unknown>>;
+}
+
 export interface ChatText {
   /** Runs of text; in `special` ones marks of the model's template count as such. */
   readonly runs: readonly { readonly text: string; readonly special: boolean }[];
@@ -57,6 +69,8 @@ export interface Operations {
   pause: { request: object; reply: null };
   resume: { request: object; reply: null };
   cpu: { request: object; reply: number };
+  /** By the model's own chat template, up to where its answer begins. */
+  render: { request: { readonly messages: readonly TemplateMessage[]; readonly tools: readonly TemplateTool[] }; reply: { readonly tokens: Int32Array; readonly stop: readonly string[] } };
   tokenise: { request: { readonly runs: ChatText['runs'] }; reply: Int32Array };
   /** `before`: tokens that came just before, so that spaces come out right. Control tokens give their names if `special`. */
   detokenise: { request: { readonly tokens: Int32Array; readonly before: Int32Array; readonly special: boolean }; reply: string };

@@ -3,8 +3,9 @@ import { dirname } from 'node:path';
 import { EntresolError } from '../../../core/index.ts';
 import type { ModelFacts, Operations, StartOptions } from '../protocol.ts';
 import { BatchLoop } from './batch-loop.ts';
+import { chatHistory } from './chat-history.ts';
 import { Job } from './job.ts';
-import { loadLibrary, type LlamaContext, type LlamaModel, type LlamaSequence } from './llama-library.ts';
+import { loadLibrary, type ChatWrapper, type LlamaContext, type LlamaLibrary, type LlamaModel, type LlamaSequence } from './llama-library.ts';
 
 /** llama.cpp keeps one cell free and would shift the context when it is full; we stop before. */
 const SPARE_CELLS = 2;
@@ -13,8 +14,7 @@ const FULL_BELOW_BYTES = 64 * 1024;
 
 type Request<Kind extends keyof Operations> = Operations[Kind]['request'];
 
-async function loadModel(options: StartOptions): Promise<LlamaModel> {
-  const library = await loadLibrary(options.library);
+async function loadModel(library: LlamaLibrary, options: StartOptions): Promise<LlamaModel> {
   const llama = await library.getLlama({ gpu: false, build: 'never', maxThreads: options.threads, logLevel: 'error', skipDownload: true, progressLogs: false });
   try {
     return await llama.loadModel({ modelPath: options.modelPath });
@@ -32,9 +32,13 @@ export class EngineProcess {
   /** Kept so that it is not collected. */
   readonly context: LlamaContext;
   readonly #endTokens: ReadonlySet<number>;
+  readonly #resolveTemplate: () => ChatWrapper;
+  /** Resolved on first use: models that are never asked to chat need none. */
+  #template: ChatWrapper | undefined;
 
-  private constructor(options: StartOptions, model: LlamaModel, context: LlamaContext, events: { onTokens(ids: readonly number[], tokens: readonly number[]): void; onBroken(error: unknown): void }) {
+  private constructor(options: StartOptions, { model, context, template }: { model: LlamaModel; context: LlamaContext; template: () => ChatWrapper }, events: { onTokens(ids: readonly number[], tokens: readonly number[]): void; onBroken(error: unknown): void }) {
     this.#model = model;
+    this.#resolveTemplate = template;
     this.context = context;
     this.#sequences = Array.from({ length: options.sequences }, () => context.getSequence());
     this.#endTokens = new Set(this.#allTokens().filter((token) => model.isEogToken(token)));
@@ -43,7 +47,8 @@ export class EngineProcess {
 
   /** @throws EntresolError `ENT_MODEL_UNREADABLE` */
   static async start(options: StartOptions, events: { onTokens(ids: readonly number[], tokens: readonly number[]): void; onBroken(error: unknown): void }): Promise<EngineProcess> {
-    const model = await loadModel(options);
+    const library = await loadLibrary(options.library);
+    const model = await loadModel(library, options);
     const context = await model.createContext({
       sequences: options.sequences,
       contextSize: options.contextTokens + SPARE_CELLS,
@@ -53,7 +58,7 @@ export class EngineProcess {
       // Without it a sliding-window model could not go back to an earlier prefix.
       swaFullCache: true,
     });
-    return new EngineProcess(options, model, context, events);
+    return new EngineProcess(options, { model, context, template: () => library.resolveChatWrapper(model) }, events);
   }
 
   facts(): ModelFacts {
@@ -143,6 +148,19 @@ export class EngineProcess {
   cpu(): number {
     const { user, system } = process.cpuUsage();
     return (user + system) / 1000;
+  }
+
+  render({ messages, tools }: Request<'render'>): Operations['render']['reply'] {
+    this.#template ??= this.#resolveTemplate();
+    const functions = Object.fromEntries(tools.map((tool) => [tool.name, { description: tool.description, params: tool.parameters }]));
+    const { contextText, stopGenerationTriggers } = this.#template.generateContextState({
+      chatHistory: chatHistory(messages),
+      ...(tools.length === 0 ? {} : { availableFunctions: functions, documentFunctionParams: true }),
+    });
+    return {
+      tokens: Int32Array.from(contextText.tokenize(this.#model.tokenizer)),
+      stop: stopGenerationTriggers.map((trigger) => trigger.toString()).filter((text) => text !== ''),
+    };
   }
 
   tokenise({ runs }: Request<'tokenise'>): Int32Array {

@@ -24,6 +24,7 @@ export interface LlamaContext {
   getSequence(): LlamaSequence;
 }
 export interface LlamaModel {
+  readonly tokenizer: unknown;
   readonly trainContextSize: number;
   readonly fileInfo: { readonly metadata: { readonly general?: { readonly name?: string }; readonly tokenizer?: { readonly chat_template?: unknown } } };
   iterateAllTokens(): Iterable<Token>;
@@ -41,7 +42,32 @@ export interface LlamaModel {
 export interface Llama {
   loadModel(options: { readonly modelPath: string }): Promise<LlamaModel>;
 }
+export interface FunctionCall {
+  readonly type: 'functionCall';
+  readonly name: string;
+  readonly params: unknown;
+  result: unknown;
+}
+export type ChatHistoryItem =
+  | { readonly type: 'system' | 'user'; readonly text: string }
+  | { readonly type: 'model'; readonly response: (string | FunctionCall)[] };
+
+export interface LlamaText {
+  tokenize(tokenizer: unknown): Token[];
+  toString(): string;
+}
+export interface ChatWrapper {
+  readonly wrapperName: string;
+  generateContextState(options: {
+    readonly chatHistory: readonly ChatHistoryItem[];
+    readonly availableFunctions?: Readonly<Record<string, { readonly description?: string; readonly params?: unknown }>>;
+    readonly documentFunctionParams?: boolean;
+  }): { readonly contextText: LlamaText; readonly stopGenerationTriggers: readonly { toString(): string }[] };
+}
+
 export interface LlamaLibrary {
+  /** The model's own chat template, or the built-in one that is equivalent to it. */
+  resolveChatWrapper(model: LlamaModel): ChatWrapper;
   getLlama(options: {
     readonly gpu: false;
     readonly build: 'never';

@@ -40,6 +40,7 @@ async function answer(message: Exclude<ToChild, { kind: 'cancel' }>): Promise<Ex
     case 'pause': return started().pause();
     case 'resume': return started().resume();
     case 'cpu': return started().cpu();
+    case 'render': return started().render(message);
     case 'tokenise': return started().tokenise(message);
     case 'detokenise': return started().detokenise(message);
   }

@@ -8,9 +8,15 @@ export interface AnswerText {
   readonly toolCalls: readonly ToolCallText[];
 }
 
+export interface RenderedPrompt {
+  readonly tokens: Int32Array;
+  /** Text that ends an answer besides the model's own end tokens. */
+  readonly stop: readonly string[];
+}
+
 export interface ChatFormat {
   /** The prompt: system messages and tools first, then the conversation, then the invitation to answer. */
-  prompt(messages: readonly ChatMessage[], tools: readonly ChatTool[], tenant: TenantId): Promise<Int32Array>;
+  prompt(messages: readonly ChatMessage[], tools: readonly ChatTool[], tenant: TenantId): Promise<RenderedPrompt>;
   /** The tokens that an answer is made of, with the one that ends it. */
   answer(answer: AnswerText): Promise<Int32Array>;
   /** Remembers how an answer was really decoded, so that it comes back in later prompts as the same tokens. */

@@ -5,8 +5,13 @@ import { readSampling, type SamplingOptions } from './sampling.ts';
 
 export type ChatMessage =
   | { readonly role: 'system' | 'user'; readonly text: string; readonly name?: string }
-  | { readonly role: 'assistant'; readonly text: string; readonly toolCalls: readonly ToolCallText[] }
+  | { readonly role: 'assistant'; readonly text: string; readonly toolCalls: readonly IdentifiedToolCall[] }
   | { readonly role: 'tool'; readonly text: string; readonly toolCallId: string };
+
+export interface IdentifiedToolCall extends ToolCallText {
+  /** What tool messages refer to; empty where a client leaves it out. */
+  readonly id: string;
+}
 
 export interface ChatTool {
   readonly name: string;
@@ -34,10 +39,10 @@ function textOf(content: unknown, at: string): string {
   return content.map((part, index) => textOfPart(part, `${at}[${index}]`)).join('');
 }
 
-function toolCallOf(value: unknown, at: string): ToolCallText {
+function toolCallOf(value: unknown, at: string): IdentifiedToolCall {
   const call = objectOf(value, at);
   const calledFunction = objectOf(call.function, `${at}.function`);
-  return { name: stringOf(calledFunction.name, `${at}.function.name`), argumentsJson: stringOf(calledFunction.arguments, `${at}.function.arguments`) };
+  return { id: optional(call, 'id', stringOf, `${at}.id`) ?? '', name: stringOf(calledFunction.name, `${at}.function.name`), argumentsJson: stringOf(calledFunction.arguments, `${at}.function.arguments`) };
 }
 
 function messageOf(value: unknown, at: string): ChatMessage {

@@ -5,7 +5,7 @@
  */
 import type { TenantId } from '../../../core/index.ts';
 import { BoundedCache } from './bounded-cache.ts';
-import type { AnswerText, ChatFormat } from './chat-format.ts';
+import type { AnswerText, ChatFormat, RenderedPrompt } from './chat-format.ts';
 import type { ChatMessage, ChatTool } from './chat-request.ts';
 import type { ToolCallText } from './forced-answer.ts';
 import type { Tokeniser } from './tokeniser.ts';
@@ -49,15 +49,16 @@ export class MarkedFormat implements ChatFormat {
     this.toolCallMarks = { begin: marks.toolCall, end: marks.toolCallEnd };
   }
 
-  async prompt(messages: readonly ChatMessage[], tools: readonly ChatTool[], tenant: TenantId): Promise<Int32Array> {
+  async prompt(messages: readonly ChatMessage[], tools: readonly ChatTool[], tenant: TenantId): Promise<RenderedPrompt> {
     const leading = messages.findIndex((message) => message.role !== 'system');
     const systems = leading < 0 ? messages.length : leading;
-    return this.#tokens([
+    const tokens = await this.#tokens([
       ...messages.slice(0, systems).flatMap((message) => this.#messageParts(message, tenant)),
       ...(tools.length === 0 ? [] : [this.#marks.tools, ...tools.map((tool) => `${JSON.stringify(tool)}\n`), this.#marks.end]),
       ...messages.slice(systems).flatMap((message) => this.#messageParts(message, tenant)),
       this.#marks.assistant,
     ]);
+    return { tokens, stop: [] };
   }
 
   async answer(answer: AnswerText): Promise<Int32Array> {

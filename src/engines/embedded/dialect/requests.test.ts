@@ -21,7 +21,7 @@ describe('chat requests', () => {
     expect(request.messages).toEqual([
       { role: 'system', text: 'Be brief.' },
       { role: 'user', text: 'Sum?', name: 'ann' },
-      { role: 'assistant', text: '', toolCalls: [{ name: 'add', argumentsJson: '{"a": 1}' }] },
+      { role: 'assistant', text: '', toolCalls: [{ id: 'call_1', name: 'add', argumentsJson: '{"a": 1}' }] },
       { role: 'tool', text: '3', toolCallId: 'call_1' },
     ]);
     expect(request.tools).toEqual([{ name: 'add', description: 'Adds.', parameters: { type: 'object' } }]);

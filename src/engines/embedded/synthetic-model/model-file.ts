@@ -75,7 +75,7 @@ function tensorsOf(shape: ModelShape): Tensor[] {
   return tensors;
 }
 
-/** The pieces of the file, in order. The same shape gives the same bytes on every platform. */
-export function syntheticModelPieces(shape: ModelShape): Uint8Array[] {
-  return ggufPieces(metadataOf(shape), tensorsOf(shape));
+/** The pieces of the file, in order, with `more` metadata. The same shape gives the same bytes on every platform. */
+export function syntheticModelPieces(shape: ModelShape, more: Readonly<Record<string, MetadataValue>> = {}): Uint8Array[] {
+  return ggufPieces({ ...metadataOf(shape), ...more }, tensorsOf(shape));
 }
