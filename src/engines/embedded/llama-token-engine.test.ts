@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmdirSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +11,22 @@ import { realEngine, someTokens, startTiny } from './testing/real-engine.ts';
 
 const real = await realEngine();
 const greedy = (maxTokens: number, more: Partial<GenerateOptions> = {}): GenerateOptions => ({ maxTokens, temperature: 0, onToken: () => undefined, ...more });
+
+/** A file system with room for one state of 900 tokens, where we may mount one. */
+function mountSmallDisk(): string | undefined {
+  const path = mkdtempSync(join(tmpdir(), 'entresol-small-disk-'));
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=300k', 'tmpfs', path], { stdio: 'ignore' }).status === 0;
+  if (mounted) return path;
+  rmdirSync(path);
+  process.stderr.write('\n*** SKIPPED: a full disk under saved states: no file system can be mounted here\n\n');
+  return undefined;
+}
+const smallDisk = real === undefined ? undefined : mountSmallDisk();
+afterAll(() => {
+  if (smallDisk === undefined) return;
+  spawnSync('umount', [smallDisk]);
+  rmdirSync(smallDisk);
+});
 
 describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
   const downs: string[] = [];
@@ -72,6 +90,32 @@ describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
     await engine.drop(state);
     await engine.trim(0, 0);
     await engine.trim(2, 0);
+  });
+
+  it('moves states to disk and back', async () => {
+    await engine.prefill(0, someTokens(150));
+    const state = await engine.save(0);
+    const first = await engine.generate(0, someTokens(1, 3), greedy(8));
+    for (const tier of ['disk', 'disk', 'host'] as const) {
+      await engine.move(state, tier);
+      await engine.load(2, state);
+      expect((await engine.generate(2, someTokens(1, 3), greedy(8))).output).toEqual(first.output);
+    }
+    await engine.move(state, 'disk');
+    await engine.drop(state);
+    await expect(engine.load(2, state)).rejects.toMatchObject({ code: 'ENT_STATE_CORRUPT' });
+    await engine.trim(0, 0);
+    await engine.trim(2, 0);
+  });
+
+  it.skipIf(smallDisk === undefined)('says that there is no room for a state, and goes on', async () => {
+    const other = await startTiny(real!, { stateParent: smallDisk });
+    await other.prefill(0, someTokens(900));
+    const state = await other.save(0);
+    await expect(other.save(0)).rejects.toMatchObject({ code: 'ENT_DISK_FULL' });
+    await expect(other.move(state, 'disk')).resolves.toBeUndefined();
+    await other.load(1, await other.save(0));
+    await other.close();
   });
 
   it('refuses a damaged state and leaves the sequence empty', async () => {

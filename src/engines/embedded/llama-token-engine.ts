@@ -1,6 +1,8 @@
-import { rm } from 'node:fs/promises';
+import { copyFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { EntresolError } from '../../core/index.ts';
 import type { GenerateOptions, GenerateResult, SavedState, TokenEngine } from '../slots/token-engine.ts';
+import { diskError } from './file-system-errors.ts';
 import { checkModelFile } from './model-check.ts';
 import { ChildSupervisor, type SupervisorEvents } from './child-supervisor.ts';
 import type { ModelFacts, StartOptions, TemplateMessage, TemplateTool } from './protocol.ts';
@@ -17,6 +19,8 @@ export interface LlamaOptions {
   /** Keeps, for tests, how far apart the two best logits of each decoded token were: see `logitGaps`. */
   readonly recordTopLogits?: boolean;
   readonly stateParent?: string;
+  /** Where states go that `move` puts on disk. Default: the folder for temporary files. */
+  readonly diskParent?: string;
   readonly events?: SupervisorEvents;
 }
 
@@ -37,6 +41,9 @@ export class LlamaTokenEngine implements TokenEngine {
   #bytesPerToken = 0;
   readonly #supervisor: ChildSupervisor;
   readonly #folder: StateFolder;
+  readonly #diskParent: string;
+  #diskFolder: StateFolder | undefined;
+  readonly #onDisk = new Set<number>();
   readonly #records: SequenceRecord[];
 
   private constructor(options: LlamaOptions, supervisor: ChildSupervisor, facts: ModelFacts, records: SequenceRecord[]) {
@@ -46,6 +53,7 @@ export class LlamaTokenEngine implements TokenEngine {
     this.#supervisor = supervisor;
     this.#records = records;
     this.#folder = new StateFolder(options.stateParent ?? stateParent());
+    this.#diskParent = options.diskParent ?? tmpdir();
   }
 
   /** @throws EntresolError `ENT_MODEL_UNREADABLE`, `ENT_ENGINE_CRASHED`, ... */
@@ -129,13 +137,30 @@ export class LlamaTokenEngine implements TokenEngine {
     if (record !== undefined && !record.busy) record.lost = false;
     await this.#use(sequence, async () => {
       this.#records[sequence].length = 0;
-      await this.#supervisor.request('load', { sequence, path: this.#folder.fileOf(state.id), tokens: state.tokens, bytes: state.bytes });
+      await this.#supervisor.request('load', { sequence, path: this.#fileOf(state), tokens: state.tokens, bytes: state.bytes });
       this.#records[sequence].length = state.tokens;
     });
   }
 
   async drop(state: SavedState): Promise<void> {
-    await rm(this.#folder.fileOf(state.id), { force: true });
+    await rm(this.#fileOf(state), { force: true });
+    this.#onDisk.delete(state.id);
+  }
+
+  async move(state: SavedState, tier: 'host' | 'disk'): Promise<void> {
+    const from = this.#fileOf(state);
+    this.#diskFolder ??= new StateFolder(this.#diskParent);
+    const to = (tier === 'disk' ? this.#diskFolder : this.#folder).fileOf(state.id);
+    if (from === to) return;
+    try {
+      await copyFile(from, to);
+    } catch (error) {
+      await rm(to, { force: true });
+      throw diskError(error, to);
+    }
+    if (tier === 'disk') this.#onDisk.add(state.id);
+    else this.#onDisk.delete(state.id);
+    await rm(from, { force: true });
   }
 
   async pause(): Promise<void> { await this.#supervisor.pause(); }
@@ -161,6 +186,11 @@ export class LlamaTokenEngine implements TokenEngine {
   async close(): Promise<void> {
     await this.#supervisor.close();
     this.#folder.remove();
+    this.#diskFolder?.remove();
+  }
+
+  #fileOf(state: SavedState): string {
+    return (this.#onDisk.has(state.id) && this.#diskFolder !== undefined ? this.#diskFolder : this.#folder).fileOf(state.id);
   }
 
   #checkRoom(sequence: number, added: number): void {
