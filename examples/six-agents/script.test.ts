@@ -42,8 +42,8 @@ describe('the scripted sessions', () => {
   });
 
   it('hand over differently by kind of task', () => {
-    expect(shareOf('report', 'planner', 'researcher')).toBeGreaterThan(0.8);
-    expect(shareOf('build', 'planner', 'researcher')).toBeLessThan(0.4);
+    expect(shareOf('report', 'planner', 'researcher')).toBeGreaterThan(0.5);
+    expect(shareOf('build', 'planner', 'researcher')).toBeLessThan(0.1);
     for (const kind of TASK_KINDS) {
       for (const row of Object.values(kind.handOver)) expect(Object.values(row).reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 9);
     }
@@ -54,7 +54,7 @@ describe('the scripted sessions', () => {
     const mean = pauses.reduce((sum, pause) => sum + pause, 0) / pauses.length;
     expect(mean).toBeGreaterThan(0.92);
     expect(mean).toBeLessThan(1.08);
-    expect(pauses[pauses.length >> 1]).toBeLessThan(0.8 * mean);
+    expect(pauses[pauses.length >> 1]).toBeLessThan(0.97 * mean);
   });
 
   it('have entropy figures that a coin and a certainty confirm', () => {

@@ -30,10 +30,10 @@ export interface SessionScript {
 export const LEAST_STEPS = 8;
 export const MOST_STEPS = 20;
 /** Log-normal: spread of the logarithm. */
-const PAUSE_SIGMA = 0.8;
+const PAUSE_SIGMA = 0.4;
 /** A tool answers sooner than a person. */
-const TOOL_PAUSE_FACTOR = 0.4;
-const ANSWER_CHARACTERS = { median: 105, sigma: 0.35, least: 80, most: 300 };
+const TOOL_PAUSE_FACTOR = 0.6;
+const ANSWER_CHARACTERS = { median: 96, sigma: 0.35, least: 80, most: 300 };
 
 function pick<Value>(values: readonly Value[], random: Random): Value {
   return values[Math.floor(random() * values.length)];

@@ -12,10 +12,10 @@ import { runTool } from './tools/run-tool.ts';
 /** Prompts stay within a context of 2,048 tokens at four characters or so per token, less the answer. */
 export const PROMPT_LIMIT_CHARACTERS = 6_600;
 const ANSWER_TOKENS = 128;
-const HAND_OVER_RESULT_CHARACTERS = 400;
+const HAND_OVER_RESULT_CHARACTERS = 160;
 const HAND_OVER_ANSWER_CHARACTERS = 600;
 /** How many earlier answers the supervisor repeats, each cut to this length. */
-const RECORD = { answers: 4, characters: 160 };
+const RECORD = { answers: 1, characters: 160 };
 
 export interface CallRecord extends CallTimes, CallUsage {
   readonly session: string;

@@ -2,8 +2,8 @@
 import { CalculationError, calculate } from './calculator.ts';
 import { DocumentError, type DocumentLibrary } from './document-library.ts';
 
-/** About 190 tokens: results stay in the agent's history for the rest of the session. */
-const MAXIMUM_RESULT_CHARACTERS = 760;
+/** About 90 tokens: results stay in the agent's history for the rest of the session. */
+const MAXIMUM_RESULT_CHARACTERS = 360;
 const CLIPPED = '\n[result clipped]';
 const READ_LINES = 30;
 const SEARCH_HITS = 8;

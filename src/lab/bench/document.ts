@@ -11,7 +11,7 @@ export interface LoadDescription {
   readonly capacityFraction: number;
   readonly scale: number;
   readonly seed: number;
-  /** Share of its active time in which the engine alone had at least one call under way. */
+  /** Share of its active time in which the engine alone computed: CPU time of its process over time and threads. */
   readonly offUtilisation: number;
   readonly thinkMsMean: number;
   readonly memory: {

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { lostHistories } from './lost-histories.ts';
-import { compare, completedByAll, measureSide, spread, type CallSample, type SliceSample } from './measures.ts';
+import { compare, completedByAll, engineUtilisation, measureSide, spread, type CallSample, type SliceSample } from './measures.ts';
 import { utilisation } from './utilisation.ts';
 
 const sample = (session: string, step: number, values: Partial<CallSample> = {}): CallSample => ({
   session, step, agent: 'planner', endedAtMs: 100, ttftMs: 50, endToEndMs: 80, promptTokens: 1000, cachedTokens: 0, outputTokens: 10, requestHash: 'x', ...values,
 });
-const slice = (calls: number, activeMs: number, cpuMs: number): SliceSample => ({ calls, activeMs, cpuMs });
+const slice = (calls: number, activeMs: number, cpuMs: number): SliceSample => ({ calls, activeMs, cpuMs, engineCpuMs: cpuMs / 2 });
 
 describe('the measures', () => {
   it('compare only calls that both sides completed', () => {
@@ -39,6 +39,11 @@ describe('the measures', () => {
       sample('a', 3, { agent: 'coder' }), sample('b', 9, { cachedTokens: 0 }),
     ]);
     expect(lost).toEqual({ returns: 2, lost: 1, tokensComputedAgain: 700 + 10, byAgent: [{ agent: 'planner', lost: 1 }] });
+  });
+
+  it('call an engine busy for the share of time in which it computed, by thread', () => {
+    expect(engineUtilisation([slice(1, 1000, 800), slice(1, 1000, 400)], 1)).toBeCloseTo(0.3, 9);
+    expect(engineUtilisation([slice(1, 1000, 800)], 2)).toBeCloseTo(0.2, 9);
   });
 
   it('count overlapping calls once in the time that a side was busy', () => {

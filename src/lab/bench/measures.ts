@@ -20,7 +20,10 @@ export interface CallSample {
 export interface SliceSample {
   readonly activeMs: number;
   readonly calls: number;
+  /** Of the engine's process and of this one. */
   readonly cpuMs: number;
+  /** Of the engine's process alone. */
+  readonly engineCpuMs: number;
 }
 
 export interface Spread { readonly mean: number; readonly p50: number; readonly p99: number }
@@ -119,4 +122,10 @@ export function compare(offSamples: readonly CallSample[], onSamples: readonly C
     },
     hitRateGainPoints: total(hits, hitGain),
   };
+}
+
+/** Share of its active time in which the engine computed. */
+export function engineUtilisation(slices: readonly SliceSample[], threads: number): number {
+  const activeMs = sum(slices.map((slice) => slice.activeMs));
+  return activeMs === 0 ? 0 : sum(slices.map((slice) => slice.engineCpuMs)) / (activeMs * threads);
 }

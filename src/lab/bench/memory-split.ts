@@ -8,14 +8,12 @@ export interface MemoryLayout {
 
 /** llama-server's own default number of slots. */
 const LLAMA_SERVER_SLOTS = 4;
-/** Slots are registers: one computes its prompt, one or two decode. */
-const OWN_SLOTS = 3;
-/** Below this neither side can run two calls at once and keep anything. */
-const LEAST_CONTEXTS = 3;
+/** Slots are registers: one computes its prompt while the others decode. More of them pay only beside an ample store. */
+const OWN_SLOTS = [{ fromContexts: 14, slots: 4 }, { fromContexts: 12, slots: 3 }, { fromContexts: 2, slots: 2 }, { fromContexts: 1, slots: 1 }] as const;
 
-/** Total memory in tokens: the stated fraction of the working set, but at least what the engine needs to run. */
+/** Total memory in tokens: the stated fraction of the working set, but at least what llama-server takes as it comes. */
 export function totalMemoryTokens(workingSetTokens: number, capacityFraction: number, contextTokens: number): number {
-  return Math.max(LEAST_CONTEXTS * contextTokens, Math.round(capacityFraction * workingSetTokens));
+  return Math.max(LLAMA_SERVER_SLOTS * contextTokens, Math.round(capacityFraction * workingSetTokens));
 }
 
 export type LayoutKind = 'llama-server' | 'no-host-store' | 'own';
@@ -25,8 +23,7 @@ export function layOut(kind: LayoutKind, totalTokens: number, contextTokens: num
   const contexts = Math.floor(totalTokens / contextTokens);
   if (contexts < 1) throw new EntresolError('ENT_USAGE', `${totalTokens} tokens of memory hold no context of ${contextTokens}.`);
   if (kind === 'no-host-store') return { slots: contexts, storeTokens: 0 };
-  // Our own manager gains more from the store than from a third slot as long as the store is smaller than the slots.
-  const ownSlots = contexts >= 2 * OWN_SLOTS ? OWN_SLOTS : 2;
+  const ownSlots = OWN_SLOTS.find(({ fromContexts }) => contexts >= fromContexts)?.slots ?? 1;
   const slots = Math.min(contexts, kind === 'own' ? ownSlots : LLAMA_SERVER_SLOTS);
   return { slots, storeTokens: totalTokens - slots * contextTokens };
 }

@@ -28,16 +28,18 @@ function ownCpuMs(): number {
 }
 
 async function slice(side: Side, sliceMs: number): Promise<void> {
-  const before = { cpuMs: ownCpuMs() + await side.engineCpuMs(), calls: side.completedCalls(), clockMs: side.clock.nowMs() };
+  const before = { ownMs: ownCpuMs(), engineMs: await side.engineCpuMs(), calls: side.completedCalls(), clockMs: side.clock.nowMs() };
   side.clock.start();
   side.resume();
   await side.clock.sleep(sliceMs);
   await side.pause();
   side.clock.stop();
+  const engineCpuMs = await side.engineCpuMs() - before.engineMs;
   side.slices.push({
     activeMs: side.clock.nowMs() - before.clockMs,
     calls: side.completedCalls() - before.calls,
-    cpuMs: ownCpuMs() + await side.engineCpuMs() - before.cpuMs,
+    cpuMs: engineCpuMs + ownCpuMs() - before.ownMs,
+    engineCpuMs,
   });
 }
 

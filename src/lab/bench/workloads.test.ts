@@ -52,7 +52,7 @@ describe('the split of memory', () => {
     }));
     expect(layOut('no-host-store', 20_000, 2_048)).toEqual({ slots: 9, storeTokens: 0 });
     expect(totalMemoryTokens(100_000, 0.2, 2_048)).toBe(20_000);
-    expect(totalMemoryTokens(10_000, 0.1, 2_048)).toBe(3 * 2_048);
+    expect(totalMemoryTokens(10_000, 0.1, 2_048)).toBe(4 * 2_048);
     expect(() => layOut('own', 2_000, 2_048)).toThrow(/hold no context/);
   });
 });

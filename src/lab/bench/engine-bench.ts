@@ -1,0 +1,114 @@
+/** `bench engine`: the same engine alone and with Entresol, over workloads, capacities and loads. */
+import { basename } from 'node:path';
+import { registeredPolicy } from '../../runtime/load-policy.ts';
+import type { PolicySetting } from '../../runtime/index.ts';
+import { locateTrace } from '../trace/index.ts';
+import { checkBars, SIX_AGENTS } from './bars.ts';
+import type { SideParts, SideSpec } from './bench-side.ts';
+import { calibrate, type Calibration } from './calibration.ts';
+import type { EngineBenchDocument, EngineDescription, WorkloadReport } from './document.ts';
+import { runLoad } from './load-run.ts';
+import { layOut, totalMemoryTokens, type LayoutKind } from './memory-split.ts';
+import { sixAgentsWorkload } from './six-agents-workload.ts';
+import { findThinkMs } from './think-time.ts';
+import { scaleTrace } from './trace-sessions.ts';
+import { traceWorkload } from './trace-workload.ts';
+import { workingSetTokens } from './working-set.ts';
+import type { BenchWorkload } from './workload.ts';
+
+export interface LoadPlan {
+  readonly capacityFraction: number;
+  readonly thinkTimes: boolean;
+}
+
+export interface EngineBenchOptions extends SideParts {
+  readonly seed: number;
+  /** The six agents' first where asked for, then traces by name or path. */
+  readonly sixAgents: boolean;
+  readonly traces: readonly string[];
+  /** Of every workload. */
+  readonly loads: readonly LoadPlan[];
+  /** Of the six agents alone, without baselines: a cache that holds everything. */
+  readonly ampleLoads: readonly LoadPlan[];
+  readonly baselines: boolean;
+  /** Active seconds of each side and load. */
+  readonly durationSeconds: number;
+  say(line: string): void;
+  onEngine?(engine: EngineDescription): void;
+  onRound?(report: WorkloadReport): void;
+  onLoad?(report: WorkloadReport): void;
+}
+
+export const CONTEXT_TOKENS = 2_048;
+const SLICE_MS = 2_000;
+const SIX_AGENTS_CONCURRENCY = 12;
+/** As the replay rules have it. */
+const TRACE_CONCURRENCY = 16;
+/** More than any side can play in its time. */
+const SIX_AGENTS_SESSIONS = 80;
+const TRACE_SESSIONS = 60;
+
+export async function benchEngine(options: EngineBenchOptions): Promise<EngineBenchDocument> {
+  const { choice, say } = options;
+  if (choice.because !== undefined) say(`SIMULATED engine: ${choice.because}`);
+  const calibration = await calibrate(choice, CONTEXT_TOKENS);
+  const engine: EngineDescription = { kind: choice.kind, model: calibration.model.id, synthetic: calibration.model.synthetic, threads: choice.threads };
+  options.onEngine?.(engine);
+  const workloads: BenchWorkload[] = [];
+  const skipped: { trace: string; why: string }[] = [];
+  try {
+    if (options.sixAgents) {
+      workloads.push(await sixAgentsWorkload({ seed: options.seed, concurrency: SIX_AGENTS_CONCURRENCY, sessions: SIX_AGENTS_SESSIONS, tokenise: calibration.tokenise }));
+    }
+    for (const trace of options.traces) {
+      const scaled = await scaleTrace(locateTrace(trace), { contextTokens: CONTEXT_TOKENS, sessions: TRACE_SESSIONS });
+      if (scaled === undefined) skipped.push({ trace: basename(trace), why: 'it does not scale: fewer than two of its sessions fit a small context' });
+      else workloads.push(traceWorkload(scaled, TRACE_CONCURRENCY));
+    }
+  } finally {
+    await calibration.close();
+  }
+  for (const { trace, why } of skipped) say(`${trace} is left out: ${why}`);
+  const reports: WorkloadReport[] = [];
+  for (const workload of workloads) {
+    const ample = workload.name === SIX_AGENTS ? options.ampleLoads : [];
+    for (const load of [...options.loads, ...ample]) {
+      const report = await benchLoad(workload, load, calibration, ample.includes(load) ? { ...options, baselines: false } : options);
+      reports.push(report);
+      options.onLoad?.(report);
+    }
+  }
+  return { engine, workloads: reports, skipped, bars: checkBars(reports) };
+}
+
+function sageSettings(): PolicySetting[] {
+  const definition = registeredPolicy('cache-sage');
+  return definition === undefined ? [] : [{ definition }];
+}
+
+async function benchLoad(workload: BenchWorkload, plan: LoadPlan, { cost }: Calibration, options: EngineBenchOptions): Promise<WorkloadReport> {
+  const workingSet = workingSetTokens(workload.sessions, workload.concurrency);
+  const totalTokens = totalMemoryTokens(workingSet, plan.capacityFraction, CONTEXT_TOKENS);
+  const spec = (name: string, kind: LayoutKind, policies: readonly PolicySetting[] = []): SideSpec => ({
+    name, policies, cost, contextTokens: CONTEXT_TOKENS, slotManager: kind === 'own' ? 'survival' : 'llama-server', ...layOut(kind, totalTokens, CONTEXT_TOKENS),
+  });
+  const off = spec('off', 'llama-server');
+  const sides = [off, spec('on', 'own', sageSettings()), ...(options.baselines ? [spec('no-host-store', 'no-host-store'), spec('own-lru', 'own')] : [])];
+  const activeMs = 1_000 * options.durationSeconds;
+  const thinkMsMean = plan.thinkTimes
+    ? await findThinkMs({ sessions: workload.sessions, concurrency: workload.concurrency, rule: 'llama-server', layout: off, contextTokens: CONTEXT_TOKENS, cost, untilMs: activeMs })
+    : 0;
+  options.say(`${workload.name}, capacity ${plan.capacityFraction}${plan.thinkTimes ? `, think time ${(thinkMsMean / 1000).toFixed(1)} s` : ', no think times'}: ${sides.map((side) => `${side.name} ${side.slots} slots + ${side.storeTokens} tokens`).join(', ')}`);
+  return runLoad({
+    workload, sides, sliceMs: SLICE_MS, activeMs,
+    description: {
+      thinkTimes: plan.thinkTimes, concurrency: workload.concurrency, capacityFraction: plan.capacityFraction, scale: workload.scale,
+      seed: workload.name === SIX_AGENTS ? options.seed : 0, thinkMsMean,
+      memory: {
+        workingSetTokens: workingSet, totalTokens, contextTokens: CONTEXT_TOKENS,
+        sides: Object.fromEntries(sides.map(({ name, slots, storeTokens }) => [name, { slots, storeTokens }])),
+      },
+    },
+    ...(options.onRound === undefined ? {} : { onRound: options.onRound }),
+  }, options);
+}

@@ -1,0 +1,68 @@
+/** One load: the same sessions through every side in turn, until time or sessions run out. */
+import { BenchSide, type SideParts, type SideSpec } from './bench-side.ts';
+import type { LoadDescription, SideReport, WorkloadReport } from './document.ts';
+import { lostHistories } from './lost-histories.ts';
+import { compare, completedByAll, engineUtilisation, measureSide } from './measures.ts';
+import { alternate } from './slices.ts';
+import { EntresolError } from '../../core/index.ts';
+import type { BenchWorkload } from './workload.ts';
+
+export interface LoadRun {
+  readonly workload: BenchWorkload;
+  readonly description: Omit<LoadDescription, 'offUtilisation'>;
+  /** `off` first, `on` second, then baselines. */
+  readonly sides: readonly SideSpec[];
+  readonly sliceMs: number;
+  /** Active time of each side. */
+  readonly activeMs: number;
+  /** After every round; the first few have no pairs yet. */
+  onRound?(report: WorkloadReport): void;
+}
+
+export async function runLoad(run: LoadRun, parts: SideParts): Promise<WorkloadReport> {
+  const sides: BenchSide[] = [];
+  try {
+    for (const spec of run.sides) sides.push(await BenchSide.start(spec, parts));
+    for (const side of sides) side.begin(run.workload, run.description.thinkMsMean);
+    await alternate(sides, {
+      sliceMs: run.sliceMs,
+      enough: () => {
+        for (const side of sides) side.check();
+        run.onRound?.(reportOf(run, sides, parts));
+        return sides.some((side) => side.ranDry) || sides.every((side) => side.clock.nowMs() >= run.activeMs);
+      },
+    });
+    return reportOf(run, sides, parts);
+  } finally {
+    await Promise.all(sides.map((side) => side.close()));
+  }
+}
+
+/** Both sides must have sent the same: else they are not compared. */
+function checkEqualRequests(off: BenchSide, other: BenchSide): void {
+  const [before, after] = completedByAll([off.samples, other.samples]);
+  for (const [index, sample] of before.entries()) {
+    if (sample.requestHash === after[index].requestHash) continue;
+    throw new EntresolError('ENT_INTERNAL', `${off.name} and ${other.name} sent different requests in step ${sample.step} of ${sample.session}: the comparison would not be one.`);
+  }
+}
+
+function reportOf(run: LoadRun, sides: readonly BenchSide[], parts: SideParts): WorkloadReport {
+  const [off, on, ...baselines] = sides;
+  checkEqualRequests(off, on);
+  const [offPaired, onPaired] = completedByAll([off.samples, on.samples]);
+  const sideReport = (side: BenchSide, paired: BenchSide['samples']): SideReport => ({
+    ...measureSide(paired, side.slices), completedCalls: side.samples.length, lostHistories: lostHistories(paired),
+  });
+  return {
+    trace: run.workload.name,
+    load: { ...run.description, offUtilisation: engineUtilisation(off.slices, parts.choice.threads) },
+    off: sideReport(off, offPaired),
+    on: sideReport(on, onPaired),
+    ...compare(off.samples, on.samples, off.slices, on.slices),
+    baselines: Object.fromEntries(baselines.map((side) => {
+      const { ratio, hitRateGainPoints } = compare(off.samples, side.samples, off.slices, side.slices);
+      return [side.name, { ...sideReport(side, completedByAll([off.samples, side.samples])[1]), ratio, hitRateGainPoints }];
+    })),
+  };
+}

@@ -1,0 +1,29 @@
+/** The think time at which the engine alone is as busy as wanted: contracts, section 2, 0.8 to 0.9. */
+import { simulateLoad, type SimulatedLoad } from './simulated-run.ts';
+import { utilisation } from './utilisation.ts';
+
+export const WANTED_UTILISATION = 0.88;
+const TOLERANCE = 0.01;
+const MOST_TRIES = 12;
+
+export type LoadWithoutPause = Omit<SimulatedLoad, 'thinkMs'>;
+
+export async function simulatedUtilisation(load: SimulatedLoad): Promise<number> {
+  const { calls, durationMs } = await simulateLoad(load);
+  return utilisation(calls, durationMs);
+}
+
+/** Mean pause in ms, by bisection of its logarithm on the simulated engine; 0 where even no pause leaves the engine less busy. */
+export async function findThinkMs(load: LoadWithoutPause, wanted = WANTED_UTILISATION): Promise<number> {
+  if (await simulatedUtilisation({ ...load, thinkMs: 0 }) <= wanted) return 0;
+  let low = 1;
+  let high = load.untilMs;
+  for (let attempt = 0; attempt < MOST_TRIES; attempt++) {
+    const middle = Math.sqrt(low * high);
+    const busy = await simulatedUtilisation({ ...load, thinkMs: middle });
+    if (Math.abs(busy - wanted) < TOLERANCE) return middle;
+    if (busy > wanted) low = middle;
+    else high = middle;
+  }
+  return Math.sqrt(low * high);
+}
