@@ -45,7 +45,7 @@ const SIX_AGENTS_CONCURRENCY = 12;
 /** As the replay rules have it. */
 const TRACE_CONCURRENCY = 16;
 /** More than any side can play in its time. */
-const SIX_AGENTS_SESSIONS = 80;
+const SIX_AGENTS_SESSIONS = 40;
 const TRACE_SESSIONS = 60;
 
 export async function benchEngine(options: EngineBenchOptions): Promise<EngineBenchDocument> {
