@@ -12,7 +12,7 @@ import { END_FEATURES, type SessionState } from './session-state.ts';
 import type { TableReader, TableWriter } from './table-codec.ts';
 
 const CELLS = 1024;
-const PRIOR_WEIGHT = 1;
+const PRIOR_WEIGHT = 2;
 const START_WEIGHT = 0.35;
 const LEARNING_RATE = 0.02;
 const COUNTER_LIMIT = 250;

@@ -1,6 +1,7 @@
 /**
  * value(group) = Σ over live sessions of their worth + the sessions to come that will share it, in hits per
- * block-second; times the cost of a block in ms where milliseconds are to be saved.
+ * block-second; times the cost of a block in ms: the group's own where milliseconds are to be saved, else the mean
+ * over all blocks, which changes no order.
  */
 import type { TouchKind } from '../../core/index.ts';
 import { grownFloat64 } from './growing.ts';
@@ -20,6 +21,9 @@ export class GroupValues {
   private raisedAt = new Float64Array(64);
   private revision = 1;
   private readonly pending: number[] = [];
+  private scale = 0;
+  private blocks = 0;
+  private costMs = 0;
   private sessionsSeen = 0;
   private firstSessionMs = 0;
 
@@ -29,12 +33,22 @@ export class GroupValues {
     this.unit = unit;
   }
 
+  /** Mean cost of a block, in ms, settled early: a drifting scale would mix up values of different ages. */
+  private get meanCost(): number {
+    if (this.scale === 0 && this.blocks > 0 && this.costMs > 0) this.scale = this.costMs / this.blocks;
+    return this.scale === 0 ? 1 : this.scale;
+  }
+
   get bytes(): number {
     return this.own.byteLength * 4;
   }
   /** Ordinal of the latest session. */
   get sessionOrdinal(): number {
     return this.sessionsSeen;
+  }
+  countUnit(blocks: number, costMs: number): void {
+    this.blocks += blocks;
+    this.costMs += costMs;
   }
   countSession(nowMs: number): void {
     if (this.sessionsSeen === 0) this.firstSessionMs = nowMs;
@@ -61,7 +75,7 @@ export class GroupValues {
     if (used !== group) return this.of(used, nowMs);
     let value = this.fromLiveSessions(group, nowMs);
     if (groups.sharers[group] > 1) value += this.fromSessionsToCome(group, nowMs);
-    if (this.unit === 'milliseconds') value *= groups.costMs[group] / Math.max(1, groups.blocks[group]);
+    value *= this.unit === 'milliseconds' ? groups.costMs[group] / Math.max(1, groups.blocks[group]) : this.meanCost;
     this.own[group] = value;
     this.ownAt[group] = this.revision;
     return value;

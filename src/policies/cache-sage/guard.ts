@@ -4,6 +4,7 @@
  * costs a few operations per group of a call, and shared prefixes (a system prompt under every session) count once,
  * as they do in the real cache. Sampling by roots would take all or nothing there.
  */
+import type { TableReader, TableWriter } from '../../learner/index.ts';
 import { Frontier } from './frontier.ts';
 import type { PrefixTree } from './prefix-tree.ts';
 
@@ -93,6 +94,16 @@ export class Guard {
   trim(): void {
     this.trimOne(this.lru);
     this.trimOne(this.survival);
+  }
+
+  save(writer: TableWriter): void {
+    writer.numbers([this.leader === 'lru' ? 1 : 0, this.asked, this.lead, this.leadSquares, this.calls], 'f64');
+  }
+  load(reader: TableReader): void {
+    const numbers = new Float64Array(5);
+    reader.numbers(numbers, 'f64');
+    this.leader = numbers[0] === 1 ? 'lru' : 'survival';
+    [, this.asked, this.lead, this.leadSquares, this.calls] = numbers;
   }
 
   private held(ghost: Frontier, chain: Int32Array): number {

@@ -10,7 +10,7 @@ export const cacheSage = definePolicy({
   summary: 'Evicts KV cache by survival: what each session is likely to use again, and when, learned online.',
   parameters: {
     value: { default: 'hits', choices: ['hits', 'milliseconds'], description: 'What is to be saved: blocks found in the cache, or milliseconds of prefill (late blocks of a prompt cost more).' },
-    tolerance: { default: 0.15, minimum: 0.01, maximum: 1, description: 'Share of its idle time after which the forecast of a session is made anew.' },
+    tolerance: { default: 0.05, minimum: 0.01, maximum: 1, description: 'Share of its idle time after which the forecast of a session is made anew.' },
     guard: { default: true, description: 'Two ghost caches watch whether survival or plain LRU saves more; the leader decides.' },
     prefetch: { default: false, description: 'Ask the engine, after each step, to bring back what the session will very likely use at once.' },
     prefetchConfidence: { default: 0.8, minimum: 0.5, maximum: 1, description: 'How likely the session must be to call again for a prefetch.' },
@@ -41,6 +41,8 @@ export const cacheSage = definePolicy({
         if (lineages.size > WORKLOAD_CAPACITY) lineages.delete(first(lineages.keys()));
       },
       score: { retention: index },
+      snapshot: () => index.snapshot(),
+      restore: (bytes) => index.restore(bytes),
       predict: (query) => ask(learners, tenant, workloads, query),
       act(moment): readonly Intent[] {
         if (!parameters.prefetch || moment.kind !== 'step-end') return [];

@@ -8,7 +8,7 @@ const TENANT = tenantId('local');
 
 function setup(capacityBlocks = 64) {
   const learners = createLearnerSource();
-  const index = new SageIndex({ learners, tenant: TENANT, value: 'hits', tolerance: 0.15, guard: true, capacityBlocks });
+  const index = new SageIndex({ learners, tenant: TENANT, value: 'hits', tolerance: 0.05, guard: true, capacityBlocks });
   return { learners, index };
 }
 function by(session: string, agent: string): Coordinate {
@@ -177,6 +177,6 @@ describe('SageIndex', () => {
       const bytes = cache.index.stateBytes();
       expect(bytes.learned).toBeGreaterThan(0);
       expect(bytes.ghosts).toBeGreaterThan(0);
-    }), { numRuns: 150 });
+    }), { numRuns: 80 });
   });
 });

@@ -1,5 +1,6 @@
 /** The survival index of one tenant on one engine: an incremental order of groups by what they are worth. */
 import type { CacheUnit, LearnerSource, Lease, RetentionIndex, StateBytes, TenantId, Touch, TouchKind, UnitId } from '../../core/index.ts';
+import { TableReader, TableWriter } from '../../learner/index.ts';
 import { Frontier } from './frontier.ts';
 import { GroupValues, type ValueUnit } from './group-values.ts';
 import { Guard, type Leader } from './guard.ts';
@@ -20,9 +21,10 @@ export interface IndexOptions {
 }
 
 /** Forecasts made anew per decision at most; the rest wait for the next one. */
-const FORECASTS_PER_DECISION = 64;
+const FORECASTS_PER_DECISION = 24;
 /** Groups at the brink that are valued anew in turn per decision, whatever the reason they may have changed for. */
 const LOOKS_PER_DECISION = 4;
+const SNAPSHOT_VERSION = 1;
 const PROVEN: TouchKind = 0;
 const PROMPT: TouchKind = 1;
 const OUTPUT: TouchKind = 2;
@@ -64,6 +66,7 @@ export class SageIndex implements RetentionIndex {
     this.tree.define(unit);
     this.definedUnits++;
     this.definedBlocks += unit.sizeBlocks;
+    this.values.countUnit(unit.sizeBlocks, unit.marginalPrefillMs);
   }
 
   touch(touch: Touch, nowMs: number): void {
@@ -144,6 +147,19 @@ export class SageIndex implements RetentionIndex {
       working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + sessions,
       ghosts: this.guard?.bytes ?? 0,
     };
+  }
+
+  /** What the guard has seen. The cache's own state is the engine's, what sessions do is the learner's. */
+  snapshot(): Uint8Array {
+    const writer = new TableWriter();
+    this.guard?.save(writer);
+    return writer.finish(SNAPSHOT_VERSION);
+  }
+  /** @throws EntresolError `ENT_SNAPSHOT_INVALID`; the index is then unchanged */
+  restore(bytes: Uint8Array): void {
+    const reader = new TableReader(bytes, SNAPSHOT_VERSION);
+    this.guard?.load(reader);
+    this.real.rankAllAnew();
   }
 
   // ---- touches
