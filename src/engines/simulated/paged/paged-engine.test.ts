@@ -17,13 +17,13 @@ class Host implements EngineHost {
   readonly logs: string[] = [];
   readonly indices = new Map<TenantId, RetentionIndex>();
   orderRule: ((waiting: readonly RequestView[]) => readonly number[]) | undefined;
-  makeIndex: () => RetentionIndex = () => new RecencyIndex();
+  makeIndex: () => RetentionIndex | undefined = () => new RecencyIndex();
 
   emit(event: Event): void { this.events.push(event); }
   order(waiting: readonly RequestView[]): readonly number[] | undefined { return this.orderRule?.(waiting); }
-  retention(tenant: TenantId): RetentionIndex {
+  retention(tenant: TenantId): RetentionIndex | undefined {
     const index = this.indices.get(tenant) ?? this.makeIndex();
-    this.indices.set(tenant, index);
+    if (index !== undefined) this.indices.set(tenant, index);
     return index;
   }
   log(_level: string, message: string): void { this.logs.push(message); }
@@ -131,6 +131,16 @@ describe('PagedEngine', () => {
       expect(new Set(known)).toEqual(resident);
       expect(engine.load().cacheUsedFraction).toBeCloseTo(resident.size / capacityBlocks, 12);
     }), { numRuns: 60 });
+  });
+
+  it('without an index gives up what was released longest ago, deepest first', async () => {
+    const { host, engine } = await started({ capacityBlocks: 9 });
+    host.makeIndex = () => undefined;
+    const residentTokens = async (prompt: number[]): Promise<number> => (await engine.inspect(completion(prompt), completion(prompt).request.by.tenant)).residentTokens;
+    await serve(host, engine, completion(range(16, 0))); // 4 blocks stay
+    await serve(host, engine, completion(range(12, 100))); // 3 more
+    await serve(host, engine, completion(range(12, 200))); // needs 4: two must go
+    expect(await Promise.all([range(16, 0), range(12, 100), range(12, 200)].map(residentTokens))).toEqual([8, 12, 12]);
   });
 
   it('goes on when an index names what it may not', async () => {
