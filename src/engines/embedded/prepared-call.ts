@@ -13,7 +13,8 @@ export interface PreparedCall {
   readonly forced: Int32Array | undefined;
   /** Tool calls in the answer are looked for. */
   readonly readsToolCalls: boolean;
-  readonly stopTokens: readonly number[];
+  /** The client wants one tool call at most. */
+  readonly oneToolCall: boolean;
 }
 
 type Call = Pick<EngineCall, 'dialect' | 'path' | 'parsed'>;
@@ -34,14 +35,13 @@ async function forcedTokens(options: SamplingOptions, model: LocalModel): Promis
 async function prepareChat(body: JsonObject, model: LocalModel, tenant: TenantId, teacherForcing: boolean): Promise<PreparedCall> {
   const request = readChatRequest(body, teacherForcing);
   checkModel(request.model, model);
-  const marks = model.format.toolCallMarks;
   const { tokens, stop } = await model.format.prompt(request.messages, request.tools, tenant);
   // Forced calls are read even where no tool is offered: they are what the trace says.
   const readsToolCalls = request.tools.length > 0 || request.forced !== undefined;
   return {
     dialect: 'chat', options: { ...request, stop: [...request.stop, ...stop] }, readsToolCalls, tokens,
     forced: await forcedTokens(request, model),
-    stopTokens: request.parallelToolCalls || marks === undefined ? [] : [marks.end],
+    oneToolCall: !request.parallelToolCalls,
   };
 }
 
@@ -49,7 +49,7 @@ async function prepareCompletion(body: JsonObject, model: LocalModel, teacherFor
   const request = readCompletionRequest(body, teacherForcing, model.vocabularySize);
   checkModel(request.model, model);
   return {
-    dialect: 'completions', options: request, readsToolCalls: false, stopTokens: [],
+    dialect: 'completions', options: request, readsToolCalls: false, oneToolCall: false,
     tokens: typeof request.prompt === 'string' ? await model.tokeniser.tokenise(request.prompt) : request.prompt,
     forced: await forcedTokens(request, model),
   };

@@ -48,7 +48,9 @@ export async function serveCall(context: CallContext): Promise<CallReport> {
   const decoder = new AnswerDecoder({
     text: tokenText(model.tokeniser), stop: options.stop, sink: writer,
     toolCallMarks: prepared.readsToolCalls ? model.format.toolCallMarks : undefined,
-    onStopString: () => { enough.abort(); },
+    toolCallTexts: prepared.readsToolCalls ? model.format.toolCallTexts : undefined,
+    oneToolCall: prepared.oneToolCall,
+    onEnough: () => { enough.abort(); },
   });
   let begun: void | Promise<void> = undefined;
   let first = true;
@@ -58,7 +60,7 @@ export async function serveCall(context: CallContext): Promise<CallReport> {
     generate: {
       maxTokens: options.maxTokens ?? prepared.forced?.length ?? model.defaultMaxTokens ?? model.tokenEngine.contextTokens,
       temperature: options.temperature, topP: options.topP, seed: options.seed,
-      forced: prepared.forced, stopTokens: prepared.stopTokens,
+      forced: prepared.forced,
       signal: AbortSignal.any([call.signal, enough.signal]),
       onToken: (token) => {
         if (first) begun = writer.begin();
@@ -77,7 +79,7 @@ async function finish({ call, prepared, model, answer }: CallContext, writer: An
     promptTokens: result.promptTokens, cachedTokens: result.cachedTokens, outputTokens: result.output.length,
     tools: toolCalls.map((toolCall) => toolCall.name), queueMs: result.queueMs, prefillMs: result.prefillMs, notes: result.notes,
   };
-  if (result.stop === 'cancelled' && !decoder.stoppedByString) {
+  if (result.stop === 'cancelled' && !decoder.enough) {
     answer.destroy(new Error('cancelled'));
     return { status: 'cancelled', ...report };
   }

@@ -55,6 +55,15 @@ describe.skipIf(real === undefined)('a model with its own chat template', () => 
     expect(text).toContain('forty-two');
   });
 
+  it('reads its tool calls', async () => {
+    const tools = [{ type: 'function', function: { name: 'add_numbers' } }];
+    const answer = new RecordingAnswer();
+    const force = { content: 'Well. ', tool_calls: [{ name: 'add_numbers', arguments: { first: 17 } }] };
+    const report = await engine.handle(engineCall('chat', { model: 'own-template', messages: [{ role: 'user', content: 'Sum?' }], tools, entresol_force: force }), answer);
+    expect(report).toMatchObject({ stop: 'tool_calls', tools: ['add_numbers'] });
+    expect(answer.json).toMatchObject({ choices: [{ finish_reason: 'tool_calls', message: { content: 'Well. ', tool_calls: [{ function: { name: 'add_numbers', arguments: '{"first":17}' } }] } }] });
+  });
+
   it('finds the earlier turn in the cache', async () => {
     const model = 'own-template';
     const first = [{ role: 'system', content: 'You are a careful planner of journeys. '.repeat(8) }, { role: 'user', content: 'Where to?' }];

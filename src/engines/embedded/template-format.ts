@@ -10,10 +10,11 @@ import { toolCallJson } from './dialect/marked-format.ts';
 import type { LlamaTokenEngine } from './llama-token-engine.ts';
 
 /** Text between which many models write their calls; other syntaxes come out as text. */
-const CALL = { begin: '<tool_call>\n', end: '\n</tool_call>' };
+const CALL = { begin: '<tool_call>', end: '</tool_call>' };
 
 export class TemplateFormat implements ChatFormat {
   readonly toolCallMarks = undefined;
+  readonly toolCallTexts = CALL;
   readonly #engine: LlamaTokenEngine;
 
   constructor(engine: LlamaTokenEngine) {
@@ -25,7 +26,7 @@ export class TemplateFormat implements ChatFormat {
   }
 
   async answer(answer: AnswerText): Promise<Int32Array> {
-    const text = [answer.text, ...answer.toolCalls.map((call) => `${CALL.begin}${toolCallJson(call)}${CALL.end}`)].join('');
+    const text = [answer.text, ...answer.toolCalls.map((call) => `${CALL.begin}\n${toolCallJson(call)}\n${CALL.end}`)].join('');
     return Int32Array.from([...(await this.#engine.tokenise(text)), ...this.#engine.facts.endOfGenerationTokens.slice(0, 1)]);
   }
 

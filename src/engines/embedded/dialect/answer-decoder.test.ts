@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { marksOf } from '../synthetic-model/marks.ts';
 import { PieceTokeniser } from '../synthetic-model/piece-tokeniser.ts';
-import { AnswerDecoder } from './answer-decoder.ts';
+import { AnswerDecoder, type DecoderOptions } from './answer-decoder.ts';
 import type { AnswerText } from './chat-format.ts';
 import { MarkedFormat } from './marked-format.ts';
 import { StopScanner } from './stop-scanner.ts';
@@ -14,7 +14,7 @@ const format = new MarkedFormat(pieces, marks);
 
 interface Heard { text: string; calls: { name: string; argumentsJson: string }[]; deltas: string[]; stopped: boolean }
 
-async function decode(tokens: Iterable<number>, stop: readonly string[] = []): Promise<{ heard: Heard; answer: AnswerText & { exact: boolean } }> {
+async function decode(tokens: Iterable<number>, stop: readonly string[] = [], more: Partial<DecoderOptions> = {}): Promise<{ heard: Heard; answer: AnswerText & { exact: boolean } }> {
   const heard: Heard = { text: '', calls: [], deltas: [], stopped: false };
   const decoder = new AnswerDecoder({
     text: new TokenText(pieces, new Map()), stop, toolCallMarks: format.toolCallMarks,
@@ -23,7 +23,7 @@ async function decode(tokens: Iterable<number>, stop: readonly string[] = []): P
       toolCallBegin: (index, name) => { heard.calls[index] = { name, argumentsJson: '' }; },
       toolCallArguments: (index, delta) => { heard.calls[index].argumentsJson += delta; },
     },
-    onStopString: () => { heard.stopped = true; },
+    onEnough: () => { heard.stopped = true; }, ...more,
   });
   for (const token of tokens) decoder.push(token);
   return { heard, answer: await decoder.finish() };
@@ -65,6 +65,23 @@ describe('decoding an answer', () => {
     const tokens = [marks.toolCall, ...(await pieces.tokenise('not json')), marks.toolCallEnd];
     const { answer } = await decode(tokens);
     expect(answer).toEqual({ text: 'not json', toolCalls: [], exact: false });
+  });
+
+  it('reads calls that are written as text, wherever the text is cut', async () => {
+    const text = 'Look:\n<tool_call>\n{"name": "add", "arguments": {"a": {"b": "<tool"}}}\n</tool_call>\n<tool_call>\n{"name": "list", "arguments": {}}\n</tool_call>\n';
+    const more = { toolCallMarks: undefined, toolCallTexts: { begin: '<tool_call>', end: '</tool_call>' } };
+    const { heard, answer } = await decode(await pieces.tokenise(text), [], more);
+    expect(heard.text).toBe('Look:\n');
+    expect(heard.calls).toEqual([{ name: 'add', argumentsJson: '{"a": {"b": "<tool"}}' }, { name: 'list', argumentsJson: '{}' }]);
+    expect(answer.toolCalls).toEqual(heard.calls);
+    const letters = Int32Array.from((await Promise.all([...text].map((letter) => pieces.tokenise(letter)))).flatMap((tokens) => Array.from(tokens)));
+    expect((await decode(letters, [], more)).heard.calls).toEqual(heard.calls);
+  });
+
+  it('ends after one call where no more are wanted', async () => {
+    const { heard, answer } = await decode(await format.answer({ text: '', toolCalls: [{ name: 'a', argumentsJson: '{}' }, { name: 'b', argumentsJson: '{}' }] }), [], { oneToolCall: true });
+    expect(heard).toMatchObject({ stopped: true, calls: [{ name: 'a', argumentsJson: '{}' }] });
+    expect(answer).toMatchObject({ exact: false });
   });
 
   it('sends the arguments of a call that is cut off as far as they came', async () => {

@@ -1,5 +1,6 @@
 import type { AnswerText } from './chat-format.ts';
 import type { ToolCallText } from './forced-answer.ts';
+import { MarkerSplitter, type Part } from './marker-splitter.ts';
 import { StopScanner } from './stop-scanner.ts';
 import type { TokenText } from './token-text.ts';
 import { ToolCallReader } from './tool-call-reader.ts';
@@ -16,26 +17,33 @@ export interface DecoderOptions {
   readonly stop: readonly string[];
   /** Absent: no tools are offered, so marks of tool calls are nothing. */
   readonly toolCallMarks: { readonly begin: number; readonly end: number } | undefined;
+  /** The same as text, for models that write it so. */
+  readonly toolCallTexts?: { readonly begin: string; readonly end: string };
+  /** The first tool call is the last thing that is wanted. */
+  readonly oneToolCall?: boolean;
   readonly sink: AnswerSink;
-  /** A stop string has been found: nothing more need be decoded. */
-  onStopString(): void;
+  /** A stop string has been found, or the one tool call: nothing more need be decoded. */
+  onEnough(): void;
 }
 
 /** Tokens, in the order in which they are decoded, to text and tool calls. */
 export class AnswerDecoder {
   readonly #options: DecoderOptions;
   readonly #scanner: StopScanner;
+  readonly #splitter: MarkerSplitter;
   readonly #toolCalls: ToolCallText[] = [];
   #text = '';
   #reader: ToolCallReader | undefined;
   #begun = false;
   /** Text of a tool call that turned out to be none. */
   #malformed = false;
+  #enough = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: DecoderOptions) {
     this.#options = options;
     this.#scanner = new StopScanner(options.stop);
+    this.#splitter = new MarkerSplitter(options.toolCallTexts);
   }
 
   /** Takes a token; the sink hears of it a little later, in order. */
@@ -45,40 +53,53 @@ export class AnswerDecoder {
     this.#work.catch(() => undefined);
   }
 
-  get stoppedByString(): boolean { return this.#scanner.stopped; }
+  /** The answer ended before its last token: at a stop string, or at the one tool call. */
+  get enough(): boolean { return this.#enough; }
 
   /** After the last token. `exact`: the answer's tokens, decoded again from this text, would be these. */
   async finish(): Promise<AnswerText & { exact: boolean }> {
     await this.#work;
-    await this.#say(this.#scanner.push(await this.#options.text.finish()) + this.#scanner.finish());
-    const exact = this.#reader === undefined && !this.#malformed && !this.#scanner.stopped;
+    await this.#takeText(await this.#options.text.finish());
+    for (const part of this.#splitter.finish()) await this.#takePart(part);
+    await this.#say(this.#scanner.finish());
+    const exact = this.#reader === undefined && !this.#malformed && !this.#enough;
     return { text: this.#text, toolCalls: this.#toolCalls, exact };
   }
 
   async #take(token: number): Promise<void> {
+    if (this.#enough) return;
     const marks = this.#options.toolCallMarks;
-    if (this.#scanner.stopped) return;
-    if (marks !== undefined && token === marks.begin) {
-      await this.#say(this.#scanner.push(await this.#options.text.finish()));
+    const isBegin = token === marks?.begin;
+    if (isBegin || (this.#reader !== undefined && token === marks?.end)) {
+      await this.#takeText(await this.#options.text.finish());
+      await this.#takePart({ kind: isBegin ? 'begin' : 'end' });
+      return;
+    }
+    await this.#takeText(await this.#options.text.push(token));
+  }
+
+  async #takeText(text: string): Promise<void> {
+    for (const part of this.#splitter.push(text)) await this.#takePart(part);
+  }
+
+  async #takePart(part: Part): Promise<void> {
+    if (this.#enough) return;
+    if (part.kind === 'begin') {
       this.#reader = new ToolCallReader();
       this.#begun = false;
-      return;
+    } else if (part.kind === 'end') {
+      if (this.#reader !== undefined) await this.#endToolCall(this.#reader);
+    } else if (this.#reader !== undefined) await this.#sendArguments(this.#reader, this.#reader.push(part.text));
+    else {
+      await this.#say(this.#scanner.push(part.text));
+      if (this.#scanner.stopped) this.#stop();
     }
-    if (this.#reader !== undefined && token === marks?.end) {
-      await this.#endToolCall(this.#reader, await this.#options.text.finish());
-      return;
-    }
-    const piece = await this.#options.text.push(token);
-    if (this.#reader !== undefined) {
-      await this.#sendArguments(this.#reader, this.#reader.push(piece));
-      return;
-    }
-    await this.#say(this.#scanner.push(piece));
-    if (this.#scanner.stopped) this.#options.onStopString();
   }
 
   async #say(delta: string): Promise<void> {
-    if (delta === '') return;
+    // Between calls that are written as text stand line breaks, which are no content.
+    const between = this.#options.toolCallTexts !== undefined && this.#toolCalls.length > 0 && delta.trim() === '';
+    if (delta === '' || between) return;
     this.#text += delta;
     await this.#options.sink.text(delta);
   }
@@ -92,8 +113,7 @@ export class AnswerDecoder {
     if (delta !== '') await this.#options.sink.toolCallArguments(index, delta);
   }
 
-  async #endToolCall(reader: ToolCallReader, lastPiece: string): Promise<void> {
-    await this.#sendArguments(reader, reader.push(lastPiece));
+  async #endToolCall(reader: ToolCallReader): Promise<void> {
     const finished = reader.finish();
     this.#reader = undefined;
     if (finished === undefined) {
@@ -103,5 +123,11 @@ export class AnswerDecoder {
     }
     await this.#sendArguments(reader, finished.rest);
     this.#toolCalls.push(finished.call);
+    if (this.#options.oneToolCall === true) this.#stop();
+  }
+
+  #stop(): void {
+    this.#enough = true;
+    this.#options.onEnough();
   }
 }

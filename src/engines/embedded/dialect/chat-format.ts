@@ -21,6 +21,7 @@ export interface ChatFormat {
   answer(answer: AnswerText): Promise<Int32Array>;
   /** Remembers how an answer was really decoded, so that it comes back in later prompts as the same tokens. */
   remember(tenant: TenantId, answer: AnswerText, tokens: Int32Array): void;
-  /** Around a tool call in the model's output. */
+  /** Around a tool call in the model's output: tokens, or text. */
   readonly toolCallMarks: { readonly begin: number; readonly end: number } | undefined;
+  readonly toolCallTexts?: { readonly begin: string; readonly end: string };
 }

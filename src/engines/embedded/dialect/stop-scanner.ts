@@ -33,7 +33,7 @@ export class StopScanner {
 }
 
 /** Length of the longest beginning of `stop` that `text` ends with. */
-function longestBeginning(stop: string, text: string): number {
+export function longestBeginning(stop: string, text: string): number {
   for (let length = Math.min(stop.length - 1, text.length); length > 0; length--) {
     if (text.endsWith(stop.slice(0, length))) return length;
   }

@@ -1,7 +1,7 @@
 import type { ToolCallText } from './forced-answer.ts';
 
-/** `{"name":"…","arguments":`, with spaces allowed where JSON allows them. */
-const HEAD = /^\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*/u;
+/** `{"name":"…","arguments":` up to the first character of the arguments, with spaces where JSON allows them. */
+const HEAD = /^\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*(?=\S)/u;
 
 const LAST_BRACE = /\}\s*$/u;
 
