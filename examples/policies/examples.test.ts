@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { requestId, toolCallId, type ToolCallView } from '../../src/core/index.ts';
+import { LOCAL_TENANT, replicaId, requestId, toolCallId, unitId, type RetentionIndex, type ToolCallView } from '../../src/core/index.ts';
 import { loadPolicy } from '../../src/runtime/index.ts';
 import { bench, coordinate, report, request, settled, type Bench } from '../../src/runtime/runtime.fixture.ts';
 
@@ -11,7 +11,7 @@ async function host(name: string, parameters: Record<string, unknown> = {}): Pro
   return bench({ policies: [{ definition: await loadPolicy(path(name)), parameters }] });
 }
 
-it.each(['shortest-prompt-first', 'max-concurrent-sessions', 'block-destructive-tools'])('%s is under 40 lines', (name) => {
+it.each(['shortest-prompt-first', 'max-concurrent-sessions', 'block-destructive-tools', 'often-and-lately'])('%s is under 40 lines', (name) => {
   expect(readFileSync(path(name), 'utf8').trimEnd().split('\n').length).toBeLessThan(40);
 });
 
@@ -49,6 +49,20 @@ describe('max-concurrent-sessions', () => {
     await time.pass(1000);
     expect(went.slice(2)).toEqual(['b1 allow']);
     expect(runtime.explainText(requestId('c1'))).toContain('hold');
+  });
+});
+
+describe('often-and-lately', () => {
+  it('evicts what was used seldom and long ago, children before parents', async () => {
+    const { runtime } = await host('often-and-lately', { halfLifeMs: 1000 });
+    const index = runtime.retention(LOCAL_TENANT, replicaId('e1')) as RetentionIndex;
+    for (const [id, parent] of [[0], [1, 0], [2, 0], [3, 0]]) index.define({ id: unitId(id), sizeBlocks: 1, marginalPrefillMs: 1, ...(parent === undefined ? {} : { parent: unitId(parent) }) });
+    const use = (nowMs: number, ...units: number[]): void => index.touch({ by: coordinate(), units: Int32Array.from(units), first: 0, origin: 'prompt' }, nowMs);
+    for (let nowMs = 1000; nowMs < 1008; nowMs++) use(nowMs, 0, 1);
+    use(1010, 0, 2);
+    use(9000, 0, 3);
+    for (const id of [0, 1, 2, 3]) index.setResident(unitId(id), true);
+    expect([...index.victims(4, () => false, 9000)]).toEqual([2, 1, 3, 0]);
   });
 });
 

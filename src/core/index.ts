@@ -7,6 +7,7 @@ export * from './events.ts';
 export * from './intents.ts';
 export * from './verdicts.ts';
 export * from './retention.ts';
+export * from './ranked-retention.ts';
 export * from './forecast.ts';
 export * from './session-forecasts.ts';
 export * from './errors.ts';

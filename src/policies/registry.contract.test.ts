@@ -6,7 +6,7 @@ import { loadPolicy } from '../runtime/load-policy.ts';
 import { policyContract } from './policy.contract.ts';
 import { POLICIES } from './registry.ts';
 
-const EXAMPLES = ['shortest-prompt-first', 'max-concurrent-sessions', 'block-destructive-tools'];
+const EXAMPLES = ['shortest-prompt-first', 'max-concurrent-sessions', 'block-destructive-tools', 'often-and-lately'];
 const example = (file: string): URL => new URL(`../../examples/policies/${file}`, import.meta.url);
 
 function readmeOf(name: string): URL {
