@@ -30,10 +30,11 @@ const ENTRY_BYTES = 160;
 /** @param value worth of a unit now, ≥ 0; a prefix is taken to be worth at least what hangs from it */
 export function rankedRetention(value: (unit: RankedUnit, nowMs: number) => number): RetentionIndex {
   const entries = new Map<UnitId, Entry>();
+  const residents = new Set<Entry>();
   const parentOf = (entry: Entry): Entry | undefined => (entry.parent === undefined ? undefined : entries.get(entry.parent));
 
   function worths(nowMs: number): Map<Entry, number> {
-    const resident = [...entries.values()].filter((entry) => entry.resident).sort((a, b) => b.depth - a.depth);
+    const resident = [...residents].sort((a, b) => b.depth - a.depth);
     const result = new Map<Entry, number>();
     for (const entry of resident) {
       const worth = Math.max(value(entry, nowMs), result.get(entry) ?? 0);
@@ -62,6 +63,8 @@ export function rankedRetention(value: (unit: RankedUnit, nowMs: number) => numb
       const entry = entries.get(unit);
       if (entry === undefined || entry.resident === resident) return;
       entry.resident = resident;
+      if (resident) residents.add(entry);
+      else residents.delete(entry);
       const parent = parentOf(entry);
       if (parent !== undefined) parent.residentChildren += resident ? 1 : -1;
     },
