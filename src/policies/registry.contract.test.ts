@@ -19,7 +19,7 @@ it('knows every policy by a name of its own', () => {
 });
 
 for (const definition of POLICIES) {
-  policyContract(definition, { readme: readmeOf(definition.name), readmeToCome: definition.name === 'cache-sage', learners: () => createLearnerSource() });
+  policyContract(definition, { readme: readmeOf(definition.name), learners: () => createLearnerSource() });
 }
 
 for (const definition of await Promise.all(EXAMPLES.map((name) => loadPolicy(fileURLToPath(example(`${name}.ts`)))))) {
