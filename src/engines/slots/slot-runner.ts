@@ -56,8 +56,8 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
       return job.settled;
     }
     job.abort.signal.addEventListener('abort', () => { this.#withdraw(job); }, { once: true });
-    this.#waiting.push(job);
     this.#rule.arrived(job);
+    this.#waiting.push(job);
     this.#dispatch();
     return job.settled;
   }
@@ -132,15 +132,37 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     while (!this.#down && !this.#closed && this.#waiting.length > 0
       && this.#running.size < this.#rule.runningLimit && this.#prefilling < this.#rule.prefillLimit
       && this.slots.some((slot) => !slot.busy)) {
-      const index = this.#rule.next(this.#waiting);
-      const job = this.#waiting[index];
-      const placement = this.#rule.place(job);
+      const job = this.#waiting[this.#next()];
+      const placement = this.#place(job);
       if (placement === undefined) return;
-      this.#waiting.splice(index, 1);
+      if (placement === 'failed') continue;
+      this.#waiting.splice(this.#waiting.indexOf(job), 1);
       placement.slot.busy = true;
       placement.slot.job = job;
       this.#prefilling++;
       this.#running.set(job, this.#run(job, placement));
+    }
+  }
+
+  /** The rule asks policies: a fault of theirs must not stop the queue. */
+  #next(): number {
+    try {
+      return this.#rule.next(this.#waiting);
+    } catch (error) {
+      this.failed(error);
+      return 0;
+    }
+  }
+
+  #place(job: Job): P | 'failed' | undefined {
+    try {
+      return this.#rule.place(job);
+    } catch (error) {
+      this.failed(error);
+      this.#waiting.splice(this.#waiting.indexOf(job), 1);
+      this.#rule.withdrawn(job);
+      job.reject(new EntresolError('ENT_INTERNAL', `Request ${job.id} could not be placed.`, { cause: error }));
+      return 'failed';
     }
   }
 

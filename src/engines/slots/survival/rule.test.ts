@@ -94,6 +94,18 @@ describe('survival', () => {
     expect(order).toEqual(['a', 'c', 'b']);
   });
 
+  it('goes on when a policy throws', async () => {
+    let faulty = true;
+    const index = new StrictIndex(() => { if (faulty) throw new Error('policy fault'); return 1; });
+    const world = makeWorld({ slots: 1, retention: () => index, order: () => { throw new Error('policy fault'); } });
+    const outcomes = await world.clock.runUntil(Promise.allSettled(['a', 'b', 'c'].map((name) => world.manager.submit(makeJob(tokensOf(name, 100), { session: name })))));
+    expect(outcomes[0].status).toBe('fulfilled');
+    faulty = false;
+    const next = makeJob(tokensOf('d', 100));
+    expect([...(await world.clock.runUntil(world.manager.submit(next))).output]).toEqual([...await freshOutput(next)]);
+    expect(world.manager.statistics()).toMatchObject({ running: 0, waiting: 0 });
+  });
+
   it('drops what it cannot read and computes it again', async () => {
     const world = makeWorld({ slots: 1 });
     const first = makeJob(tokensOf('first', 200), { session: 'a' });
