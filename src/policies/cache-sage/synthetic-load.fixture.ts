@@ -30,7 +30,7 @@ export function cyclicLoad(sessions: number, atOnce: number): SyntheticCall[] {
     while (running.length < atOnce && started < sessions) {
       running.push({ session: started++, step: 0, length: random() < 0.5 ? 3 : 12, chain: [0, 1, 2, 3] });
     }
-    for (const run of [...running]) {
+    for (const run of running.slice()) {
       nowMs += 400 + 200 * random();
       for (let unit = 0; unit < 6; unit++) run.chain.push(nextUnit++);
       const last = run.step === run.length - 1;
