@@ -135,7 +135,7 @@ describe('SageIndex', () => {
   });
 
   it('never yields pinned or absent units, yields children before parents, and enough of them', () => {
-    fc.assert(fc.property(fc.array(action, { minLength: 1, maxLength: 60 }), (actions) => {
+    fc.assert(fc.property(fc.array(action, { minLength: 1, maxLength: 60, size: 'max' }), (actions) => {
       const cache = new Cache(24);
       let nowMs = 0;
       for (const { session, agent, branch, length, output, gapMs, evict, forget, pin } of actions) {
