@@ -1,7 +1,7 @@
 /** A few lines to drive a retention policy by hand in tests: named units, calls, evictions. */
 import {
   LOCAL_TENANT, agentId, defaultParameters, instanceId, seededRandom, sessionId, unitId, workloadId,
-  type PolicyDefinition, type RetentionIndex, type UnitId,
+  type Coordinate, type PolicyDefinition, type RetentionIndex, type UnitId,
 } from '../../core/index.ts';
 import { createLearnerSource } from '../../learner/index.ts';
 
@@ -26,12 +26,21 @@ export class RetentionScript {
 
   /** A call, one second after the one before. Chains are texts of unit names: each unit hangs from the one before it. */
   call(session: string, agent: string, prompt: string, output = ''): void {
+    this.begin(session, agent, prompt, output);
+    this.end(session, agent, prompt, output);
+  }
+
+  /** The call arrives; all its blocks are resident from now on. */
+  begin(session: string, agent: string, prompt: string, output = ''): void {
     this.#nowMs += 1000;
-    const by = { tenant: LOCAL_TENANT, workload: workloadId('w'), session: sessionId(session), agent: agentId(agent), instance: instanceId(agent), step: 0 };
-    const chain = Int32Array.from([...prompt, ...output].map((name, index, names) => this.#define(name, names[index - 1])));
-    this.index.touch({ by, units: chain.subarray(0, prompt.length), first: 0, origin: 'prompt' }, this.#nowMs);
-    this.index.touch({ by, units: chain, first: prompt.length, origin: 'output' }, this.#nowMs);
+    const chain = this.#chain(prompt + output);
+    this.index.touch({ by: coordinate(session, agent), units: chain.subarray(0, prompt.length), first: 0, origin: 'prompt' }, this.#nowMs);
     for (const unit of chain) this.index.setResident(unit as UnitId, true);
+  }
+
+  /** It ends: its answer is touched. */
+  end(session: string, agent: string, prompt: string, output = ''): void {
+    this.index.touch({ by: coordinate(session, agent), units: this.#chain(prompt + output), first: prompt.length, origin: 'output' }, this.#nowMs);
   }
 
   /** The names of the first `count` victims, in order; nothing is dropped. */
@@ -57,6 +66,10 @@ export class RetentionScript {
     return unit;
   }
 
+  #chain(names: string): Int32Array {
+    return Int32Array.from([...names].map((name, index) => this.#define(name, names[index - 1])));
+  }
+
   #define(name: string, parent: string | undefined): UnitId {
     const known = this.#units.get(name);
     if (known !== undefined) return known;
@@ -65,4 +78,8 @@ export class RetentionScript {
     this.index.define({ id, ...(parent === undefined ? {} : { parent: this.unit(parent) }), sizeBlocks: 1, marginalPrefillMs: 2 });
     return id;
   }
+}
+
+function coordinate(session: string, agent: string): Coordinate {
+  return { tenant: LOCAL_TENANT, workload: workloadId('w'), session: sessionId(session), agent: agentId(agent), instance: instanceId(agent), step: 0 };
 }

@@ -72,6 +72,17 @@ describe('cachescout', () => {
     expect(script.value('s')).toBeCloseTo(script.value('c'), 12);
   });
 
+  it("gives an answer to its prompt's agent, whoever has called since", () => {
+    const script = new RetentionScript(cacheScout, { fingerprintBlocks: 1 });
+    script.begin('one', 'planner', 'p', 'q');
+    script.call('two', 'coder', 'c');
+    script.call('two', 'coder', 'c');
+    script.end('one', 'planner', 'p', 'q');
+    // The coder is the current agent; the planner's answer is as far away as the planner.
+    expect(script.value('q')).toBeCloseTo(script.value('p'), 12);
+    expect(script.value('q')).toBeLessThan(script.value('c'));
+  });
+
   it('drops children before their parent even where the parent scores lower', () => {
     const script = new RetentionScript(cacheScout, { fingerprintBlocks: 2 });
     script.call('one', 'planner', 'sp');

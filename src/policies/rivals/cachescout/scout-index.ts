@@ -39,7 +39,6 @@ export class ScoutIndex implements RetentionIndex {
   #residentChildren = new Int32Array(1024);
   /** A scheduler step is a call here. */
   #step = 0;
-  #agent = -1;
 
   constructor(parts: { graph: TransitionGraph; fingerprints: AgentFingerprints; current: CurrentAgents; constants: ScoreConstants; sharedUnits?: SharedUnits }) {
     this.#graph = parts.graph;
@@ -58,9 +57,12 @@ export class ScoutIndex implements RetentionIndex {
   }
 
   touch(touch: Touch): void {
-    if (touch.origin === 'prompt') this.#enter(touch);
+    // An answer is its prompt's agent's, whoever has called since.
+    const prompt = touch.origin === 'prompt' ? touch.units : touch.units.subarray(0, touch.first);
+    const agent = this.#fingerprints.agentOf(prompt);
+    if (touch.origin === 'prompt') this.#enter(touch, agent);
     // ObserveTouch(b, s_b) of Algorithm 1: every touched block is the agent's.
-    const owned = this.#agent + 1;
+    const owned = agent + 1;
     for (let position = touch.units.length - 1; position >= 0; position--) {
       const unit = touch.units[position];
       const toClass = this.#shared === undefined || this.#shared.isShared(unit) ? owned : UNOWNED;
@@ -122,14 +124,13 @@ export class ScoutIndex implements RetentionIndex {
     return { learned: this.#graph.bytes + this.#fingerprints.bytes, working: this.#lists.bytes + perUnit + (this.#shared?.bytes ?? 0), ghosts: 0 };
   }
 
-  #enter(touch: Touch): void {
+  #enter(touch: Touch, agent: number): void {
     this.#step++;
-    this.#agent = this.#fingerprints.agentOf(touch.units);
     while (this.#lists.classCount <= this.#graph.agents) this.#lists.addClass();
     this.#shared?.note(touch.units, touch.by.session);
-    if (this.#agent < 0) return;
-    const before = this.#current.enter(touch.by.session, this.#agent, this.#step);
-    if (before >= 0) this.#graph.observe(before, this.#agent);
+    if (agent < 0) return;
+    const before = this.#current.enter(touch.by.session, agent, this.#step);
+    if (before >= 0) this.#graph.observe(before, agent);
     this.#graph.measureHops(this.#current.sources(this.#step));
   }
 
