@@ -83,6 +83,16 @@ describe('cachescout', () => {
     expect(script.value('q')).toBeLessThan(script.value('c'));
   });
 
+  it('counts an answer in the making as used with its prompt, and forgets what was touched after it had gone', () => {
+    const script = new RetentionScript(cacheScout, { fingerprintBlocks: 1 });
+    script.begin('one', 'planner', 'p', 'qr');
+    expect([script.value('q'), script.victims()]).toEqual([script.value('p'), 'rqp']);
+    script.drop('rq');
+    script.end('one', 'planner', 'p', 'qr');
+    expect(script.victims()).toBe('p');
+    expect(script.value('q')).toBe(0);
+  });
+
   it('drops children before their parent even where the parent scores lower', () => {
     const script = new RetentionScript(cacheScout, { fingerprintBlocks: 2 });
     script.call('one', 'planner', 'sp');

@@ -78,7 +78,7 @@ export class ScoutIndex implements RetentionIndex {
       if (parent !== NONE) this.#residentChildren[parent] += resident ? 1 : -1;
     }
     if (!resident) this.#lists.remove(unit);
-    else if (this.#lists.classOf(unit) === NONE) this.#lists.moveToNewest(unit, UNOWNED);
+    else if (this.#lists.classOf(unit) === NONE) this.#listUntouched(unit);
   }
 
   forget(unit: UnitId): void {
@@ -98,7 +98,12 @@ export class ScoutIndex implements RetentionIndex {
     const childrenGone = new Map<number, number>();
     const waiting = new Set<number>();
     for (const candidate of candidates) {
-      if (pinned(candidate as UnitId) || this.#resident[candidate] === 0) continue;
+      if (pinned(candidate as UnitId)) continue;
+      if (this.#resident[candidate] === 0) {
+        // Touched, but gone or never stored: the list may lose it.
+        this.#lists.remove(candidate);
+        continue;
+      }
       let unit: number = candidate;
       // A block whose turn came before its children's goes right after the last of them.
       while (unit !== NONE) {
@@ -132,6 +137,16 @@ export class ScoutIndex implements RetentionIndex {
     const before = this.#current.enter(touch.by.session, agent, this.#step);
     if (before >= 0) this.#graph.observe(before, agent);
     this.#graph.measureHops(this.#current.sources(this.#step));
+  }
+
+  /** An answer in the making: resident before its touch. It counts as used with what it hangs from. */
+  #listUntouched(unit: number): void {
+    const parent = this.#parents[unit];
+    const parentClass = parent === NONE ? NONE : this.#lists.classOf(parent);
+    const joins = parentClass !== NONE && (this.#shared === undefined || parentClass === UNOWNED);
+    if (joins) this.#lists.moveBehind(unit, parent);
+    else this.#lists.moveToNewest(unit, UNOWNED);
+    this.#lastSteps[unit] = joins ? this.#lastSteps[parent] : this.#step;
   }
 
   #score(unit: number): number {
