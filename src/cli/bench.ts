@@ -89,5 +89,5 @@ const engine = defineCommand({
 
 export default defineCommand({
   meta: { name: 'bench', description: 'Measurements that anyone can repeat.' },
-  subCommands: { engine },
+  subCommands: { engine, policy: () => import('./bench-policy.ts').then((module) => module.default) },
 });
