@@ -100,7 +100,8 @@ export class BenchSide implements Side {
     this.resume();
     this.clock.start();
     await this.#driving.catch(() => undefined);
-    this.clock.stop();
+    // The simulated engine ends its last batch on this clock.
     await this.#gateway.close(0);
+    this.clock.stop();
   }
 }

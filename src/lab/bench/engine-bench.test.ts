@@ -1,0 +1,85 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { startServer } from '../../cli/compose.ts';
+import { DEFAULT_TOKEN_COST } from '../../engines/simulated/token-cost.ts';
+import { registeredPolicy } from '../../runtime/load-policy.ts';
+import type { EngineBenchDocument } from './document.ts';
+import { benchEngine, CONTEXT_TOKENS } from './engine-bench.ts';
+import { layOut, totalMemoryTokens } from './memory-split.ts';
+import { sixAgentsWorkload } from './six-agents-workload.ts';
+import { simulateLoad, type SimulatedCall, type SimulatedLoad } from './simulated-run.ts';
+import { textTokens } from './text-tokens.ts';
+import { findThinkMs, simulatedUtilisation, WANTED_UTILISATION } from './think-time.ts';
+import { workingSetTokens } from './working-set.ts';
+
+/** Prefill and decode as measured on the synthetic model with one thread. */
+const COST = { ...DEFAULT_TOKEN_COST, prefillMsPerToken: 0.153, attentionMsPerTokenAndPosition: 0.000129, decodeMs: 0.9 };
+
+const hitRate = (calls: readonly SimulatedCall[]): number =>
+  calls.reduce((sum, call) => sum + call.cachedTokens, 0) / calls.reduce((sum, call) => sum + call.promptTokens, 0);
+
+describe('the six agents in virtual time', () => {
+  let load: (capacity: number) => Promise<{ off: SimulatedLoad; on: SimulatedLoad }>;
+
+  beforeAll(async () => {
+    const { sessions, concurrency } = await sixAgentsWorkload({ seed: 1, concurrency: 12, sessions: 40, tokenise: textTokens });
+    const workingSet = workingSetTokens(sessions, concurrency);
+    const definition = registeredPolicy('cache-sage');
+    if (definition === undefined) throw new Error('cache-sage is not registered');
+    load = async (capacity) => {
+      const total = totalMemoryTokens(workingSet, capacity, CONTEXT_TOKENS);
+      const base = { sessions, concurrency, contextTokens: CONTEXT_TOKENS, cost: COST, untilMs: 40_000 };
+      const alone = { ...base, rule: 'llama-server' as const, layout: layOut('llama-server', total, CONTEXT_TOKENS) };
+      const thinkMs = await findThinkMs(alone);
+      return { off: { ...alone, thinkMs }, on: { ...base, thinkMs, rule: 'survival', layout: layOut('own', total, CONTEXT_TOKENS), policies: [{ definition }] } };
+    };
+  });
+
+  it('keep the engine alone as busy as wanted at the think time that is found', async () => {
+    const { off } = await load(0.2);
+    expect(Math.abs(await simulatedUtilisation(off) - WANTED_UTILISATION)).toBeLessThan(0.03);
+  });
+
+  it.each([0.1, 0.2, 0.35])('find more of their prompts in the cache with Entresol at capacity %f', async (capacity) => {
+    const { off, on } = await load(capacity);
+    const alone = await simulateLoad(off);
+    const steered = await simulateLoad(on);
+    expect(hitRate(steered.calls) - hitRate(alone.calls)).toBeGreaterThan(0.15);
+    expect(steered.calls.length).toBeGreaterThan(alone.calls.length);
+  });
+});
+
+describe('the bench on the simulated engine', () => {
+  let document: EngineBenchDocument;
+
+  beforeAll(async () => {
+    document = await benchEngine({
+      choice: { kind: 'simulated', threads: 1, because: 'this is a test' }, startGateway: startServer, say: () => undefined,
+      seed: 3, sixAgents: true, traces: [], loads: [{ capacityFraction: 0.2, thinkTimes: false }], ampleLoads: [], baselines: true, durationSeconds: 4,
+    });
+  });
+
+  it('says what it ran on, and that nothing real stands behind its latencies', () => {
+    expect(document.engine).toMatchObject({ kind: 'simulated', synthetic: true });
+  });
+
+  it('gives both sides the same memory, and compares what both completed', () => {
+    const [report] = document.workloads;
+    const { memory } = report.load;
+    expect(report.trace).toBe('six-agents');
+    for (const { slots, storeTokens } of ['off', 'on'].map((side) => memory.sides[side])) expect(slots * memory.contextTokens + storeTokens).toBe(memory.totalTokens);
+    expect(report.pairedCalls).toBeGreaterThan(0);
+    expect(report.off.calls).toBe(report.on.calls);
+    expect(report.off.completedCalls).toBeGreaterThanOrEqual(report.pairedCalls);
+    for (const side of [report.off, report.on]) {
+      expect(side.ttftMs.mean).toBeGreaterThan(0);
+      expect(side.endToEndMs.mean).toBeGreaterThan(side.ttftMs.mean);
+      expect(side.hitRate).toBeGreaterThanOrEqual(0);
+      expect(side.turnsPerSecond).toBeGreaterThan(0);
+    }
+    expect(report.hitRateGainPoints).toBeCloseTo(100 * (report.on.hitRate - report.off.hitRate), 6);
+  });
+
+  it('prints the other baselines beside it', () => {
+    expect(Object.keys(document.workloads[0].baselines)).toEqual(['no-host-store', 'own-lru']);
+  });
+});
