@@ -31,9 +31,7 @@ export function installDependencies() {
   const lock = createHash('sha256').update(readFileSync(`${ROOT}package-lock.json`)).digest('hex');
   if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === lock) return false;
   process.stderr.write('installing dependencies …\n');
-  // Not `npm ci`: it refuses a lock file that leaves out other platforms' optional binaries. This installs what the lock
-  // file says all the same, and writes nothing back.
-  run('npm', ['install', '--no-save', '--loglevel=error']);
+  run('npm', ['ci', '--loglevel=error']);
   writeFileSync(STAMP, lock);
   return true;
 }
