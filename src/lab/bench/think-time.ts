@@ -2,7 +2,11 @@
 import { simulateLoad, type SimulatedLoad } from './simulated-run.ts';
 import { utilisation } from './utilisation.ts';
 
-export const WANTED_UTILISATION = 0.88;
+/**
+ * Of the simulated engine, which has work in hand for as long as a call is under way. The real one waits between
+ * batches for messages: at this load its process computes for 0.8 to 0.9 of the time.
+ */
+export const WANTED_UTILISATION = 0.95;
 const TOLERANCE = 0.01;
 const MOST_TRIES = 12;
 
