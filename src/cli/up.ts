@@ -83,7 +83,7 @@ async function serve(options: Options, choice: EngineChoice, say: (line: string)
   const [model] = server.engine.models();
   say('');
   say(`Serving ${model.id}${model.synthetic ? ' (synthetic weights: its text is noise)' : ''} with Entresol on ${server.url}/v1`);
-  say(`  curl ${server.url}/v1/chat/completions -H 'content-type: application/json' -d '{"messages":[{"role":"user","content":"Hello"}],"max_tokens":24}'`);
+  say(`  curl ${server.url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"${model.id}","messages":[{"role":"user","content":"Hello"}],"max_tokens":24}'`);
   if (existsSync(join(process.cwd(), 'examples', 'six-agents', 'main.ts'))) say(`  npx jiti examples/six-agents/main.ts --model ${model.id} --base-url ${server.url}/v1`);
   await closeOnSignal(() => server.close(), (line) => process.stderr.write(`${line}\n`));
 }
