@@ -178,6 +178,36 @@ export function slotManagerContract(member: Member): void {
       }), { numRuns: 60 });
     });
 
+    it('goes on when it is reset in the same instant in which the engine went down and came back', async () => {
+      await fc.assert(fc.asyncProperty(load, fc.integer({ min: 1, max: 600 }), async ({ calls, disturbances, storeTokens }, crashAtMs) => {
+        const world = worldOf(member, { storeTokens });
+        disturb(world, disturbances);
+        world.clock.schedule(crashAtMs, () => {
+          world.engine.crash();
+          world.engine.restart();
+          world.manager.reset();
+        });
+        const settled = await world.clock.runUntil(submitAll(world, callsOf(calls)));
+        for (const { error } of settled) if (error !== undefined) expect(['ENT_CANCELLED', 'ENT_ENGINE_CRASHED']).toContain(error.code);
+        await world.clock.run();
+        const next = makeJob(tokensOf('next', 100));
+        expect([...(await world.clock.runUntil(world.manager.submit(next))).output]).toEqual([...await freshOutput(next, CONTEXT)]);
+      }), { numRuns: 40 });
+    });
+
+    it('claims as resident only what lies there, also while a call runs in the slot', async () => {
+      const world = worldOf(member, { slots: 1, spareSlots: 0, storeTokens: 0 });
+      const prompt = tokensOf('prompt', 256);
+      await world.clock.runUntil(world.manager.submit(makeJob(prompt)));
+      const running = world.manager.submit(makeJob(joined(prompt.slice(0, 64), tokensOf('other', 300)), {}, { maxTokens: 50 }));
+      for (let step = 0; step < 10; step++) {
+        await world.clock.run(world.clock.nowMs() + 2);
+        expect(world.manager.residentTokens(prompt, tenantId('local'))).toBe(64);
+      }
+      await world.clock.runUntil(running);
+      expect(world.manager.residentTokens(prompt, tenantId('local'))).toBe(64);
+    });
+
     it('cancels what waits and what runs, and the slot serves the next call', async () => {
       const world = worldOf(member, { slots: 1, spareSlots: 0 });
       const running = makeJob(tokensOf('long', 300), {}, { maxTokens: 100 });

@@ -15,8 +15,8 @@ export interface SlotDesk {
   /** Throws `ENT_ENGINE_CRASHED` if the engine went down since `life` was read: what was awaited is void. */
   readonly life: number;
   checkLife(life: number): void;
-  /** Takes note of an engine error of work that no call waits for. */
-  failed(error: unknown): void;
+  /** Takes note of an engine error of work that no call waits for and that began in `life`. */
+  failed(error: unknown, life: number): void;
   /** Something changed that may let a waiting call run. */
   wake(): void;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;

@@ -109,8 +109,8 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     if (life !== this.#life) throw new EntresolError('ENT_ENGINE_CRASHED', 'The engine went down meanwhile.');
   }
 
-  failed(error: unknown): void {
-    if (isCrash(error)) this.#crashed(error as EntresolError);
+  failed(error: unknown, life: number): void {
+    if (isCrash(error)) this.#lost(error as EntresolError, life);
     else this.log('error', 'An engine operation failed.', { error: error instanceof Error ? error.message : String(error) });
   }
 
@@ -149,7 +149,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     try {
       return this.#rule.next(this.#waiting);
     } catch (error) {
-      this.failed(error);
+      this.failed(error, this.#life);
       return 0;
     }
   }
@@ -158,7 +158,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     try {
       return this.#rule.place(job);
     } catch (error) {
-      this.failed(error);
+      this.failed(error, this.#life);
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
       this.#rule.withdrawn(job);
       job.reject(new EntresolError('ENT_INTERNAL', `Request ${job.id} could not be placed.`, { cause: error }));
@@ -223,7 +223,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
         queueMs: dispatchedMs - job.arrivedMs, prefillMs: (prefilledMs ?? dispatchedMs) - dispatchedMs, notes: job.notes,
       });
     } catch (error) {
-      if (isCrash(error)) this.#crashed(error as EntresolError);
+      if (isCrash(error)) this.#lost(error as EntresolError, life);
       if (life !== this.#life) {
         job.reject(error as Error);
         return;
@@ -271,11 +271,16 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
       await this.engine.trim(slot.sequence, 0);
     } catch (error) {
       // A sequence that cannot even be emptied is lost, and with it the engine.
-      this.#crashed(isCrash(error) ? error as EntresolError : new EntresolError('ENT_ENGINE_CRASHED', `Sequence ${slot.sequence} cannot be emptied.`, { cause: error }));
+      this.#lost(isCrash(error) ? error as EntresolError : new EntresolError('ENT_ENGINE_CRASHED', `Sequence ${slot.sequence} cannot be emptied.`, { cause: error }), life);
     }
     if (life !== this.#life) return;
     Object.assign(slot, emptySlot(slot.sequence));
     this.#running.delete(job);
+  }
+
+  /** A crash that is heard of after the reset is over and done with. */
+  #lost(error: EntresolError, life: number): void {
+    if (life === this.#life) this.#crashed(error);
   }
 
   #crashed(error: EntresolError): void {

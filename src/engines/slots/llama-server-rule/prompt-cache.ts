@@ -89,7 +89,8 @@ export class PromptCache {
   }
 
   reset(): void {
-    for (const { saved } of this.#entries) this.#desk.engine.drop(saved).catch((error: unknown) => { this.#desk.failed(error); });
+    const { life } = this.#desk;
+    for (const { saved } of this.#entries) this.#desk.engine.drop(saved).catch((error: unknown) => { this.#desk.failed(error, life); });
     this.#entries = [];
   }
 

@@ -102,10 +102,11 @@ export class LlamaServerRule implements SlotRule<LlamaServerPlacement> {
   }
 
   async close(): Promise<void> {
+    const { life } = this.#desk;
     try {
       await this.#cache.clear();
     } catch (error) {
-      this.#desk.failed(error);
+      this.#desk.failed(error, life);
     }
   }
 

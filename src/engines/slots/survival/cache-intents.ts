@@ -30,6 +30,7 @@ export class CacheIntents {
   }
 
   async perform(intent: Intent): Promise<Outcome> {
+    const { life } = this.#parts.desk;
     try {
       switch (intent.kind) {
         case 'retain': return this.#retain(intent.target, intent.untilMs);
@@ -40,7 +41,7 @@ export class CacheIntents {
         default: return { status: 'unsupported' };
       }
     } catch (error) {
-      this.#parts.desk.failed(error);
+      this.#parts.desk.failed(error, life);
       return { status: 'rejected', why: error instanceof Error ? error.message : String(error) };
     }
   }
@@ -82,8 +83,9 @@ export class CacheIntents {
     if (present !== undefined && slot.tokens.length > 0 && this.#parts.worthOf(present) > this.#parts.worthOf(stored)) {
       return { status: 'rejected', why: 'it would displace what is worth more' };
     }
-    const done = await this.#withSlot(slot, async () => { await this.#parts.restore(stored, slot); });
-    return done ? ACCEPTED : { status: 'deferred', why: 'every slot is in use' };
+    let restored = false;
+    await this.#withSlot(slot, async () => { restored = await this.#parts.restore(stored, slot); });
+    return restored ? ACCEPTED : { status: 'rejected', why: 'its saved state cannot be read' };
   }
 
   async #evict(target: CacheTarget): Promise<Outcome> {

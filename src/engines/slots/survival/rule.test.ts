@@ -23,6 +23,16 @@ describe('survival', () => {
     expect(world.manager.statistics()).toMatchObject({ saves: 2, restores: 1 });
   });
 
+  it('does not give up the state that it is about to restore for the one that makes room for it', async () => {
+    const index = new StrictIndex((unit) => (unit >= 7 ? 10 : 0.01));
+    const world = makeWorld({ slots: 1, storeTokens: 250, retention: () => index });
+    const first = tokensOf('first', 200);
+    await run(world, first, { session: 'a' });
+    await run(world, tokensOf('second', 200), { session: 'b' });
+    const again = await run(world, first, { session: 'a' });
+    expect(again.notes[0]).toBe('restored 199 tokens from host');
+  });
+
   it('keeps what the index in force values, though it is the older', async () => {
     const valued = new Set<UnitId>();
     const index = new StrictIndex((unit) => (valued.has(unit) ? 1 : 0.01));

@@ -191,10 +191,11 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
   }
 
   async close(): Promise<void> {
+    const { life } = this.#desk;
     try {
       await this.#store.clear();
     } catch (error) {
-      this.#desk.failed(error);
+      this.#desk.failed(error, life);
     }
   }
 

@@ -131,9 +131,10 @@ export class StateStore {
   /** Forgets everything: the engine came back empty. What is left of old states there is dropped if it can be. */
   reset(): void {
     const { desk, residency } = this.#parts;
+    const { life } = desk;
     for (const state of this.#entries) {
       residency.set(state, []);
-      if (state.saved !== undefined) desk.engine.drop(state.saved).catch((error: unknown) => { desk.failed(error); });
+      if (state.saved !== undefined) desk.engine.drop(state.saved).catch((error: unknown) => { desk.failed(error, life); });
     }
     this.#entries.clear();
     this.#used.host = 0;
