@@ -47,6 +47,27 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
     await engine.stop(0);
   });
 
+  it('never goes on from what an idle process that died had held', async () => {
+    const host = new RecordingHost();
+    const engine = new EmbeddedEngine(tiny);
+    await engine.start(host);
+    const body = { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'Tell me about it, at some length. '.repeat(8) }], max_tokens: 12, temperature: 0 };
+    const before = new RecordingAnswer();
+    await engine.handle(engineCall('chat', body), before);
+    const down = new Promise<void>((resolve) => {
+      const { emit } = host;
+      host.emit = (event) => { emit.call(host, event); if (event.type === 'engine-down') resolve(); };
+    });
+    process.kill((engine.parts.model.tokenEngine as LlamaTokenEngine).processId!, 'SIGKILL');
+    await down;
+    // All of them come before it is up again, and wait for it.
+    const answers = Array.from({ length: 6 }, () => new RecordingAnswer());
+    const reports = await Promise.all(answers.map((answer) => engine.handle(engineCall('chat', body), answer)));
+    for (const answer of answers) expect((answer.json as { choices: unknown }).choices).toEqual((before.json as { choices: unknown }).choices);
+    expect(reports[0].cachedTokens).toBe(0);
+    await engine.stop(0);
+  });
+
   it('lets what runs end before it stops', async () => {
     const engine = new EmbeddedEngine(tiny);
     await engine.start(new RecordingHost());

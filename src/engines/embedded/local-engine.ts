@@ -59,12 +59,21 @@ export class LocalEngine implements Engine {
     const model = await source.open({
       onDown: (error, final) => {
         host.log('error', final ? 'the engine has crashed too often and stays down' : 'the engine has crashed and restarts', { error: error.message });
+        // At once: no call may count on what the sequences held. New ones wait for the engine's return.
+        this.#started?.manager.reset();
         host.emit({ type: 'engine-down', atMs: host.clock.nowMs(), replica, code: error.code });
       },
-      onUp: () => { this.#recover().catch((error: unknown) => { host.log('error', 'the engine did not recover', { error: String(error) }); }); },
+      onUp: () => {
+        host.log('info', 'the engine is up again');
+        host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica });
+      },
     });
-    const manager = createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens });
-    this.#started = { host, model, manager };
+    try {
+      this.#started = { host, model, manager: createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens }) };
+    } catch (error) {
+      await model.tokenEngine.close();
+      throw error;
+    }
     host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica });
   }
 
@@ -136,16 +145,6 @@ export class LocalEngine implements Engine {
     const prepared = prepareCall(call, model, tenant, this.#options.teacherForcing);
     this.#prepared.set(key, prepared);
     return prepared;
-  }
-
-  /** After a crash: the sequences are empty, and the manager must know before any call runs. */
-  async #recover(): Promise<void> {
-    if (this.#started === undefined) return;
-    const { host, model, manager } = this.#started;
-    for (let sequence = 0; sequence < model.tokenEngine.sequences; sequence++) await model.tokenEngine.trim(sequence, 0);
-    manager.reset();
-    host.log('info', 'the engine is up again');
-    host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica: this.replica });
   }
 
   #running(): Started {
