@@ -1,4 +1,4 @@
-/** The life of one LLM call: read → identify → place → admit → dispatch → tap → observe. */
+/** The life of one LLM call: read → identify → arrive → admit → place → dispatch → tap → end. */
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import {
@@ -8,7 +8,7 @@ import {
 import { parseObject, readBody, type JsonObject } from './body.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
-import { chooseEngine, enginesFor } from './engine-choice.ts';
+import { chooseEngine, enginesFor, leastBusy } from './engine-choice.ts';
 import { asEntresolError } from './errors.ts';
 import { requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
@@ -76,7 +76,7 @@ export class Calls {
   async passThrough(context: RouteContext): Promise<void> {
     const signal = clientSignal(context.response);
     const able = enginesFor(this.services.engines, 'other', context.path);
-    const engine = able.find((candidate) => candidate.healthy()) ?? able[0];
+    const engine = leastBusy(able);
     const body = await readBody(context.request, this.services.bodyBytes);
     const identified = this.services.identifier.identify(context.request.rawHeaders, undefined);
     const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
@@ -96,23 +96,32 @@ export class Calls {
       const step = runtime.nextStep({ tenant, workload: identity.workload.value, session: identity.session.value });
       return requestView(requestId(context.requestId), coordinateOf(identified, step), identified, parsed, body.length, receivedAtMs, counted);
     };
-    const engine = chooseEngine(able, view(undefined), (request, replicas) => runtime.placement(request, replicas));
-    const plain = this.engineCall(prepared, engine);
+    const counter = leastBusy(able);
+    let counted: PromptCount | undefined;
+    let refusal: unknown;
+    try {
+      counted = await counter.inspect?.(this.engineCall(prepared, counter).call, identified.tenant);
+    } catch (thrown) {
+      refusal = thrown;
+    }
     // After this wait no other: between the count of a session's steps and its arrival no other call comes.
-    const arrived = view(await engine.inspect?.(plain.call, identified.tenant));
+    const arrived = view(counted);
     runtime.arrive(arrived, { identity: identified.identity });
     this.services.identityMetrics.record(identified.identity);
-    const observed = new ObservedCall(this.services, prepared, arrived, engine, plain.removeUsageChunk);
+    const observed = new ObservedCall(this.services, prepared, arrived);
     try {
+      if (refusal !== undefined) throw refusal;
       const verdict = await runtime.admit(arrived, signal);
       if (verdict.kind === 'reject') {
-        observed.end('rejected', undefined);
+        observed.end('rejected');
         sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs });
         return;
       }
-      await observed.dispatch({ ...plain.call, request: arrived });
+      const engine = chooseEngine(able, arrived, (request, replicas) => runtime.placement(request, replicas));
+      const { call, removeUsageChunk } = this.engineCall(prepared, engine);
+      await observed.dispatch(engine, { ...call, request: arrived }, removeUsageChunk);
     } catch (thrown) {
-      observed.end(signal.aborted ? 'cancelled' : 'error', undefined);
+      observed.end(signal.aborted ? 'cancelled' : asEntresolError(thrown).status < 500 ? 'rejected' : 'error');
       throw thrown;
     }
   }
@@ -134,18 +143,21 @@ class ObservedCall {
   private readonly services: CallServices;
   private readonly prepared: Prepared;
   private readonly view: RequestView;
-  private readonly engine: Engine;
-  private readonly answer: ClientAnswer;
+  private engine: Engine | undefined;
+  private answer: ClientAnswer | undefined;
   private ttftMs: number | undefined;
   private ended = false;
 
-  constructor(services: CallServices, prepared: Prepared, view: RequestView, engine: Engine, removeUsageChunk: boolean) {
+  constructor(services: CallServices, prepared: Prepared, view: RequestView) {
     this.services = services;
     this.prepared = prepared;
     this.view = view;
-    this.engine = engine;
-    const { runtime, clock } = services;
-    this.answer = new ClientAnswer(prepared.context.response, {
+  }
+
+  private answerToClient(removeUsageChunk: boolean): ClientAnswer {
+    const { view, prepared } = this;
+    const { runtime, clock } = this.services;
+    return new ClientAnswer(prepared.context.response, {
       requestId: view.id, tapped: true, removeUsageChunk,
       firstContent: () => {
         const atMs = clock.nowMs();
@@ -157,28 +169,31 @@ class ObservedCall {
   }
 
   /** @throws EntresolError only while no byte of an answer has gone out */
-  async dispatch(call: EngineCall): Promise<void> {
+  async dispatch(engine: Engine, call: EngineCall, removeUsageChunk: boolean): Promise<void> {
     const { runtime, clock } = this.services;
-    runtime.observe({ type: 'request-dispatch', atMs: clock.nowMs(), by: this.view.by, request: this.view.id, replica: this.engine.replica });
+    const answer = this.answerToClient(removeUsageChunk);
+    this.engine = engine;
+    this.answer = answer;
+    runtime.observe({ type: 'request-dispatch', atMs: clock.nowMs(), by: this.view.by, request: this.view.id, replica: engine.replica });
     try {
-      const report = await this.engine.handle(call, this.answer);
+      const report = await engine.handle(call, answer);
       this.end(this.prepared.signal.aborted ? 'cancelled' : 'error', report);
     } catch (thrown) {
       const error = asEntresolError(thrown);
-      this.end(this.prepared.signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error', undefined);
-      if (!this.answer.begun) throw thrown;
+      this.end(this.prepared.signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error');
+      if (!answer.begun) throw thrown;
       this.services.log('error', 'an answer broke off', { request: this.view.id, error: error.describe() });
-      this.answer.destroy(error);
+      answer.destroy(error);
     }
   }
 
-  end(failure: RequestStatus, report: CallReport | undefined): void {
+  end(failure: RequestStatus, report?: CallReport): void {
     if (this.ended) return;
     this.ended = true;
     const { runtime, clock, hash } = this.services;
     const { input, identity, inference } = this.prepared.identified;
-    const { reader } = this.answer;
-    const complete = completeReport({ report, reader, failure, engineCounts: this.engine.capabilities.countsCachedTokens, estimatedPromptTokens: this.view.promptTokens, hash });
+    const reader = this.answer?.reader;
+    const complete = completeReport({ report, reader, failure, engineCounts: this.engine?.capabilities.countsCachedTokens ?? false, estimatedPromptTokens: this.view.promptTokens, hash });
     if (complete.status === 'ok' && reader !== undefined) {
       rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls });
     }

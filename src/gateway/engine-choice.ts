@@ -13,15 +13,23 @@ export function asReplica(engine: Engine): Replica {
   return { id: engine.replica, healthy: engine.healthy(), runningRequests, waitingRequests, residentTokens: 0 };
 }
 
+/** The healthy one with the least to do, the first of equals. */
+export function leastBusy(engines: readonly Engine[]): Engine {
+  const loads = engines.map((engine) => {
+    const { healthy, runningRequests, waitingRequests } = asReplica(engine);
+    return (healthy ? 0 : 1e9) + runningRequests + waitingRequests;
+  });
+  return engines[loads.indexOf(Math.min(...loads))];
+}
+
 /**
- * Replicas: where a policy says, else the healthy one with the least to do, the first of equals.
+ * Replicas: where a policy says, else the least busy.
  * @param place the answer of the placement policies: indices, best first; undefined if none places
+ * @throws EntresolError `ENT_ENGINE_UNAVAILABLE` if policies rule out every replica that can be reached
  */
 export function chooseEngine(engines: readonly Engine[], request: RequestView, place: (request: RequestView, replicas: readonly Replica[]) => readonly number[] | undefined): Engine {
-  if (engines.length === 1) return engines[0];
-  const replicas = engines.map(asReplica);
-  const placed = place(request, replicas)?.[0];
-  if (placed !== undefined) return engines[placed];
-  const load = (index: number): number => (replicas[index].healthy ? 0 : 1e9) + replicas[index].runningRequests + replicas[index].waitingRequests;
-  return engines.reduce((best, engine, index) => (load(index) < load(engines.indexOf(best)) ? engine : best), engines[0]);
+  const placed = place(request, engines.map(asReplica));
+  if (placed === undefined) return leastBusy(engines);
+  if (placed.length === 0) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', 'No replica that placement policies allow can be reached.');
+  return engines[placed[0]];
 }

@@ -55,11 +55,15 @@ describe('the gateway before a local engine', () => {
   });
 
   it('refuses a prompt that is too long, in whole answers and streams alike', async () => {
-    const { client, events } = await simulated({ contextTokens: 256 });
+    const { client, server, events } = await simulated({ contextTokens: 256 });
     for (const stream of [false, true]) {
       await expect(client.chat.completions.create({ ...body, stream, messages: [{ role: 'user', content: 'word '.repeat(2000) }] })).rejects.toMatchObject({ status: 400, code: 'ENT_PROMPT_TOO_LONG', param: 'messages' });
     }
-    expect(eventsOf(events, 'request-arrive')).toEqual([]);
+    await expect(client.chat.completions.create({ ...body, model: 'gpt' })).rejects.toMatchObject({ status: 404 });
+    expect(eventsOf(events, 'request-arrive')).toHaveLength(3);
+    expect(eventsOf(events, 'request-end')).toMatchObject(Array.from({ length: 3 }, () => ({ status: 'rejected', promptTokens: 0, outputTokens: 0 })));
+    expect(await server.runtime.metrics.render()).toContain('entresol_requests_total{status="rejected"} 3');
+    expect(server.runtime.openRequests).toBe(0);
   });
 
   it('frees the engine when a client leaves in mid-stream', async () => {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater, hello, post, until } from '../../test/support/gateway-setup.ts';
 import { speak, startUpstream, type ScriptedUpstream } from '../../test/support/scripted-upstream.ts';
 import { startServer, type RunningServer } from '../cli/compose.ts';
-import { definePolicy } from '../core/index.ts';
+import { definePolicy, requestId, type PolicyDefinition } from '../core/index.ts';
 import { OpenAiEngine } from '../engines/openai/engine.ts';
 import type { PolicySetting } from '../runtime/index.ts';
 
@@ -16,6 +16,10 @@ async function twoReplicas(policies: readonly PolicySetting[] = []): Promise<{ s
   closeLater(() => server.close(0));
   return { server, first, second };
 }
+const placing = (name: string, score: (index: number) => number): PolicyDefinition => definePolicy({
+  name, summary: 'Ranks replicas by their index.', decisions: ['placement'],
+  create: () => ({ score: { placement: (_request, replicas, scores) => { replicas.forEach((_, index) => { scores[index] = score(index); }); } } }),
+});
 const call = async (server: RunningServer): Promise<number> => {
   const answer = await post(`${server.url}/v1/chat/completions`, JSON.stringify(hello));
   await answer.text();
@@ -49,12 +53,25 @@ describe('replicas', () => {
   });
 
   it('are chosen by a placement policy', async () => {
-    const last = definePolicy({
-      name: 'last', summary: 'The last one.', decisions: ['placement'],
-      create: () => ({ score: { placement: (_request, replicas, scores) => { replicas.forEach((_, index) => { scores[index] = index; }); } } }),
-    });
-    const { server, first, second } = await twoReplicas([{ definition: last }]);
+    const { server, first, second } = await twoReplicas([{ definition: placing('last', (index) => index) }]);
     expect([await call(server), await call(server)]).toEqual([200, 200]);
     expect([first.received.length, second.received.length]).toEqual([0, 2]);
+  });
+
+  it('are placed where explain shows it', async () => {
+    const { server, second } = await twoReplicas([{ definition: placing('last', (index) => index) }]);
+    const answer = await post(`${server.url}/v1/chat/completions`, JSON.stringify(hello));
+    await answer.text();
+    const explanation = server.runtime.explain(requestId(answer.headers.get('x-entresol-request-id') ?? ''));
+    const replica = `openai-compatible=${second.url}`;
+    expect(explanation.decisions).toMatchObject([{ decision: 'placement', result: replica, policies: [{ policy: 'last', answer: { scores: { [replica]: 1 } } }] }]);
+    expect(explanation.engine.replica).toBe(replica);
+  });
+
+  it('are not asked where a policy rules all of them out', async () => {
+    const { server, first, second } = await twoReplicas([{ definition: placing('none', () => -Infinity) }]);
+    expect(await call(server)).toBe(503);
+    expect([first.received.length, second.received.length]).toEqual([0, 0]);
+    expect(server.runtime.openRequests).toBe(0);
   });
 });
