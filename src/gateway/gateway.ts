@@ -30,6 +30,9 @@ export interface GatewayOptions {
   readonly limits?: Partial<GatewayLimits>;
 }
 
+/** Plain or encoded, by slash or backslash: servers differ in what they resolve. */
+const DOT_SEGMENT = /(?:\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|\\|%2f|%5c)/i;
+
 /** What a request is for: its path with query. Clients that take us for a proxy send the absolute form. */
 function targetOf(url: string): string {
   if (url.startsWith('/') || !URL.canParse(url)) return url;
@@ -59,7 +62,7 @@ export class Gateway {
       engines, runtime, clock, hash, log, identifier: new Identifier(hash), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
     });
     this.events = new EventStreams(this.limits.eventBacklogBytes);
-    this.unsubscribe = runtime.subscribe((event) => this.events.publish(event));
+    this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
     this.router = new Router([
       ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state }),
       ...this.engineRoutes(),
@@ -152,6 +155,7 @@ export class Gateway {
     if (match?.route.open !== true) checkAccess({ insecure: this.options.insecure === true }, request.headers.host, request.headers.origin);
     if (this.state === 'draining') response.shouldKeepAlive = false;
     if (match?.route.open !== true) this.checkState(path);
+    if (DOT_SEGMENT.test(path)) throw new EntresolError('ENT_BAD_REQUEST', 'The path has a dot segment, which an upstream may resolve to a place outside /v1.', { at: path });
     if (match !== undefined) {
       await match.route.handle({ ...context, parameter: match.parameter });
       return;

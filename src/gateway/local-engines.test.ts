@@ -29,7 +29,10 @@ describe('the gateway before a local engine', () => {
     const [, end] = eventsOf(events, 'request-end');
     expect(end).toMatchObject({ status: 'ok', promptTokens: data.usage?.prompt_tokens, cachedTokens: data.usage?.prompt_tokens_details?.cached_tokens, by: { step: 1 } });
     expect((end as { cachedTokens: number }).cachedTokens).toBeGreaterThan(0);
-    expect(server.runtime.explain(requestId(response.headers.get('x-entresol-request-id') ?? ''))).toMatchObject({ status: 'ok', engine: { replica: server.engine.replica } });
+    expect(server.runtime.explain(requestId(response.headers.get('x-entresol-request-id') ?? ''))).toMatchObject({
+      status: 'ok', engine: { replica: server.engine.replica, notes: [expect.stringMatching(/^extended a slot/)] },
+      decisions: [{ decision: 'retention', result: 'kept by cache-sage', policies: [{ policy: 'cache-sage', mode: 'on', answer: { value: expect.any(Number) } }] }],
+    });
   });
 
   it('streams, with usage if asked', async () => {

@@ -92,6 +92,20 @@ describe('who may connect', () => {
     expect(await raw(server, { host: 'pod-7.cluster' }, '/healthz')).toBe(200);
   });
 
+  it('passes on no path that an upstream could resolve to a place outside /v1', async () => {
+    const { server, upstream } = await setUp(speak('x'));
+    const statusOf = (path: string): Promise<number | undefined> => new Promise((resolve, reject) => {
+      const { hostname, port } = new URL(server.url);
+      httpRequest({ hostname, port, path }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      }).on('error', reject).end();
+    });
+    for (const path of ['/v1/../metrics', '/v1/%2e%2E/metrics', '/v1/x/..', '/v1/..\\metrics', '/v1/x%2f..%2f..%2fmetrics', '/v1/./models']) expect(await statusOf(path)).toBe(400);
+    expect(upstream.received).toHaveLength(0);
+    for (const path of ['/v1/files/a..b', '/v1/files/.hidden', '/v1/models/m.1?x=../y']) expect(await statusOf(path)).toBe(200);
+  });
+
   it('binds beyond loopback only if told to', async () => {
     const engines = [new OpenAiEngine({ kind: 'openai', url: 'http://127.0.0.1:9' })];
     await expect(startServer({ engines, host: '0.0.0.0', log: () => undefined })).rejects.toMatchObject({ code: 'ENT_INSECURE_BIND' });

@@ -130,6 +130,9 @@ describe('retention', () => {
     expect(made.runtime.explain(requestId('r1')).decisions).toMatchObject([{ decision: 'retention', result: 'kept by a', policies: [{ policy: 'a', answer: { value: 5 } }, { policy: 'b', mode: 'shadow', answer: { value: 6 } }] }]);
     expect(made.runtime.explainText(requestId('r1'))).toContain('b (shadow): 6.000 ms per block-second');
     expect(made.runtime.policies().map(({ stateBytes }) => stateBytes)).toEqual([6, 6]);
+    made.runtime.arrive(request('short'));
+    index.touch({ by: coordinate(), units: Int32Array.of(), first: 0, origin: 'output' }, 4000);
+    expect(made.runtime.explain(requestId('short')).decisions).toMatchObject([{ decision: 'retention', result: 'nothing to keep: shorter than a unit of the cache', policies: [] }]);
   });
 });
 

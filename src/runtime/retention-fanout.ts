@@ -32,14 +32,14 @@ export class RetentionFanout implements RetentionIndex {
   readonly #members: readonly Member[];
   readonly #guard: Guard;
   readonly #recordOf: (by: Coordinate) => RequestRecord | undefined;
-  readonly #scored: (record: RequestRecord, scores: readonly TouchScore[], nowMs: number) => void;
+  readonly #scored: (record: RequestRecord, scores: readonly TouchScore[] | undefined, nowMs: number) => void;
 
   constructor(options: {
     readonly policies: readonly HostedPolicy[];
     readonly guard: Guard;
     recordOf(by: Coordinate): RequestRecord | undefined;
-    /** Called at the end of each call with what its last unit is worth to each policy. */
-    scored(record: RequestRecord, scores: readonly TouchScore[], nowMs: number): void;
+    /** Called at the end of each call with what its last unit is worth to each policy; undefined: it filled no unit. */
+    scored(record: RequestRecord, scores: readonly TouchScore[] | undefined, nowMs: number): void;
   }) {
     this.#members = options.policies.map((policy) => ({ policy }));
     this.#guard = options.guard;
@@ -102,7 +102,7 @@ export class RetentionFanout implements RetentionIndex {
       });
       if (touched.ok && touched.value !== undefined) scores.push({ policy, value: touched.value, us: touched.us });
     }
-    if (record !== undefined && scores.length > 0) this.#scored(record, scores, nowMs);
+    if (record !== undefined && touch.origin === 'output') this.#scored(record, touch.units.length === 0 ? undefined : scores, nowMs);
   }
 
   setResident(unit: UnitId, resident: boolean): void {

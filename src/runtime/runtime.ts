@@ -277,8 +277,8 @@ export class Runtime {
     const fanout = new RetentionFanout({
       policies, guard: this.#guard, recordOf: (by) => this.#log.latestOf(by),
       scored: (record, scores, nowMs) => record.decide({
-        decision: 'retention', atMs: nowMs, result: `kept by ${fanout.inForce() ?? 'least recent use'}`,
-        policies: scores.map(({ policy, value, us }) => ({ policy: policy.name, mode: policy.ledger.mode, answer: { value }, us })),
+        decision: 'retention', atMs: nowMs, result: scores === undefined ? 'nothing to keep: shorter than a unit of the cache' : `kept by ${fanout.inForce() ?? 'least recent use'}`,
+        policies: (scores ?? []).map(({ policy, value, us }) => ({ policy: policy.name, mode: policy.ledger.mode, answer: { value }, us })),
       }, this.limits.decisionsPerRequest),
     });
     host.retention.set(replica, fanout);

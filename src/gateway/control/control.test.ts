@@ -3,7 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, eventsOf, hello, post, setUp, until } from '../../../test/support/gateway-setup.ts';
 import { speak, sse, textChunk, usageChunk } from '../../../test/support/scripted-upstream.ts';
 import { type RunningServer } from '../../cli/compose.ts';
-import { definePolicy } from '../../core/index.ts';
+import { definePolicy, LOCAL_TENANT, replicaId, sessionId, tenantId, type TenantId } from '../../core/index.ts';
+import { coordinate } from '../../runtime/runtime.fixture.ts';
 
 afterEach(closeAll);
 
@@ -96,6 +97,22 @@ describe('control', () => {
       if (text.includes('event: session-end')) break;
     }
     expect(text).toContain('event: request-end\ndata: {');
+  });
+
+  it('streams what is about the client\'s tenant and what engines tell, and nothing of another tenant', async () => {
+    const { server } = await setUp(speak('x'));
+    const stream = await fetch(`${server.url}/entresol/v1/events`);
+    const start = (tenant: TenantId, session: string): void => server.runtime.observe({ type: 'session-start', atMs: 0, by: { ...coordinate(), tenant, session: sessionId(session) } });
+    start(tenantId('another'), 'theirs');
+    server.runtime.observe({ type: 'engine-up', atMs: 0, replica: replicaId('of-all') });
+    start(LOCAL_TENANT, 'ours');
+    let text = '';
+    for await (const part of stream.body ?? []) {
+      text += Buffer.from(part as Uint8Array).toString();
+      if (text.includes('ours')) break;
+    }
+    expect(text).toContain('of-all');
+    expect(text).not.toContain('theirs');
   });
 
   it('ends the session when the client says that it was its last call', async () => {

@@ -54,7 +54,7 @@ export function controlRoutes(services: ControlServices): Route[] {
     { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer(() => ({ sessions: runtime.sessions(LOCAL_TENANT) })) },
     { method: 'GET', pattern: '/entresol/v1/policies', handle: answer(() => ({ policies: runtime.policies() })) },
     { method: 'POST', pattern: '/entresol/v1/policies', handle: (context) => switchPolicy(services, context) },
-    { method: 'GET', pattern: '/entresol/v1/events', handle: ({ response, requestId: id }) => services.events.open(response, id) },
+    { method: 'GET', pattern: '/entresol/v1/events', handle: ({ response, requestId: id }) => services.events.open(response, id, LOCAL_TENANT) },
     {
       method: 'POST', pattern: '/entresol/v1/events',
       handle: async ({ request, response, requestId: id }) => sendJson(response, id, reportEvents(parseJson(await readBody(request, MAXIMUM_CONTROL_BODY)), runtime, services.clock)),

@@ -52,6 +52,21 @@ describe('survival', () => {
     expect(['a', 'b', 'c', 'd'].map((name) => world.manager.residentTokens(tokensOf(name, 200), tenantId('local')))).toEqual([0, 200, 200, 200]);
   });
 
+  it('says what it kept and what had to go for a call', async () => {
+    const world = makeWorld({ slots: 1, storeTokens: 450 });
+    const notes: (readonly string[])[] = [];
+    for (const name of ['a', 'b', 'c', 'd']) notes.push((await run(world, tokensOf(name, 200), { session: name })).notes);
+    expect(notes).toEqual([
+      ['computed from the start'],
+      ['computed from the start', 'saved 203 of the 203 tokens in its slot'],
+      ['computed from the start', 'saved 203 of the 203 tokens in its slot'],
+      ['computed from the start', 'saved 203 of the 203 tokens in its slot', 'evicted saved states that were worth less: 1'],
+    ]);
+    const small = makeWorld({ slots: 1, storeTokens: 100 });
+    await run(small, tokensOf('a', 200), { session: 'a' });
+    expect((await run(small, tokensOf('b', 200), { session: 'b' })).notes).toContain('let go of the 203 tokens in its slot: held elsewhere, or worth less than what is saved');
+  });
+
   it('takes over when an index comes into force later', async () => {
     let index: StrictIndex | undefined;
     const world = makeWorld({ slots: 2, retention: () => index });

@@ -68,7 +68,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     this.#store = new StateStore({ desk, residency: this.#residency, worth: this.#worth, budgetTokens: { host: options.storeTokens, disk: options.diskTokens } });
     this.#intents = new CacheIntents({
       desk, store: this.#store, live: this.#live, trie: this.#trie,
-      demote: (slot) => this.#demote(slot, 0),
+      demote: async (slot) => { await this.#demote(slot, 0); },
       restore: (state, slot) => this.#restoreTo(state, slot),
       clear: (slot, length) => this.#trim(slot, length),
       victim: () => this.#victim(),
@@ -134,15 +134,16 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     const { slot, kind, source } = placement;
     const life = this.#desk.life;
     let { reuse } = placement;
+    let made: readonly string[] = [];
     try {
-      if (kind !== 'extend') await this.#demote(slot, kind === 'branch' ? reuse : 0);
+      if (kind !== 'extend') made = await this.#makeRoom(slot, kind === 'branch' ? reuse : 0);
       if (kind === 'restore' && source !== undefined) reuse = await this.#load(source, slot) ? reuse : 0;
     } finally {
       if (kind === 'restore' && source !== undefined && life === this.#desk.life) source.locks--;
     }
     await this.#trim(slot, reuse);
     this.#desk.checkLife(life);
-    job.notes.push(note(kind, reuse, source));
+    job.notes.push(note(kind, reuse, source), ...made);
     this.#hold(slot, job, this.#chain(job).slice(0, Math.floor(reuse / this.#options.unitTokens)));
     return { reused: reuse, held: await this.#checkpoint(job, slot, reuse) };
   }
@@ -228,19 +229,32 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     return best;
   }
 
+  /** As `#demote`, with what was kept and dropped for it in words. */
+  async #makeRoom(slot: Slot, reuse: number): Promise<string[]> {
+    const held = slot.tokens.length;
+    const { evictions } = this.#store;
+    const kept = await this.#demote(slot, reuse);
+    const evicted = this.#store.evictions - evictions;
+    return [
+      ...(held === 0 ? [] : [kept === undefined ? `let go of the ${held} tokens in its slot: held elsewhere, or worth less than what is saved` : `saved ${kept.tokens.length} of the ${held} tokens in its slot`]),
+      ...(evicted === 0 ? [] : [`evicted saved states that were worth less: ${evicted}`]),
+    ];
+  }
+
   /** Keeps what the slot holds, else the part of it that sessions share, if it is worth its room; the slot keeps `reuse` tokens at least. */
-  async #demote(slot: Slot, reuse: number): Promise<void> {
+  async #demote(slot: Slot, reuse: number): Promise<HeldState | undefined> {
     const state = this.#live.get(slot);
-    if (state === undefined || slot.tokens.length === 0) return;
+    if (state === undefined || slot.tokens.length === 0) return undefined;
     const keep = (): Promise<HeldState | undefined> => this.#store.keep({
       slot, tenant: state.tenant, by: state.by, tokens: state.tokens, units: state.units, leaseUntilMs: state.leaseUntilMs, leaving: [state],
     });
-    if (await keep() !== undefined) return;
+    const whole = await keep();
+    if (whole !== undefined) return whole;
     const shared = sharedUnits(state.units);
     const length = shared * this.#options.unitTokens;
-    if (length < this.#options.anchorTokens || length < reuse || isHeldElsewhere(state.units[shared - 1], state)) return;
+    if (length < this.#options.anchorTokens || length < reuse || isHeldElsewhere(state.units[shared - 1], state)) return undefined;
     await this.#trim(slot, length);
-    await keep();
+    return keep();
   }
 
   /** Computes the part of the prompt that sessions share and nobody holds by itself, and keeps it before going on. */
