@@ -69,7 +69,7 @@ export class IndexFeed {
   }
 
   #introduce(tenant: TenantId, index: RetentionIndex): void {
-    const units = [...this.#trie.all()].filter((unit) => unit.tenant === tenant).sort((a, b) => a.index - b.index);
+    const units = [...this.#trie.all(tenant)].sort((a, b) => a.index - b.index);
     for (const unit of units) {
       this.#define(index, unit);
       if (unit.holders.size > 0) index.setResident(unit.id, true);

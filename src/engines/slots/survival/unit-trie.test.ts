@@ -22,7 +22,13 @@ describe('unit trie', () => {
     const trie = new UnitTrie(16, 1000, () => {});
     const prompt = tokensOf('prompt', 64);
     expect(trie.chain(tenant, prompt, () => {})).toHaveLength(4);
-    expect(trie.chain(tenantId('other'), prompt)).toEqual([]);
+    const other = tenantId('other');
+    expect(trie.chain(other, prompt)).toEqual([]);
+    const own = trie.chain(other, prompt, () => {});
+    expect(own).toHaveLength(4);
+    expect(own.map((unit) => unit.tenant)).toEqual([other, other, other, other]);
+    expect([...trie.all(tenant)]).toEqual(trie.chain(tenant, prompt));
+    expect(trie.size).toBe(8);
   });
 
   it('defines parents first, reuses ids only after forgetting, and stays within its bound', () => {
@@ -30,8 +36,9 @@ describe('unit trie', () => {
       const known = new Set<number>();
       const forget = (unit: Unit): void => { expect(known.delete(unit.id)).toBe(true); };
       const trie = new UnitTrie(16, 20, forget);
+      const tenants = [tenant, tenantId('other')];
       prompts.forEach(([name, length, session], at) => {
-        const chain = trie.chain(tenant, tokensOf(`p${name}`, length), (unit) => {
+        const chain = trie.chain(tenants[name % 2], tokensOf(`p${name >> 1}`, length), (unit) => {
           expect(known.has(unit.id)).toBe(false);
           expect(unit.parent === undefined || known.has(unit.parent.id)).toBe(true);
           known.add(unit.id);

@@ -2,8 +2,8 @@
  * Prompts cut into units: blocks of `unitTokens` tokens, each identified by its own tokens and all before it, kept in
  * one prefix trie per tenant. A prompt's resident prefix is found by walking its own blocks, whatever is resident.
  *
- * Hashes only find candidates: whoever reuses a state compares tokens. Units of one tenant have no parent in common
- * with another's, so nothing is found across tenants.
+ * Hashes only find candidates: whoever reuses a state compares tokens. Each tenant has units of its own, so nothing is
+ * found across tenants, whatever their hashes are.
  */
 import { unitId, type SessionId, type TenantId, type UnitId } from '../../../core/index.ts';
 import type { HeldState } from './held-state.ts';
@@ -15,8 +15,6 @@ export interface Unit {
   /** Position in its prefix, from 0. */
   readonly index: number;
   readonly key: number;
-  readonly low: number;
-  readonly high: number;
   children: number;
   /** Calls that wait or run with this as their prompt's last unit. */
   pins: number;
@@ -28,19 +26,18 @@ export interface Unit {
   lastTouchMs: number;
 }
 
-interface Root { readonly low: number; readonly high: number }
-
 export class UnitTrie {
   readonly unitTokens: number;
   readonly #bound: number;
   readonly #onForget: (unit: Unit) => void;
-  readonly #units = new Map<number, Unit>();
+  /** By tenant, then by key. Tenants without units are forgotten. */
+  readonly #units = new Map<TenantId, Map<number, Unit>>();
+  #size = 0;
   readonly #freeIds: number[] = [];
   #nextId = 0;
   readonly #byId: (Unit | undefined)[] = [];
   /** Leaves that nothing refers to, least recently used first. */
   readonly #idle = new Set<Unit>();
-  readonly #roots = new Map<TenantId, Root>();
 
   /** @param bound remembered units: beyond it, those that nothing refers to are forgotten */
   constructor(unitTokens: number, bound: number, onForget: (unit: Unit) => void) {
@@ -49,18 +46,18 @@ export class UnitTrie {
     this.#onForget = onForget;
   }
 
-  get size(): number { return this.#units.size; }
+  get size(): number { return this.#size; }
 
   byId(id: UnitId): Unit | undefined { return this.#byId[id]; }
 
-  all(): Iterable<Unit> { return this.#units.values(); }
+  all(tenant: TenantId): Iterable<Unit> { return this.#units.get(tenant)?.values() ?? []; }
 
   /** The known units of a prefix, root first; with `define` the unknown ones are made and handed to it, parents first. */
   chain(tenant: TenantId, tokens: Int32Array, define?: (unit: Unit) => void): Unit[] {
     const chain: Unit[] = [];
     const count = Math.floor(tokens.length / this.unitTokens);
-    const root = this.#root(tenant);
-    let { low, high } = root;
+    let low = 0x811c9dc5;
+    let high = 0x1b873593;
     let parent: Unit | undefined;
     for (let index = 0; index < count; index++) {
       const end = (index + 1) * this.unitTokens;
@@ -72,11 +69,11 @@ export class UnitTrie {
       }
       // 53 bits: all that a number holds exactly.
       const key = (high >>> 0) * 2 ** 21 + (low >>> 11);
-      const found = this.#units.get(key);
+      const found = this.#units.get(tenant)?.get(key);
       // Another prefix with the same hash: what lies beyond is not tracked.
-      if (found !== undefined && (found.parent !== parent || found.tenant !== tenant)) break;
+      if (found !== undefined && found.parent !== parent) break;
       if (found === undefined && define === undefined) break;
-      const unit: Unit = found ?? this.#make(tenant, parent, index, key, low, high);
+      const unit: Unit = found ?? this.#make(tenant, parent, index, key);
       if (found === undefined) define?.(unit);
       chain.push(unit);
       parent = unit;
@@ -119,7 +116,7 @@ export class UnitTrie {
 
   /** Forgets idle units, oldest first, until the bound is kept or none is idle. */
   prune(): void {
-    while (this.#units.size > this.#bound) {
+    while (this.#size > this.#bound) {
       const [oldest] = this.#idle;
       if (oldest === undefined) return;
       this.#forget(oldest);
@@ -128,7 +125,9 @@ export class UnitTrie {
 
   #forget(unit: Unit): void {
     this.#idle.delete(unit);
-    this.#units.delete(unit.key);
+    const units = this.#units.get(unit.tenant);
+    if (units?.delete(unit.key) === true) this.#size--;
+    if (units?.size === 0) this.#units.delete(unit.tenant);
     this.#byId[unit.id] = undefined;
     this.#freeIds.push(unit.id);
     this.#onForget(unit);
@@ -137,13 +136,16 @@ export class UnitTrie {
     this.released(unit.parent);
   }
 
-  #make(tenant: TenantId, parent: Unit | undefined, index: number, key: number, low: number, high: number): Unit {
+  #make(tenant: TenantId, parent: Unit | undefined, index: number, key: number): Unit {
     const id = unitId(this.#freeIds.pop() ?? this.#nextId++);
     const unit: Unit = {
-      id, tenant, parent, index, key, low, high,
+      id, tenant, parent, index, key,
       children: 0, pins: 0, holders: new Set(), firstSession: undefined, shared: false, lastTouchMs: -1,
     };
-    this.#units.set(key, unit);
+    let units = this.#units.get(tenant);
+    if (units === undefined) this.#units.set(tenant, units = new Map());
+    units.set(key, unit);
+    this.#size++;
     this.#byId[id] = unit;
     this.#idle.add(unit);
     if (parent !== undefined) {
@@ -151,21 +153,5 @@ export class UnitTrie {
       this.#idle.delete(parent);
     }
     return unit;
-  }
-
-  #root(tenant: TenantId): Root {
-    let root = this.#roots.get(tenant);
-    if (root === undefined) {
-      let low = 0x811c9dc5;
-      let high = 0x1b873593;
-      for (let at = 0; at < tenant.length; at++) {
-        low = Math.imul(low ^ tenant.charCodeAt(at), 0x01000193);
-        high = Math.imul(high + tenant.charCodeAt(at), 0xc2b2ae35) ^ (high >>> 16);
-      }
-      root = { low, high };
-      if (this.#roots.size >= 10_000) this.#roots.clear();
-      this.#roots.set(tenant, root);
-    }
-    return root;
   }
 }
