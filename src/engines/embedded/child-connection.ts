@@ -52,7 +52,7 @@ export class ChildConnection {
         resolve();
       };
       this.#child.once('exit', (status, signal) => { end(signal ?? `status ${status}`); });
-      this.#child.once('error', (error) => { end(error.message); });
+      this.#child.on('error', (error) => { end(error.message); });
     });
   }
 

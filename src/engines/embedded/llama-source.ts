@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { cacheDirectory } from './cache-directory.ts';
+import type { ChatFormat } from './dialect/chat-format.ts';
 import { MarkedFormat } from './dialect/marked-format.ts';
 import { TemplateFormat } from './template-format.ts';
 import type { ModelSource } from './local-model.ts';
@@ -22,6 +23,15 @@ export interface LlamaSourceOptions {
 /** Random weights end their answers never by themselves. */
 const SYNTHETIC_MAX_TOKENS = 128;
 
+async function closedOnFailure<Result>(engine: LlamaTokenEngine, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
 /** llama.cpp with a given model, or with the synthetic one. */
 export function llamaSource(options: LlamaSourceOptions): ModelSource {
   return {
@@ -33,11 +43,14 @@ export function llamaSource(options: LlamaSourceOptions): ModelSource {
       const synthetic = options.modelPath === undefined;
       const modelPath = options.modelPath ?? (await ensureSyntheticModel(shape, cache)).path;
       const engine = await LlamaTokenEngine.start({ library, modelPath, sequences: options.sequences, contextTokens: options.contextTokens, threads: options.threads, events });
+      const format = async (): Promise<ChatFormat> => (synthetic
+        ? new MarkedFormat(engine, await marksOf(async (text) => (await engine.tokeniseMarks(text))[0]))
+        : new TemplateFormat(engine));
       return {
         info: { id: synthetic ? shape.name : basename(modelPath, '.gguf'), contextTokens: options.contextTokens, synthetic },
         tokenEngine: engine,
         tokeniser: engine,
-        format: synthetic ? new MarkedFormat(engine, await marksOf(async (text) => (await engine.tokeniseMarks(text))[0])) : new TemplateFormat(engine),
+        format: await closedOnFailure(engine, format),
         vocabularySize: engine.facts.vocabularySize,
         defaultMaxTokens: synthetic ? SYNTHETIC_MAX_TOKENS : undefined,
         healthy: () => engine.healthy,

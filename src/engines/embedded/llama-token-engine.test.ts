@@ -1,12 +1,14 @@
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmdirSync } from 'node:fs';
+import { fork, spawnSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
 import { copyFile, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EntresolError } from '../../core/index.ts';
 import type { GenerateOptions } from '../slots/token-engine.ts';
+import { childPath } from './child-path.ts';
 import { LlamaTokenEngine } from './llama-token-engine.ts';
+import type { StartOptions } from './protocol.ts';
 import { realEngine, someTokens, startTiny } from './testing/real-engine.ts';
 
 const real = await realEngine();
@@ -199,6 +201,47 @@ describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
     const count = (await readdir(folder)).length;
     await other.close();
     expect(await readdir(folder)).toHaveLength(count - 1);
+  });
+
+  it('ends with its parent, and not before: signals to the whole group are the parent\'s, and no state stays behind', async () => {
+    const states = await mkdtemp(join(folder, 'orphan-'));
+    const child = fork(childPath(), [], { serialization: 'advanced', execArgv: [] });
+    let id = 0;
+    const ended = new Promise((resolve) => { child.once('exit', (status, signal) => { resolve(status ?? signal); }); });
+    const ask = (message: object): Promise<unknown> => new Promise((resolve) => {
+      child.once('message', resolve);
+      void ended.then(resolve);
+      child.send({ id: id++, ...message });
+    });
+    const options: StartOptions = { ...real!, sequences: 1, contextTokens: 256, chunkTokens: 64, threads: 1, recordTopLogits: false };
+    expect(await ask({ kind: 'start', options })).toMatchObject({ kind: 'done' });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal);
+    expect(await ask({ kind: 'prefill', sequence: 0, tokens: someTokens(20) })).toMatchObject({ kind: 'done' });
+    expect(await ask({ kind: 'save', sequence: 0, path: join(states, '0.state') })).toMatchObject({ kind: 'done' });
+    child.disconnect();
+    expect(await ended).toBe(0);
+    expect(await readdir(folder)).not.toContain(basename(states));
+  });
+
+  it('leaves nothing of a save in which it crashed', async () => {
+    const parent = await mkdtemp(join(folder, 'crash-'));
+    let down = (): void => undefined;
+    const other = await startTiny(real!, { stateParent: parent, events: { onDown: () => { down(); } } });
+    await other.prefill(0, someTokens(900));
+    for (let round = 0; round < 4; round++) {
+      const isDown = new Promise<void>((resolve) => { down = resolve; });
+      let saved = false;
+      const saving = other.save(0).finally(() => { saved = true; });
+      const [own] = await readdir(parent);
+      while (!saved && readdirSync(join(parent, own)).length === 0) await new Promise<void>((resolve) => { setImmediate(resolve); });
+      process.kill(other.processId!, 'SIGKILL');
+      await saving.then((state) => other.drop(state), () => undefined);
+      await isDown;
+      expect(await readdir(join(parent, own))).toEqual([]);
+      await other.trim(0, 0);
+      await other.prefill(0, someTokens(900));
+    }
+    await other.close();
   });
 
   it('names a model that cannot be read', async () => {

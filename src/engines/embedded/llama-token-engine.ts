@@ -74,12 +74,13 @@ export class LlamaTokenEngine implements TokenEngine {
         options.events?.onDown?.(error, final);
       },
     });
+    let engine: LlamaTokenEngine | undefined;
     try {
-      const engine = new LlamaTokenEngine(options, supervisor, await supervisor.start(), records);
+      engine = new LlamaTokenEngine(options, supervisor, await supervisor.start(), records);
       await engine.#measureBytesPerToken();
       return engine;
     } catch (error) {
-      await supervisor.close();
+      await (engine ?? supervisor).close();
       throw error;
     }
   }
@@ -127,8 +128,13 @@ export class LlamaTokenEngine implements TokenEngine {
   async save(sequence: number): Promise<SavedState> {
     return this.#use(sequence, async () => {
       const { id, path } = this.#folder.nextFile();
-      const { tokens, bytes } = await this.#supervisor.request('save', { sequence, path });
-      return { id, tokens, bytes };
+      try {
+        const { tokens, bytes } = await this.#supervisor.request('save', { sequence, path });
+        return { id, tokens, bytes };
+      } catch (error) {
+        await rm(path, { force: true });
+        throw error;
+      }
     });
   }
 

@@ -2,6 +2,8 @@
  * The engine's own process: llama.cpp runs here, so that neither its compute nor a native crash reaches the
  * gateway's event loop. Ends when its parent does.
  */
+import { rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { EntresolError, type ErrorCode } from '../../../core/index.ts';
 import type { ToChild, ToParent } from '../protocol.ts';
 import { EngineProcess } from './engine-process.ts';
@@ -10,6 +12,8 @@ import { EngineProcess } from './engine-process.ts';
 const BROKEN_STATUS = 70;
 
 let engine: EngineProcess | undefined;
+/** Where states were saved: kept in memory, so that none may outlive a parent that could not remove them itself. */
+const stateFolders = new Set<string>();
 
 function send(message: ToParent): void {
   // A parent that has gone meanwhile ends us through `disconnect`.
@@ -35,7 +39,9 @@ async function answer(message: Exclude<ToChild, { kind: 'cancel' }>): Promise<Ex
     case 'generate': return started().generate(message.id, message);
     case 'prefill': return started().prefill(message.id, message);
     case 'trim': return started().trim(message);
-    case 'save': return started().save(message);
+    case 'save':
+      stateFolders.add(dirname(message.path));
+      return started().save(message);
     case 'load': return started().load(message);
     case 'pause': return started().pause();
     case 'resume': return started().resume();
@@ -51,9 +57,12 @@ function failure(error: unknown): { code: ErrorCode; message: string } {
   return { code: 'ENT_INTERNAL', message: error instanceof Error ? error.message : String(error) };
 }
 
-process.on('disconnect', () => { process.exit(0); });
-// A signal to the terminal's whole group is for the parent, which drains and then ends us.
-process.on('SIGINT', () => undefined);
+process.on('disconnect', () => {
+  for (const folder of stateFolders) rmSync(folder, { recursive: true, force: true });
+  process.exit(0);
+});
+// A signal to the terminal's or the service's whole group is for the parent, which drains and then ends us.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('message', (message: ToChild) => {
   if (message.kind === 'cancel') {
     engine?.cancel(message.id);
