@@ -68,7 +68,12 @@ export class Gateway {
       ...this.engineRoutes(),
     ]);
     this.server = createServer({ maxHeaderSize: this.limits.headerBytes, keepAliveTimeout: this.limits.keepAliveMs }, (request, response) => void this.serve(request, response));
-    this.server.on('clientError', refuseUnreadable);
+    this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      // Within an answer that has begun another one would be taken for a part of it.
+      const answering = [...this.inFlight].some((response) => response.socket === socket && response.headersSent);
+      if (answering) socket.destroy();
+      else refuseUnreadable(error, socket);
+    });
   }
 
   /** Begins to listen; calls are refused until `markReady`. @returns the address as a URL @throws EntresolError `ENT_PORT_TAKEN` */

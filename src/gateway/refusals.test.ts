@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { closeAll, closeLater, post, setUp } from '../../test/support/gateway-setup.ts';
+import { closeAll, closeLater, eventsOf, post, setUp, until } from '../../test/support/gateway-setup.ts';
 import { speak } from '../../test/support/scripted-upstream.ts';
 import { startServer, type RunningServer } from '../cli/compose.ts';
 import { OpenAiEngine } from '../engines/openai/engine.ts';
@@ -120,6 +120,28 @@ describe('who may connect', () => {
     const { server } = await setUp(speak('x'));
     const port = Number(new URL(server.url).port);
     await expect(startServer({ engines: [], port, log: () => undefined })).rejects.toMatchObject({ code: 'ENT_PORT_TAKEN', mend: expect.stringContaining('--port 0') });
+  });
+});
+
+describe('a client that sends rubbish while it is answered', () => {
+  it('has its connection cut, and no second answer within the first', async () => {
+    const { server, events } = await setUp((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write('data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n');
+    });
+    const body = '{"model":"m","messages":[],"stream":true}';
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    socket.write(`POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+    let text = '';
+    for await (const part of socket) {
+      const first = text === '';
+      text += (part as Buffer).toString();
+      if (first) socket.write('rubbish\r\n\r\n');
+    }
+    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1);
+    await until(() => eventsOf(events, 'request-end').length === 1);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'cancelled' }]);
   });
 });
 
