@@ -39,6 +39,7 @@ export class LlamaTokenEngine implements TokenEngine {
   /** Per result of `generate`, if `recordTopLogits`: distance of the two best logits for each token of the output. */
   readonly logitGaps = new WeakMap<GenerateResult, Float64Array>();
   #bytesPerToken = 0;
+  #storedTokens = 0;
   readonly #supervisor: ChildSupervisor;
   readonly #folder: StateFolder;
   readonly #diskParent: string;
@@ -86,6 +87,7 @@ export class LlamaTokenEngine implements TokenEngine {
   }
 
   get bytesPerToken(): number { return this.#bytesPerToken; }
+  get storedTokens(): number { return this.#storedTokens; }
   get processId(): number | undefined { return this.#supervisor.processId; }
   get healthy(): boolean { return this.#supervisor.healthy; }
 
@@ -125,11 +127,12 @@ export class LlamaTokenEngine implements TokenEngine {
     });
   }
 
-  async save(sequence: number): Promise<SavedState> {
+  async save(sequence: number, _domain?: string): Promise<SavedState> {
     return this.#use(sequence, async () => {
       const { id, path } = this.#folder.nextFile();
       try {
         const { tokens, bytes } = await this.#supervisor.request('save', { sequence, path });
+        this.#storedTokens += tokens;
         return { id, tokens, bytes };
       } catch (error) {
         await rm(path, { force: true });
@@ -150,7 +153,7 @@ export class LlamaTokenEngine implements TokenEngine {
 
   async drop(state: SavedState): Promise<void> {
     await rm(this.#fileOf(state), { force: true });
-    this.#onDisk.delete(state.id);
+    if (!this.#onDisk.delete(state.id)) this.#storedTokens -= state.tokens;
   }
 
   async move(state: SavedState, tier: 'host' | 'disk'): Promise<void> {
@@ -166,6 +169,7 @@ export class LlamaTokenEngine implements TokenEngine {
     }
     if (tier === 'disk') this.#onDisk.add(state.id);
     else this.#onDisk.delete(state.id);
+    this.#storedTokens += tier === 'disk' ? -state.tokens : state.tokens;
     await rm(from, { force: true });
   }
 

@@ -48,6 +48,11 @@ export class SequenceContent {
     return this.#tokens.slice(0, this.#length);
   }
 
+  /** Of the first `length` tokens. */
+  hashAt(length: number): string {
+    return `${this.#low[length - 1]}.${this.#high[length - 1]}`;
+  }
+
   copy(): SequenceContent {
     const copy = new SequenceContent(Math.max(1, this.#length));
     copy.#tokens.set(this.#tokens.subarray(0, this.#length));

@@ -6,6 +6,7 @@
 import { EntresolError } from '../../core/index.ts';
 import type { GenerateOptions, GenerateResult, SavedState, TokenEngine } from '../slots/token-engine.ts';
 import { SequenceContent } from './sequence-content.ts';
+import { SharedBlocks } from './shared-blocks.ts';
 import { DEFAULT_TOKEN_COST, prefillMs, stateMs, type TokenCost } from './token-cost.ts';
 import type { SleepingClock } from './virtual-clock.ts';
 
@@ -49,7 +50,9 @@ export class SimulatedTokenEngine implements TokenEngine {
   readonly #vocabulary: number;
   readonly #contents: SequenceContent[];
   readonly #states = new Map<number, SequenceContent>();
-  readonly #tiers = new Map<number, 'host' | 'disk'>();
+  readonly #onDisk = new Set<number>();
+  readonly #domains = new Map<number, string>();
+  readonly #shared = new SharedBlocks();
   readonly #occupied = new Set<number>();
   #work: Work[] = [];
   #stateWork: StateWork[] = [];
@@ -80,10 +83,14 @@ export class SimulatedTokenEngine implements TokenEngine {
     this.#contents = Array.from({ length: options.sequences }, () => new SequenceContent());
   }
 
-  /** Tokens in saved states that were not dropped. */
-  storedTokens(tier: 'host' | 'disk'): number {
+  get storedTokens(): number {
+    return this.#shared.tokens;
+  }
+
+  /** Tokens in saved states on disk that were not dropped. */
+  get diskTokens(): number {
     let sum = 0;
-    for (const [id, state] of this.#states) if ((this.#tiers.get(id) ?? 'host') === tier) sum += state.length;
+    for (const id of this.#onDisk) sum += this.#states.get(id)?.length ?? 0;
     return sum;
   }
 
@@ -103,7 +110,7 @@ export class SimulatedTokenEngine implements TokenEngine {
     content.trim(length);
   }
 
-  async save(sequence: number): Promise<SavedState> {
+  async save(sequence: number, domain?: string): Promise<SavedState> {
     const content = this.#claim(sequence);
     return this.#between(sequence, content.length, (resolve: (state: SavedState) => void) => {
       if (this.#failures.save > 0) {
@@ -112,7 +119,9 @@ export class SimulatedTokenEngine implements TokenEngine {
       }
       const id = this.#nextState++;
       this.#states.set(id, content.copy());
-      this.peakStoredTokens = Math.max(this.peakStoredTokens, this.storedTokens('host'));
+      this.#domains.set(id, domain ?? `${id}`);
+      this.#shared.add(content, domain ?? `${id}`);
+      this.peakStoredTokens = Math.max(this.peakStoredTokens, this.storedTokens);
       resolve({ id, tokens: content.length, bytes: content.length * this.bytesPerToken });
     });
   }
@@ -133,14 +142,25 @@ export class SimulatedTokenEngine implements TokenEngine {
 
   async drop(state: SavedState): Promise<void> {
     if (state.id < this.#firstStateOfLife) return;
-    this.#tiers.delete(state.id);
-    if (!this.#states.delete(state.id)) throw new EntresolError('ENT_INTERNAL', `State ${state.id} was dropped twice.`);
+    const saved = this.#states.get(state.id);
+    if (saved === undefined) throw new EntresolError('ENT_INTERNAL', `State ${state.id} was dropped twice.`);
+    this.#states.delete(state.id);
+    if (!this.#onDisk.delete(state.id)) this.#shared.remove(saved, this.#domainOf(state));
+    this.#domains.delete(state.id);
   }
 
   async move(state: SavedState, tier: 'host' | 'disk'): Promise<void> {
     if (this.#crashed) throw new EntresolError('ENT_ENGINE_CRASHED', 'The engine is down.');
     await this.#spend(stateMs(this.cost, state.tokens));
-    if (this.#states.has(state.id)) this.#tiers.set(state.id, tier);
+    const saved = this.#states.get(state.id);
+    if (saved === undefined || this.#onDisk.has(state.id) === (tier === 'disk')) return;
+    if (tier === 'disk') {
+      this.#onDisk.add(state.id);
+      this.#shared.remove(saved, this.#domainOf(state));
+    } else {
+      this.#onDisk.delete(state.id);
+      this.#shared.add(saved, this.#domainOf(state));
+    }
   }
 
   async pause(): Promise<void> {
@@ -170,7 +190,9 @@ export class SimulatedTokenEngine implements TokenEngine {
     for (const work of this.#stateWork.splice(0)) work.reject(error);
     this.#occupied.clear();
     this.#states.clear();
-    this.#tiers.clear();
+    this.#onDisk.clear();
+    this.#domains.clear();
+    this.#shared.clear();
     this.#firstStateOfLife = this.#nextState;
   }
 
@@ -188,6 +210,10 @@ export class SimulatedTokenEngine implements TokenEngine {
   /** For tests: what a sequence really holds. */
   contentOf(sequence: number): Int32Array {
     return this.#contents[sequence].tokens();
+  }
+
+  #domainOf(state: SavedState): string {
+    return this.#domains.get(state.id) ?? `${state.id}`;
   }
 
   #claim(sequence: number): SequenceContent {

@@ -9,11 +9,19 @@
  * held tokens rejects every operation with that code until it is emptied by `trim(sequence, 0)` or replaced by `load`,
  * so that no call goes on without its beginning. Saved states outlive the crash.
  */
+/** Saved states share equal beginnings in whole blocks of so many tokens. */
+export const SHARED_BLOCK_TOKENS = 32;
+
 export interface TokenEngine {
   readonly sequences: number;
   readonly contextTokens: number;
   /** Bytes of KV per token, for sizing the store. */
   readonly bytesPerToken: number;
+  /**
+   * Tokens of host memory that saved states take now: equal leading blocks of SHARED_BLOCK_TOKENS of one domain count
+   * once, if their KV is equal to the bit.
+   */
+  readonly storedTokens: number;
 
   /**
    * Appends `tokens` to the sequence and decodes up to `maxTokens`: at least one token must be given. The first
@@ -27,8 +35,12 @@ export interface TokenEngine {
   prefill(sequence: number, tokens: Int32Array, signal?: AbortSignal): Promise<void>;
   /** Keeps the first `length` tokens. */
   trim(sequence: number, length: number): Promise<void>;
-  /** Copies the sequence's state out. The state stays valid until `drop`. @throws EntresolError `ENT_DISK_FULL` */
-  save(sequence: number): Promise<SavedState>;
+  /**
+   * Copies the sequence's state out. The state stays valid until `drop`.
+   * @param domain states of one domain (a tenant) share their equal beginnings; without one the state is kept whole
+   * @throws EntresolError `ENT_DISK_FULL`
+   */
+  save(sequence: number, domain?: string): Promise<SavedState>;
   /** Replaces the sequence by a saved state. @throws EntresolError `ENT_STATE_CORRUPT`; the sequence is then empty. */
   load(sequence: number, state: SavedState): Promise<void>;
   drop(state: SavedState): Promise<void>;

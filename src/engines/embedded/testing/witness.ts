@@ -63,6 +63,8 @@ export class Witness implements TokenEngine {
     this.#origins = Array.from({ length: engine.sequences }, () => []);
   }
 
+  get storedTokens(): number { return this.#engine.storedTokens; }
+
   length(sequence: number): number { return lengthOf(this.#origins[sequence]); }
 
   async generate(sequence: number, tokens: Int32Array, options: GenerateOptions): Promise<GenerateResult> {
@@ -84,8 +86,8 @@ export class Witness implements TokenEngine {
     this.#origins[sequence] = trimmed(this.#origins[sequence], length);
   }
 
-  async save(sequence: number): Promise<SavedState> {
-    const state = await this.#engine.save(sequence);
+  async save(sequence: number, domain?: string): Promise<SavedState> {
+    const state = await this.#engine.save(sequence, domain);
     this.#saved.set(state.id, this.#origins[sequence]);
     return state;
   }

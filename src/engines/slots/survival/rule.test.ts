@@ -160,7 +160,7 @@ describe('survival', () => {
     expect(await perform(world, { kind: 'demote', target: lineage('a'), tier: 'host' })).toEqual({ status: 'accepted' });
     expect(world.manager.statistics()).toMatchObject({ slotTokens: 0, storeTokens: 203 });
     expect(await perform(world, { kind: 'demote', target: lineage('a'), tier: 'disk' })).toEqual({ status: 'accepted' });
-    expect(world.engine.storedTokens('disk')).toBe(203);
+    expect(world.engine.diskTokens).toBe(203);
     expect(await perform(world, { kind: 'restore', target: lineage('a') })).toEqual({ status: 'accepted' });
     expect(world.manager.statistics().slotTokens).toBe(203);
     expect((await run(world, prompt, { session: 'a' })).notes[0]).toBe('extended a slot that holds 199 tokens');
@@ -195,7 +195,7 @@ describe('survival', () => {
   it('uses the disk for what the host must give up', async () => {
     const world = makeWorld({ slots: 1, storeTokens: 250, diskTokens: 500 });
     for (const name of ['a', 'b', 'c', 'd']) await run(world, tokensOf(name, 200), { session: name });
-    expect([world.engine.storedTokens('host'), world.engine.storedTokens('disk')]).toEqual([203, 406]);
+    expect([world.engine.storedTokens, world.engine.diskTokens]).toEqual([203, 406]);
     const back = await run(world, tokensOf('a', 220), { session: 'a' });
     expect(back.notes[0]).toBe('restored 200 tokens from disk');
   });

@@ -65,7 +65,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     this.#feed.attach(this.#trie);
     this.#worth = new Worth(this.#feed);
     this.#residency = new Residency(this.#trie, this.#feed, options.host, options.replica);
-    this.#store = new StateStore({ desk, residency: this.#residency, worth: this.#worth, budgetTokens: { host: options.storeTokens, disk: options.diskTokens } });
+    this.#store = new StateStore({ desk, residency: this.#residency, worth: this.#worth, budgetTokens: { host: options.storeTokens, disk: options.diskTokens }, unitTokens: options.unitTokens });
     this.#intents = new CacheIntents({
       desk, store: this.#store, live: this.#live, trie: this.#trie,
       demote: async (slot) => { await this.#demote(slot, 0); },

@@ -1,12 +1,13 @@
 /**
  * The cache proper: exact-size saved states within a budget of tokens in host memory and, where the engine can move
- * states there, on disk. What is worth least per token goes first; nothing comes in that is worth less than what
- * would have to go.
+ * states there, on disk. The engine keeps equal beginnings once, so a state takes the room that it adds. What is worth
+ * least per token of its own goes first; nothing comes in that is worth less than what would have to go.
  */
 import { EntresolError, type Coordinate, type TenantId } from '../../../core/index.ts';
 import { commonPrefix } from '../common-prefix.ts';
 import type { SlotDesk } from '../slot-rule.ts';
 import type { Slot } from '../slot.ts';
+import { SHARED_BLOCK_TOKENS } from '../token-engine.ts';
 import type { HeldState } from './held-state.ts';
 import type { Residency } from './residency.ts';
 import type { Unit } from './unit-trie.ts';
@@ -19,6 +20,8 @@ export interface StoreParts {
   readonly residency: Residency;
   readonly worth: Worth;
   readonly budgetTokens: Readonly<Record<StoreTier, number>>;
+  /** Tokens of a unit of `HeldState.units`. */
+  readonly unitTokens: number;
 }
 
 /** What lies in a slot and might be kept. */
@@ -36,24 +39,29 @@ export interface Candidate {
 export class StateStore {
   readonly #parts: StoreParts;
   readonly #entries = new Set<HeldState>();
-  readonly #used: Record<StoreTier, number> = { host: 0, disk: 0 };
+  #diskTokens = 0;
+  /** Saves under way: room is set aside for them, and others may count on them to hold what they share. */
+  readonly #saving = new Set<HeldState>();
   saves = 0;
   restores = 0;
   evictions = 0;
 
+  /** Whether units are whole blocks of the engine's, so that what is shared can be reckoned. */
+  readonly #shares: boolean;
+
   constructor(parts: StoreParts) {
     this.#parts = parts;
+    this.#shares = parts.unitTokens % SHARED_BLOCK_TOKENS === 0;
   }
 
   get entries(): ReadonlySet<HeldState> { return this.#entries; }
-  get usedTokens(): number { return this.#used.host + this.#used.disk; }
+  get usedTokens(): number { return this.#used('host') + this.#used('disk'); }
   get capacityTokens(): number { return this.#parts.budgetTokens.host + this.#parts.budgetTokens.disk; }
 
   /** Saves the candidate if it is worth its room. Returns the entry that now holds it, or undefined. */
   async keep(candidate: Candidate): Promise<HeldState | undefined> {
     const { desk, residency, worth, budgetTokens } = this.#parts;
-    const size = candidate.tokens.length;
-    if (candidate.units.length === 0 || size > budgetTokens.host) return undefined;
+    if (candidate.units.length === 0 || candidate.tokens.length > budgetTokens.host) return undefined;
     const nowMs = desk.nowMs();
     const entry: HeldState = {
       tenant: candidate.tenant, by: candidate.by, tokens: candidate.tokens, units: candidate.units,
@@ -62,17 +70,17 @@ export class StateStore {
     const superseded = this.#containedIn(candidate);
     const leaving = new Set([...candidate.leaving, ...superseded]);
     if (worth.ownUnits(entry, leaving) === 0) return undefined;
-    const perToken = worth.perToken(entry, nowMs, leaving);
-    const freed = superseded.reduce((sum, state) => sum + (state.tier === 'host' ? state.tokens.length : 0), 0);
-    const victims = this.#victims('host', size - freed, perToken * size, new Set(superseded), nowMs);
+    const gone = new Set(superseded);
+    const size = this.#ownTokens(entry);
+    const victims = this.#victims('host', size, worth.of(entry, nowMs, leaving), gone, nowMs, entry);
     if (victims === undefined) return undefined;
 
     const life = desk.life;
-    this.#used.host += size;
+    this.#saving.add(entry);
     try {
       await Promise.all([...superseded.map((state) => this.drop(state)), ...victims.map((state) => this.#spill(state, nowMs))]);
       desk.checkLife(life);
-      const saved = await desk.engine.save(candidate.slot.sequence);
+      const saved = await desk.engine.save(candidate.slot.sequence, this.#shares ? candidate.tenant : undefined);
       desk.checkLife(life);
       const kept: HeldState = { ...entry, units: [], saved };
       this.#entries.add(kept);
@@ -80,17 +88,19 @@ export class StateStore {
       this.saves++;
       return kept;
     } catch (error) {
-      if (life === desk.life) this.#used.host -= size;
       if (!(error instanceof EntresolError) || error.code !== 'ENT_DISK_FULL') throw error;
-      desk.log('warn', `A state of ${size} tokens was not kept: no room.`, { code: error.code });
+      desk.log('warn', `A state of ${candidate.tokens.length} tokens was not kept: no room.`, { code: error.code });
       return undefined;
+    } finally {
+      this.#saving.delete(entry);
+      if (life === desk.life) await this.#shrink(life);
     }
   }
 
   /** Drops an entry. */
   async drop(state: HeldState): Promise<void> {
     if (!this.#entries.delete(state) || state.saved === undefined) return;
-    this.#used[state.tier as StoreTier] -= state.tokens.length;
+    if (state.tier === 'disk') this.#diskTokens -= state.tokens.length;
     this.#parts.residency.set(state, []);
     await this.#parts.desk.engine.drop(state.saved);
   }
@@ -107,23 +117,22 @@ export class StateStore {
     if (state.tier !== 'host' || state.saved === undefined || engine.move === undefined) return false;
     const nowMs = desk.nowMs();
     const size = state.tokens.length;
-    const victims = this.#victims('disk', size, worth.perToken(state, nowMs) * size, new Set([state]), nowMs);
+    const victims = this.#victims('disk', size, worth.of(state, nowMs), new Set([state]), nowMs);
     if (victims === undefined) return false;
     const life = desk.life;
     state.locks++;
-    this.#used.disk += size;
+    this.#diskTokens += size;
     try {
       await Promise.all(victims.map((victim) => this.evict(victim)));
       await engine.move(state.saved, 'disk');
     } catch (error) {
-      if (life === desk.life) this.#used.disk -= size;
+      if (life === desk.life) this.#diskTokens -= size;
       if (!(error instanceof EntresolError) || error.code !== 'ENT_DISK_FULL') throw error;
       return false;
     } finally {
       state.locks--;
     }
     desk.checkLife(life);
-    this.#used.host -= size;
     residency.set(state, state.units, 'disk');
     return true;
   }
@@ -137,8 +146,8 @@ export class StateStore {
       if (state.saved !== undefined) desk.engine.drop(state.saved).catch((error: unknown) => { desk.failed(error, life); });
     }
     this.#entries.clear();
-    this.#used.host = 0;
-    this.#used.disk = 0;
+    this.#diskTokens = 0;
+    this.#saving.clear();
   }
 
   async clear(): Promise<void> {
@@ -146,29 +155,69 @@ export class StateStore {
   }
 
   async #spill(state: HeldState, nowMs: number): Promise<void> {
-    if (this.#parts.budgetTokens.disk > 0 && this.#parts.worth.perToken(state, nowMs) > 0 && await this.demote(state)) return;
+    if (this.#parts.budgetTokens.disk > 0 && this.#parts.worth.of(state, nowMs) > 0 && await this.demote(state)) return;
     await this.evict(state);
   }
 
+  #used(tier: StoreTier): number {
+    if (tier === 'disk') return this.#diskTokens;
+    let reserved = 0;
+    const earlier = new Set<HeldState>();
+    for (const state of this.#saving) {
+      reserved += this.#ownTokens(state, { saving: earlier });
+      earlier.add(state);
+    }
+    return this.#parts.desk.engine.storedTokens + reserved;
+  }
+
+  /** Tokens that the state takes by itself in host memory: what nothing else there, or on its way there, holds too. */
+  #ownTokens(state: HeldState, { gone, saving = this.#saving }: { gone?: ReadonlySet<HeldState>; saving?: ReadonlySet<HeldState> } = {}): number {
+    const { units } = state;
+    if (!this.#shares) return state.tokens.length;
+    const isShared = (unit: Unit): boolean => {
+      for (const other of saving) if (other !== state && other.units[unit.index] === unit) return true;
+      for (const holder of unit.holders) if (holder !== state && holder.tier === 'host' && holder.saved !== undefined && gone?.has(holder) !== true) return true;
+      return false;
+    };
+    let shared = 0;
+    while (shared < units.length && isShared(units[shared])) shared++;
+    return state.tokens.length - shared * this.#parts.unitTokens;
+  }
+
   /** The least worthy entries whose going makes room, if together they are worth less than `gain`; undefined if not. */
-  #victims(tier: StoreTier, size: number, gain: number, excluded: ReadonlySet<HeldState>, nowMs: number): HeldState[] | undefined {
-    let missing = this.#used[tier] + size - this.#parts.budgetTokens[tier];
+  #victims(tier: StoreTier, size: number, gain: number, excluded: ReadonlySet<HeldState>, nowMs: number, newcomer?: HeldState): HeldState[] | undefined {
+    const { budgetTokens, worth } = this.#parts;
+    let missing = this.#used(tier) + size - budgetTokens[tier];
     if (missing <= 0) return [];
-    if (size > this.#parts.budgetTokens[tier]) return undefined;
+    if (size > budgetTokens[tier]) return undefined;
+    const gone = new Set(excluded);
+    const saving = newcomer === undefined ? this.#saving : new Set([...this.#saving, newcomer]);
+    const room = (state: HeldState): number => (tier === 'disk' ? state.tokens.length : this.#ownTokens(state, { gone, saving }));
     const ranked = [...this.#entries]
       .filter((state) => state.tier === tier && state.locks === 0 && !excluded.has(state))
-      .map((state) => ({ state, perToken: this.#parts.worth.perToken(state, nowMs) }))
+      .map((state) => ({ state, worth: worth.of(state, nowMs), perToken: worth.of(state, nowMs) / Math.max(1, room(state)) }))
       .sort((a, b) => a.perToken - b.perToken || oldness(a.state) - oldness(b.state));
     const victims: HeldState[] = [];
     let loss = 0;
-    for (const { state, perToken } of ranked) {
-      victims.push(state);
-      missing -= state.tokens.length;
-      loss += perToken * state.tokens.length;
+    for (const candidate of ranked) {
+      victims.push(candidate.state);
+      missing -= room(candidate.state);
+      gone.add(candidate.state);
+      loss += candidate.worth;
       if (loss > 0 && loss >= gain) return undefined;
       if (missing <= 0) return victims;
     }
     return undefined;
+  }
+
+  /** Equal tokens whose KV was rounded otherwise are not shared: then more room was taken than was reckoned with. */
+  async #shrink(life: number): Promise<void> {
+    const { desk, budgetTokens } = this.#parts;
+    while (life === desk.life && desk.engine.storedTokens > budgetTokens.host) {
+      const [least] = this.#victims('host', 1, Infinity, new Set(), desk.nowMs()) ?? [];
+      if (least === undefined) return;
+      await this.evict(least);
+    }
   }
 
   /** Entries that the candidate extends: once it is kept they hold nothing more. */

@@ -1,6 +1,6 @@
 /**
- * What keeping a state is worth, per token that it takes: the sum of the values of the units that no other resident
- * state holds (a saved state's value is marginal), in ms of prefill saved per second and token.
+ * What keeping a state is worth: the sum of the values of the units that no other resident state holds (a saved
+ * state's value is marginal).
  */
 import type { HeldState } from './held-state.ts';
 import type { IndexFeed } from './index-feed.ts';
@@ -24,23 +24,29 @@ export class Worth {
   }
 
   /**
-   * Without an index in force: the reciprocal of the time since its last use, so that the order is LRU.
+   * Worth of the units that no other resident state holds, in ms of prefill saved per second. Without an index in
+   * force: their tokens by the time since the last use, so that the order per token is LRU.
    * @param ignored states that would go if this one stayed
    */
-  perToken(state: HeldState, nowMs: number, ignored?: ReadonlySet<HeldState>): number {
+  of(state: HeldState, nowMs: number, ignored?: ReadonlySet<HeldState>): number {
     const { units } = state;
     const from = covered(state, ignored);
     if (from >= units.length) return 0;
     const index = this.#feed.of(state.tenant);
     const factor = state.leaseUntilMs > nowMs ? LEASE_FACTOR : 1;
-    if (index === undefined) return (factor * 1000) / (1 + nowMs - units[units.length - 1].lastTouchMs);
     const count = units.length - from;
+    if (index === undefined) return (factor * 1000 * count) / (1 + nowMs - units[units.length - 1].lastTouchMs);
     const samples = Math.min(count, SAMPLES);
     let sum = 0;
     for (let sample = 0; sample < samples; sample++) {
       sum += index.value(units[from + Math.floor(((sample + 0.5) * count) / samples)].id, nowMs);
     }
-    return (factor * sum * (count / samples)) / state.tokens.length;
+    return factor * sum * (count / samples);
+  }
+
+  /** The same per token that it holds. */
+  perToken(state: HeldState, nowMs: number, ignored?: ReadonlySet<HeldState>): number {
+    return this.of(state, nowMs, ignored) / state.tokens.length;
   }
 }
 
