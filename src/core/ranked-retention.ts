@@ -68,7 +68,10 @@ export function rankedRetention(value: (unit: RankedUnit, nowMs: number) => numb
       const parent = parentOf(entry);
       if (parent !== undefined) parent.residentChildren += resident ? 1 : -1;
     },
-    forget: (unit) => { entries.delete(unit); },
+    forget(unit) {
+      this.setResident(unit, false);
+      entries.delete(unit);
+    },
     value(unit, nowMs) {
       const entry = entries.get(unit);
       return entry === undefined ? 0 : value(entry, nowMs);

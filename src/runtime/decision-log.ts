@@ -5,7 +5,7 @@ function instanceKey(by: Coordinate): string {
   return `${by.tenant}\u0000${by.session}\u0000${by.instance}`;
 }
 
-/** The last requests, oldest forgotten first. */
+/** The last requests, oldest forgotten first. One without an end stays, for its end finds it here; there is a bound on those of its own. */
 export class DecisionLog {
   readonly #records = new Map<RequestId, RequestRecord>();
   readonly #latest = new Map<string, RequestId>();
@@ -16,9 +16,15 @@ export class DecisionLog {
   }
 
   add(record: RequestRecord): void {
+    let looks = this.#records.size;
     for (const [oldest, dropped] of this.#records) {
-      if (this.#records.size < this.#maximum) break;
+      if (this.#records.size < this.#maximum || looks === 0) break;
+      looks -= 1;
       this.#records.delete(oldest);
+      if (dropped.end === undefined) {
+        this.#records.set(oldest, dropped);
+        continue;
+      }
       const key = instanceKey(dropped.by);
       if (this.#latest.get(key) === oldest) this.#latest.delete(key);
     }

@@ -38,6 +38,24 @@ describe('one end per arrival', () => {
     expect(runtime.openRequests).toBe(0);
   });
 
+  it('ends a long call though more calls than the log keeps have come and gone since', () => {
+    const { events, definition } = spy();
+    const { runtime } = bench({ policies: [{ definition }], limits: { recentRequests: 2 } });
+    runtime.arrive(request('long'));
+    for (const id of ['r1', 'r2', 'r3']) {
+      runtime.arrive(request(id));
+      runtime.finish(requestId(id), report());
+    }
+    runtime.finish(requestId('long'), report());
+    expect(endsOf(events, 'long')).toMatchObject([{ status: 'ok', cachedTokens: 60 }]);
+    expect(runtime.openRequests).toBe(0);
+    expect(runtime.explain(requestId('long')).status).toBe('ok');
+    for (const id of ['r1', 'r2']) expect(() => runtime.explain(requestId(id))).toThrow(expect.objectContaining({ code: 'ENT_UNKNOWN_REQUEST' }));
+    for (const id of ['o1', 'o2', 'o3', 'o4']) runtime.arrive(request(id));
+    for (const id of ['o1', 'o2', 'o3', 'o4']) runtime.finish(requestId(id), report());
+    expect(events.filter((event) => event.type === 'request-end')).toHaveLength(8);
+  });
+
   it('keeps warm-ups out of sessions and measures', async () => {
     const { events, definition } = spy();
     const { runtime } = bench({ policies: [{ definition }] });
