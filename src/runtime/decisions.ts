@@ -6,6 +6,7 @@ import type { Metrics } from '../telemetry/index.ts';
 import type { Guard } from './guard.ts';
 import type { HostedPolicy } from './hosted-policy.ts';
 import type { PolicyPart, RequestRecord } from './request-record.ts';
+import { wellFormedVerdict } from './well-formed.ts';
 
 const ALLOW = { kind: 'allow' } as const;
 const finiteOrNull = (score: number): number | null => (Number.isFinite(score) ? score : null);
@@ -46,7 +47,7 @@ export class Decisions {
       let us = 0;
       if (fault === undefined && instance?.score !== undefined) {
         const { score } = instance;
-        const answered = this.#guard.call(ledger, again ? undefined : record, decision, () => ask(score));
+        const answered = this.#guard.call(ledger, again ? undefined : record, decision, () => wellFormedVerdict(decision, ask(score)));
         us = answered.us;
         if (answered.ok) verdict = answered.value;
         else {

@@ -24,6 +24,7 @@ import { SavedState } from './saved-state.ts';
 import { SessionTable, type Session } from './sessions.ts';
 import { TenantHost, TenantTable } from './tenant-host.ts';
 import { processClock, processStopwatch, processTimers, type Cancel, type Timers } from './timers.ts';
+import { wellFormedIntent } from './well-formed.ts';
 
 const TOO_MANY_TENANTS = { code: 'ENT_OVERLOADED', why: 'more tenants are at work than the runtime has room for' } as const;
 
@@ -312,7 +313,7 @@ export class Runtime {
     for (const policy of host.policies) {
       const instance = policy.instance();
       if (instance?.act === undefined) continue;
-      const wanted = this.#guard.call(policy.ledger, undefined, `act ${moment.kind}`, () => [...(instance.act?.(moment) ?? [])]);
+      const wanted = this.#guard.call(policy.ledger, undefined, `act ${moment.kind}`, () => [...(instance.act?.(moment) ?? [])].map(wellFormedIntent));
       if (!wanted.ok) continue;
       if (wanted.value.length > this.limits.intentsPerMoment) {
         this.#guard.fault(policy.ledger, undefined, 'act', new RangeError(`${wanted.value.length} intents at one moment; the bound is ${this.limits.intentsPerMoment}`));
