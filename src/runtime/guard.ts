@@ -40,7 +40,7 @@ export class Guard {
     const startUs = this.#stopwatch();
     let result: { ok: true; value: T } | { ok: false; fault: string };
     try {
-      result = { ok: true, value: run() };
+      result = { ok: true, value: this.#watched(ledger, what, run()) };
     } catch (error) {
       result = { ok: false, fault: this.fault(ledger, record, what, error) };
     }
@@ -55,11 +55,17 @@ export class Guard {
   /** As `call`, without the time: for calls that are many and tiny (cache units). */
   bare<T>(ledger: PolicyLedger, what: string, run: () => T): T | undefined {
     try {
-      return run();
+      return this.#watched(ledger, what, run());
     } catch (error) {
       this.fault(ledger, undefined, what, error);
       return undefined;
     }
+  }
+
+  /** Policies answer at once. One whose function is `async` all the same must not end the process by a rejection. */
+  #watched<T>(ledger: PolicyLedger, what: string, value: T): T {
+    if (value instanceof Promise) value.catch((error: unknown) => this.fault(ledger, undefined, what, error));
+    return value;
   }
 
   /** Counts a fault; the first ones and then ever fewer are logged, so that a broken policy does not flood. */

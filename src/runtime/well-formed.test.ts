@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { definePolicy, requestId, type AdmissionVerdict, type Intent, type PolicyDefinition } from '../core/index.ts';
-import { bench, request } from './runtime.fixture.ts';
+import { bench, request, settled } from './runtime.fixture.ts';
 
 /** What plain JavaScript may hand over in place of what the types say. */
 const untyped = <T>(value: unknown): T => value as T;
@@ -28,5 +28,13 @@ describe('an answer that is none', () => {
     runtime.arrive(request('r1'));
     expect(await runtime.act({ kind: 'tick', atMs: 1000 })).toEqual([]);
     expect(runtime.policies()[0].faults).toBe(1);
+  });
+
+  it('counts as a throw and ends no process: an async observe that fails later', async () => {
+    const definition = definePolicy({ name: 'odd', summary: '', create: () => ({ observe: () => untyped<undefined>(Promise.reject(new Error('later'))) }) });
+    const { runtime } = bench({ policies: [{ definition }] });
+    runtime.arrive(request('r1'));
+    await settled();
+    expect(runtime.policies()[0]).toMatchObject({ faults: 2, lastFault: expect.stringContaining('later') });
   });
 });
