@@ -4,8 +4,8 @@
  *
  *   npm run build && node bench/share.mjs [--policy cache-sage] [--timing exact|live] [--capacity 0.1,0.2,0.35,0.5] [--json] [--assert]
  *
- * Belady is the optimum for equal cost per block only. With --assert: exit 1 unless the mean is at least 0.5 and no
- * pair lies more than 0.2 points below LRU.
+ * Traces without agents are replayed too, as controls: they count for the worst only. Belady is the
+ * optimum for equal cost per block only. With --assert: exit 1 unless the mean is at least 0.5 and no pair lies more than 0.2 points below LRU.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -15,8 +15,9 @@ import { parseArgs } from 'node:util';
 
 const LEAST_HEADROOM = 0.01;
 const BAR = { share: 0.5, pointsBelowLru: 0.2 };
-/** No agents in it: replay it with --concurrency 1 as a control. */
-const WITHOUT_AGENTS = ['mooncake-conversation'];
+/** No agents in them: controls, which count for the worst but not for the mean. One session stands for everything. */
+const CONTROLS = { 'mooncake-conversation': ['--block-size', '512', '--concurrency', '1'] };
+const CALLS_OF_CONTROLS = [2000, 4000];
 /** Long prompts and many calls. */
 const OPTIONS_OF = { 'claude-code-team': ['--block-size', '256', '--max-calls', '8000'] };
 
@@ -35,7 +36,7 @@ const found = new Map();
 for (const folder of folders.filter(existsSync)) {
   for (const file of readdirSync(folder)) {
     const name = basename(file, '.jsonl.gz');
-    if (file.endsWith('.jsonl.gz') && !WITHOUT_AGENTS.includes(name) && !found.has(name)) found.set(name, resolve(folder, file));
+    if (file.endsWith('.jsonl.gz') && !found.has(name)) found.set(name, resolve(folder, file));
   }
 }
 if (found.size === 0) {
@@ -43,11 +44,15 @@ if (found.size === 0) {
   process.exit(1);
 }
 
+const runs = [...found].sort().flatMap(([name, path]) => (CONTROLS[name] === undefined
+  ? [{ name, path, control: false, options: OPTIONS_OF[name] ?? [] }]
+  : CALLS_OF_CONTROLS.map((calls) => ({ name: `${name.split('-')[0]}, ${calls} calls`, path, control: true, options: [...CONTROLS[name], '--max-calls', `${calls}`] }))));
+
 const rows = [];
-for (const [name, path] of [...found].sort()) {
+for (const { name, path, control, options } of runs) {
   process.stderr.write(`${name}\n`);
   const out = execFileSync(process.execPath, [
-    'dist/cli/main.mjs', 'replay', path, '--policy', `lru,belady,${values.policy}`, '--capacity', values.capacity, '--timing', values.timing, '--json', ...(OPTIONS_OF[name] ?? []),
+    'dist/cli/main.mjs', 'replay', path, '--policy', `lru,belady,${values.policy}`, '--capacity', values.capacity, '--timing', values.timing, '--json', ...options,
   ], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], maxBuffer: 1 << 26 });
   const [report] = JSON.parse(out.trim().split('\n').at(-1)).traces;
   for (const capacity of values.capacity.split(',').map(Number)) {
@@ -55,14 +60,14 @@ for (const [name, path] of [...found].sort()) {
     const [lru, belady, own] = [rate('lru'), rate('belady'), rate(basename(values.policy, '.ts'))];
     const headroom = belady.hitRate - lru.hitRate;
     rows.push({
-      trace: name, capacity, capacityBlocks: own.capacityBlocks, lru: lru.hitRate, policy: own.hitRate, belady: belady.hitRate,
+      trace: name, control, capacity, capacityBlocks: own.capacityBlocks, lru: lru.hitRate, policy: own.hitRate, belady: belady.hitRate,
       share: headroom > LEAST_HEADROOM ? (own.hitRate - lru.hitRate) / headroom : null,
       gainPoints: 100 * (own.hitRate - lru.hitRate), prefillSavedOverLru: own.prefillMsSaved / lru.prefillMsSaved, callsPerSecond: own.callsPerSecond, decideMsP99: own.decideMsP99, stateBytes: own.stateBytes,
     });
   }
 }
 
-const shares = rows.flatMap(({ share }) => (share === null ? [] : [share]));
+const shares = rows.flatMap(({ share, control }) => (share === null || control ? [] : [share]));
 const worst = rows.reduce((least, row) => (row.gainPoints < least.gainPoints ? row : least));
 const summary = {
   policy: values.policy, timing: values.timing, pairs: shares.length, meanShare: shares.reduce((sum, share) => sum + share, 0) / shares.length,

@@ -2,7 +2,7 @@
  * The hot-path face of a learner: plain numbers about live sessions, for policies that rank thousands of items per
  * decision. `predict` (forecast.ts) answers the same questions one by one, in words.
  *
- * Distributions over time are arrays of `TIME_BINS` masses on one logarithmic grid (learner/time-grid.ts). They are
+ * Distributions over time are arrays of `TIME_BINS` masses (`SUM_BINS` for `laterCall`) on one logarithmic grid (learner/time-grid.ts). They are
  * defective: what is missing to 1 is the probability that it never happens.
  */
 import type { AgentId, SessionId } from './ids.ts';
@@ -37,7 +37,7 @@ export interface SessionForecasts {
   /** The number that stands for an agent in the methods below. */
   agentKey(agent: AgentId): number;
 
-  /** Writes when the session's next call comes, counted from `nowMs`; the total is the probability that it comes at all. */
+  /** Writes when the session's next call comes, counted from `nowMs`; the total is the probability that it comes at all. Masses beyond `TIME_BINS` are 0. */
   nextCall(session: LiveSession, nowMs: number, out: Float64Array): void;
   /** Number of horizons of `laterCall`; horizon 0 is the next call itself. */
   readonly horizons: number;

@@ -3,13 +3,17 @@
  * stand for its distribution, tabulated as shifts on the time grid and drawn anew now and then from the global histogram.
  */
 import { seededRandom } from '../core/index.ts';
-import { BIN_MIDDLE_MS, TIME_BINS, timeBin } from './time-grid.ts';
+import { BIN_MIDDLE_MS, SUM_BINS, TIME_BINS, timeBin } from './time-grid.ts';
 
-/** Calls per horizon: the next six one by one, then lumped. */
-export const CALLS_IN_HORIZON = [1, 1, 1, 1, 1, 1, 6, 12, 24] as const;
-const GAPS_BEFORE = [0, 1, 2, 3, 4, 5, 8, 17, 35] as const;
+/** Calls per horizon: the next six one by one, then lumped, up to 1,500: one session may stand for many conversations that a client does not tell apart. */
+export const CALLS_IN_HORIZON = [1, 1, 1, 1, 1, 1, 6, 12, 24, 48, 96, 192, 384, 768] as const;
+const GAPS_BEFORE = [0, 1, 2, 3, 4, 5, 8, 17, 35, 70, 140, 280, 560, 1120] as const;
 const SAMPLES = 60;
 const QUANTILE_SAMPLES = [10, 30, 50] as const;
+/** From here on the sum of twice as many gaps is drawn as the sum of two of these sums. */
+const LEAST_DOUBLED = 35;
+/** Coprime to the number of samples: pairs each of them with another one. */
+const COPRIME = 7;
 const FALLBACK_GAP_MS = 3000;
 
 export class GapSums {
@@ -33,11 +37,16 @@ export class GapSums {
     const sums = new Float64Array(SAMPLES);
     let gaps = 0;
     GAPS_BEFORE.forEach((wanted, horizon) => {
+      if (wanted === 2 * gaps && gaps >= LEAST_DOUBLED) {
+        const half = Float64Array.from(sums);
+        for (let sample = 0; sample < SAMPLES; sample++) sums[sample] += half[(sample * COPRIME + 1) % SAMPLES];
+        gaps = wanted;
+      }
       for (; gaps < wanted; gaps++) for (let sample = 0; sample < SAMPLES; sample++) sums[sample] += draw();
       const sorted = Float64Array.from(sums).sort();
       for (let bin = 0; bin < TIME_BINS; bin++) {
         QUANTILE_SAMPLES.forEach((sample, index) => {
-          this.shifts[horizon][bin * 3 + index] = timeBin(BIN_MIDDLE_MS[bin] + sorted[sample]);
+          this.shifts[horizon][bin * 3 + index] = timeBin(BIN_MIDDLE_MS[bin] + sorted[sample], SUM_BINS);
         });
       }
     });

@@ -1,21 +1,23 @@
-/** The one grid of times: half octaves from 100 ms to 819 s; the first bin starts at 0 and the last takes all that is longer. */
+/** The one grid of times: half octaves from 100 ms; the first bin starts at 0. Gaps are learned up to 819 s: their last bin takes all that is longer. */
 export const TIME_BINS = 26;
+/** Sums of gaps go on to 29 hours on the same grid. */
+export const SUM_BINS = 40;
 const SHORTEST_MS = 100;
 const BINS_PER_OCTAVE = 2;
 
-export const BIN_LOW_MS = new Float64Array(TIME_BINS);
-export const BIN_HIGH_MS = new Float64Array(TIME_BINS);
+export const BIN_LOW_MS = new Float64Array(SUM_BINS);
+export const BIN_HIGH_MS = new Float64Array(SUM_BINS);
 /** Geometric middle of each bin. */
-export const BIN_MIDDLE_MS = new Float64Array(TIME_BINS);
-for (let bin = 0; bin < TIME_BINS; bin++) {
+export const BIN_MIDDLE_MS = new Float64Array(SUM_BINS);
+for (let bin = 0; bin < SUM_BINS; bin++) {
   BIN_LOW_MS[bin] = bin === 0 ? 0 : SHORTEST_MS * 2 ** (bin / BINS_PER_OCTAVE);
   BIN_HIGH_MS[bin] = SHORTEST_MS * 2 ** ((bin + 1) / BINS_PER_OCTAVE);
   BIN_MIDDLE_MS[bin] = SHORTEST_MS * 2 ** ((bin + 0.5) / BINS_PER_OCTAVE);
 }
 
-export function timeBin(ms: number): number {
+export function timeBin(ms: number, bins = TIME_BINS): number {
   if (!(ms > SHORTEST_MS)) return 0;
-  return Math.min(TIME_BINS - 1, Math.floor(Math.log2(ms / SHORTEST_MS) * BINS_PER_OCTAVE));
+  return Math.min(bins - 1, Math.floor(Math.log2(ms / SHORTEST_MS) * BINS_PER_OCTAVE));
 }
 
 /** The time below which a fraction of the mass lies, interpolated within its bin; `total` is the sum of `mass`. */

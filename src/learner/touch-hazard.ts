@@ -19,6 +19,10 @@ const COUNTER_LIMIT = 64_000;
 /** What is believed of each kind before anything is seen: for a use by the last call; for older ones half of it. */
 const FIRST_BELIEF: readonly number[] = [0.9, 0.7, 0.5, 0.9];
 const LEVELS = 4;
+/** Buckets of ages in calls: 0, 1, 2, 3 to 4, 5 to 8 and so on; from this one on an age is believed to be like the one before. */
+const EVEN_BUCKETS = 6;
+const BUCKETS = 16;
+const RECENCY_CELLS = Int32Array.from({ length: FIRST_BELIEF.length * 3 * BUCKETS }, (_, recency) => mixHash(1, recency) % CELLS);
 
 export class TouchHazard {
   private readonly touched = new Uint16Array(CELLS);
@@ -26,6 +30,8 @@ export class TouchHazard {
   private readonly chain = new Int32Array(LEVELS);
   private readonly tallyTouched = new Float64Array(CELLS);
   private readonly tallySeen = new Float64Array(CELLS);
+  /** Parts of a 64th that are not counted yet: rarely used blocks would never count otherwise. */
+  private readonly carried = new Float64Array(CELLS);
   private readonly tallied: number[] = [];
 
   /**
@@ -38,10 +44,11 @@ export class TouchHazard {
     let belief = FIRST_BELIEF[kind];
     if (callsSince > 0) belief *= 0.5;
     const levels = this.describe(kind, agent, callsSince, agentCallsSince, caller, tool);
-    for (let level = 0; level < levels; level++) {
-      const cell = this.chain[level];
-      belief = (this.touched[cell] / UNIT + PRIOR_WEIGHT * belief) / (this.seen[cell] / UNIT + PRIOR_WEIGHT);
-    }
+    const recency = recencyOf(kind, agentCallsSince, callsSince);
+    // An age that has hardly been reached yet is believed to be like half that age, and half as likely to be used.
+    const oldest = callsBucket(callsSince);
+    for (let age = EVEN_BUCKETS; age < oldest; age++) belief = 0.5 * this.shrunk(cellOfRecency(recency - oldest + age), belief);
+    for (let level = 0; level < levels; level++) belief = this.shrunk(this.chain[level], belief);
     return belief;
   }
 
@@ -62,7 +69,9 @@ export class TouchHazard {
         this.seen[cell] >>= 1;
         this.touched[cell] >>= 1;
       }
-      this.touched[cell] += Math.round((UNIT * this.tallyTouched[cell]) / this.tallySeen[cell]);
+      const touched = (UNIT * this.tallyTouched[cell]) / this.tallySeen[cell] + this.carried[cell];
+      this.touched[cell] += Math.floor(touched);
+      this.carried[cell] = touched - Math.floor(touched);
       this.seen[cell] += UNIT;
       this.tallyTouched[cell] = 0;
       this.tallySeen[cell] = 0;
@@ -79,21 +88,34 @@ export class TouchHazard {
     reader.numbers(this.seen, 'u16');
   }
 
+  /** The share counted in the cell, shrunk towards the belief. */
+  private shrunk(cell: number, belief: number): number {
+    return (this.touched[cell] / UNIT + PRIOR_WEIGHT * belief) / (this.seen[cell] / UNIT + PRIOR_WEIGHT);
+  }
+
   private describe(kind: TouchKind, agent: number, callsSince: number, agentCallsSince: number, caller: number, tool: number): number {
-    const recency = (kind * 3 + Math.min(2, Math.max(0, agentCallsSince))) * 8 + callsBucket(callsSince);
-    this.chain[0] = mixHash(1, recency) % CELLS;
+    const recency = recencyOf(kind, agentCallsSince, callsSince);
+    this.chain[0] = cellOfRecency(recency);
     this.chain[1] = mixHash(2, recency, agent) % CELLS;
     if (caller === UNKNOWN_KEY) return 2;
     this.chain[2] = mixHash(6, agent, caller, recency) % CELLS;
     if (tool === UNKNOWN_KEY) return 3;
-    this.chain[3] = mixHash(8, mixHash(agent, caller), tool, kind * 3 + Math.min(2, Math.max(0, agentCallsSince))) % CELLS;
+    // Who calls after which tool says more than the age does, but for what is old.
+    const age = Math.max(EVEN_BUCKETS, callsBucket(callsSince));
+    this.chain[3] = mixHash(8, mixHash(agent, caller), tool, recency - callsBucket(callsSince) + age) % CELLS;
     return 4;
   }
 }
 
+function recencyOf(kind: TouchKind, agentCallsSince: number, callsSince: number): number {
+  return (kind * 3 + Math.min(2, Math.max(0, agentCallsSince))) * BUCKETS + callsBucket(callsSince);
+}
+function cellOfRecency(recency: number): number {
+  return RECENCY_CELLS[recency];
+}
 function callsBucket(calls: number): number {
   if (calls < 3) return Math.max(0, calls);
   if (calls < 5) return 3;
-  if (calls < 9) return 4;
-  return calls < 17 ? 5 : 6;
+  // 5 to 8, 9 to 16, 17 to 32 and so on.
+  return Math.min(BUCKETS - 1, 33 - Math.clz32(calls - 1));
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { LOCAL_TENANT, agentId, instanceId, sessionId, unitId, workloadId } from '../../core/index.ts';
-import { TableWriter, createLearnerSource } from '../../learner/index.ts';
+import { TableReader, TableWriter, createLearnerSource } from '../../learner/index.ts';
 import { Frontier } from './frontier.ts';
 import { Guard } from './guard.ts';
 import { PrefixTree } from './prefix-tree.ts';
@@ -55,12 +55,26 @@ describe('Guard', () => {
     expect(guard.leader).toBe('survival');
   });
 
+  it('hands over on less evidence once survival has cost more in all than it may', () => {
+    // Ahead by 2.3 standard errors in LRU's favour: within three, beyond two.
+    const leaderAfterOneCall = (earned: number): string => {
+      const { guard, call } = guardOver((_unit, usedAt) => usedAt);
+      const writer = new TableWriter();
+      writer.numbers([0, 10_000, -230, 10_000, 2000, 100_000, earned], 'f64');
+      guard.load(new TableReader(writer.finish(2), 2));
+      call(1);
+      return guard.leader;
+    };
+    expect(leaderAfterOneCall(-50)).toBe('survival');
+    expect(leaderAfterOneCall(-150)).toBe('lru');
+  });
+
   it('has the index evict in LRU order while LRU leads', () => {
     const learners = createLearnerSource();
     const writer = new TableWriter();
-    writer.numbers([1, 1000, -500, 100, 500], 'f64');
+    writer.numbers([1, 1000, -500, 100, 500, 1000, -500], 'f64');
     const index = new SageIndex({ learners, tenant: LOCAL_TENANT, value: 'hits', tolerance: 0.05, guard: true, capacityBlocks: 100 });
-    index.restore(writer.finish(1));
+    index.restore(writer.finish(2));
     expect(index.leader).toBe('lru');
     const parents = [undefined, 0, 1, 0, 3, 1];
     parents.forEach((parent, unit) => index.define({ id: unitId(unit), ...(parent === undefined ? {} : { parent: unitId(parent) }), sizeBlocks: 1, marginalPrefillMs: 1 }));

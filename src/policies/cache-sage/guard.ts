@@ -12,6 +12,8 @@ export type Leader = 'survival' | 'lru';
 
 /** Share of the past that one more call leaves: half-life of about 350 calls. */
 const MEMORY = 0.998;
+/** Calls that the discounted sums weigh as much as. */
+const CALLS_REMEMBERED = 1 / (1 - MEMORY);
 /** Calls before the first judgement. */
 const LEAST_CALLS = 128;
 /**
@@ -21,6 +23,12 @@ const LEAST_CALLS = 128;
 const HAND_OVER = 0.002;
 const STANDARD_ERRORS = 3;
 const TAKE_OVER = 0.001;
+/**
+ * The debt bounds what leading may cost in all: once survival has cost this share of everything asked for, less
+ * evidence sends it back, and more than being ahead is needed to lead again.
+ */
+const ALLOWANCE = 0.001;
+const STANDARD_ERRORS_IN_DEBT = 2;
 
 export class Guard {
   leader: Leader = 'survival';
@@ -32,6 +40,9 @@ export class Guard {
   private lead = 0;
   private leadSquares = 0;
   private calls = 0;
+  /** Since the beginning: units asked for, and what survival has saved beyond LRU while it led. */
+  private askedEver = 0;
+  private earned = 0;
   private protectedFrom = 0;
   private readonly setAside: number[] = [];
 
@@ -62,6 +73,8 @@ export class Guard {
     this.lead = this.lead * MEMORY + ahead;
     this.leadSquares = this.leadSquares * MEMORY + ahead * ahead;
     this.calls++;
+    this.askedEver += chain.length;
+    if (this.leader === 'survival') this.earned += ahead;
     if (this.calls < LEAST_CALLS || this.preferred() === this.leader) return false;
     this.leader = this.preferred();
     return true;
@@ -69,10 +82,12 @@ export class Guard {
 
   private preferred(): Leader {
     const lead = this.lead / this.asked;
-    if (this.leader === 'lru') return lead > TAKE_OVER ? 'survival' : 'lru';
     // The lead is a sum of about independent terms: its variance is the sum of their squares.
     const standardError = Math.sqrt(this.leadSquares) / this.asked;
-    return lead < -Math.max(HAND_OVER, STANDARD_ERRORS * standardError) ? 'lru' : 'survival';
+    const inDebt = this.calls >= CALLS_REMEMBERED && this.earned < -ALLOWANCE * this.askedEver;
+    const surely = (inDebt ? STANDARD_ERRORS_IN_DEBT : STANDARD_ERRORS) * standardError;
+    if (this.leader === 'lru') return lead > (inDebt ? Math.max(TAKE_OVER, surely) : TAKE_OVER) ? 'survival' : 'lru';
+    return lead < -Math.max(HAND_OVER, surely) ? 'lru' : 'survival';
   }
 
   /** The group is now held whole by both ghosts. `usedAt` has been set. */
@@ -97,13 +112,13 @@ export class Guard {
   }
 
   save(writer: TableWriter): void {
-    writer.numbers([this.leader === 'lru' ? 1 : 0, this.asked, this.lead, this.leadSquares, this.calls], 'f64');
+    writer.numbers([this.leader === 'lru' ? 1 : 0, this.asked, this.lead, this.leadSquares, this.calls, this.askedEver, this.earned], 'f64');
   }
   load(reader: TableReader): void {
-    const numbers = new Float64Array(5);
+    const numbers = new Float64Array(7);
     reader.numbers(numbers, 'f64');
     this.leader = numbers[0] === 1 ? 'lru' : 'survival';
-    [, this.asked, this.lead, this.leadSquares, this.calls] = numbers;
+    [, this.asked, this.lead, this.leadSquares, this.calls, this.askedEver, this.earned] = numbers;
   }
 
   private held(ghost: Frontier, chain: Int32Array): number {

@@ -24,7 +24,7 @@ export interface IndexOptions {
 const FORECASTS_PER_DECISION = 24;
 /** Groups at the brink that are valued anew in turn per decision, whatever the reason they may have changed for. */
 const LOOKS_PER_DECISION = 4;
-const SNAPSHOT_VERSION = 1;
+const SNAPSHOT_VERSION = 2;
 const PROVEN: TouchKind = 0;
 const PROMPT: TouchKind = 1;
 const OUTPUT: TouchKind = 2;
@@ -45,6 +45,7 @@ export class SageIndex implements RetentionIndex {
   private mostResidentBlocks = 0;
   private definedUnits = 0;
   private definedBlocks = 0;
+  private readonly refreshed: number[] = [];
   private touchedUnits = new Int32Array(64);
   /** Last call of each session that has taught the learner which groups it used again. */
   private readonly taughtCall: number[] = [];
@@ -242,14 +243,21 @@ export class SageIndex implements RetentionIndex {
   }
 
   private refreshDue(nowMs: number): void {
-    for (let count = 0; count < FORECASTS_PER_DECISION; count++) {
+    const { members } = this.tree;
+    const { refreshed } = this;
+    while (refreshed.length < FORECASTS_PER_DECISION) {
       const session = this.sessions.nextDue(nowMs);
-      if (session < 0) return;
-      this.values.renew();
+      if (session < 0) break;
       this.sessions.forecast(session, nowMs);
-      const { members } = this.tree;
+      refreshed.push(session);
+    }
+    if (refreshed.length === 0) return;
+    // All forecasts first: what many sessions share is then valued once.
+    this.values.renew();
+    for (const session of refreshed) {
       for (let member = members.firstOfSession[session] ?? -1; member >= 0; member = members.nextInSession[member]) this.rankAnew(members.group[member]);
     }
+    refreshed.length = 0;
   }
 
   private lookAround(): void {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { LiveSession, SessionForecasts } from '../../core/index.ts';
 import { agentId, sessionId } from '../../core/index.ts';
-import { BIN_MIDDLE_MS, TIME_BINS, timeBin } from '../../learner/index.ts';
+import { BIN_MIDDLE_MS, SUM_BINS, timeBin } from '../../learner/index.ts';
 import { SessionWorth, gittinsIndex } from './worth.ts';
 
 function masses(entries: readonly (readonly [number, number])[]): Float64Array {
-  const result = new Float64Array(TIME_BINS);
+  const result = new Float64Array(SUM_BINS);
   for (const [ms, mass] of entries) result[timeBin(ms)] += mass;
   return result;
 }
@@ -31,7 +31,7 @@ describe('gittinsIndex', () => {
   });
 
   it('is nothing for what never returns', () => {
-    expect(gittinsIndex(new Float64Array(TIME_BINS))).toBe(0);
+    expect(gittinsIndex(new Float64Array(SUM_BINS))).toBe(0);
   });
 });
 

@@ -8,7 +8,7 @@
  * max over horizons T of P(R ≤ T) / E[min(R, T)], hits per block-second at the best time to give up.
  */
 import type { LiveSession, SessionForecasts, TouchKind } from '../../core/index.ts';
-import { BIN_MIDDLE_MS, TIME_BINS } from '../../learner/time-grid.ts';
+import { BIN_MIDDLE_MS, SUM_BINS } from '../../learner/time-grid.ts';
 
 const MEMO_CELLS = 64;
 const NEGLIGIBLE_SHARE = 1e-3;
@@ -20,7 +20,7 @@ export function gittinsIndex(returns: Float64Array): number {
   let chance = 0;
   let held = 0;
   let best = 0;
-  for (let bin = 0; bin < TIME_BINS; bin++) {
+  for (let bin = 0; bin < SUM_BINS; bin++) {
     const mass = returns[bin];
     if (mass <= 0) continue;
     chance += mass;
@@ -31,7 +31,7 @@ export function gittinsIndex(returns: Float64Array): number {
   return best;
 }
 
-const returns = new Float64Array(TIME_BINS);
+const returns = new Float64Array(SUM_BINS);
 
 /** The forecast of one live session, kept until the session moves or has been idle for some more time. */
 export class SessionWorth {
@@ -49,7 +49,7 @@ export class SessionWorth {
   constructor(live: LiveSession, forecasts: SessionForecasts) {
     this.live = live;
     this.forecasts = forecasts;
-    this.horizons = Array.from({ length: forecasts.horizons }, () => new Float64Array(TIME_BINS));
+    this.horizons = Array.from({ length: forecasts.horizons }, () => new Float64Array(SUM_BINS));
   }
 
   get isCurrent(): boolean {
@@ -69,7 +69,7 @@ export class SessionWorth {
   of(kind: TouchKind, agentKey: number, step: number, nth: number): number {
     const callsSince = this.live.calls - 1 - step;
     const agentCallsSince = Math.min(2, Math.max(0, this.forecasts.agentCalls(this.live, agentKey) - nth));
-    const key = ((agentKey >>> 0) * 128 + Math.min(127, Math.max(0, callsSince))) * 16 + kind * 3 + agentCallsSince;
+    const key = ((agentKey >>> 0) * 65_536 + Math.min(65_535, Math.max(0, callsSince))) * 16 + kind * 3 + agentCallsSince;
     const cell = (agentKey ^ (callsSince * 7) ^ (kind * 29) ^ (agentCallsSince * 13)) & (MEMO_CELLS - 1);
     if (this.memoKeys[cell] === key) return this.memoWorth[cell];
     const worth = this.compute(kind, agentKey, step, nth);
@@ -94,7 +94,7 @@ export class SessionWorth {
       ahead += calls;
       if (share > NEGLIGIBLE_CHANCE) {
         const when = this.horizon(horizon);
-        for (let bin = 0; bin < TIME_BINS; bin++) returns[bin] += share * when[bin];
+        for (let bin = 0; bin < SUM_BINS; bin++) returns[bin] += share * when[bin];
       }
       if (left < NEGLIGIBLE_SHARE) break;
     }
