@@ -23,6 +23,15 @@ describe('survival', () => {
     expect(world.manager.statistics()).toMatchObject({ saves: 2, restores: 1 });
   });
 
+  it('gives up what is worth least where the memory is smaller than its budget', async () => {
+    const world = makeWorld({ slots: 1, storeTokens: 5000 });
+    for (const name of ['a', 'b', 'c']) await run(world, tokensOf(name, 200), { session: name });
+    world.engine.failNext('save');
+    await run(world, tokensOf('d', 200), { session: 'd' });
+    expect(['a', 'b', 'c', 'd'].map((name) => world.manager.residentTokens(tokensOf(name, 200), tenantId('local')))).toEqual([0, 200, 200, 200]);
+    expect(world.manager.statistics()).toMatchObject({ storeTokens: world.engine.storedTokens, evictions: 1 });
+  });
+
   it('does not give up the state that it is about to restore for the one that makes room for it', async () => {
     const index = new StrictIndex((unit) => (unit >= 7 ? 10 : 0.01));
     const world = makeWorld({ slots: 1, storeTokens: 250, retention: () => index });

@@ -7,7 +7,7 @@ import { EntresolError, type Coordinate, type TenantId } from '../../../core/ind
 import { commonPrefix } from '../common-prefix.ts';
 import type { SlotDesk } from '../slot-rule.ts';
 import type { Slot } from '../slot.ts';
-import { SHARED_BLOCK_TOKENS } from '../token-engine.ts';
+import { SHARED_BLOCK_TOKENS, type SavedState } from '../token-engine.ts';
 import type { HeldState } from './held-state.ts';
 import type { Residency } from './residency.ts';
 import type { Unit } from './unit-trie.ts';
@@ -80,7 +80,7 @@ export class StateStore {
     try {
       await Promise.all([...superseded.map((state) => this.drop(state)), ...victims.map((state) => this.#spill(state, nowMs))]);
       desk.checkLife(life);
-      const saved = await desk.engine.save(candidate.slot.sequence, this.#shares ? candidate.tenant : undefined);
+      const saved = await this.#save(candidate, () => this.#leastWorth('host', size, worth.of(entry, nowMs, leaving), gone, nowMs, entry));
       desk.checkLife(life);
       const kept: HeldState = { ...entry, units: [], saved };
       this.#entries.add(kept);
@@ -159,6 +159,24 @@ export class StateStore {
     await this.evict(state);
   }
 
+  /** Where there is less room than the budget says, what is worth least goes for it, as if the budget were used up. */
+  async #save({ slot, tenant }: Candidate, victims: () => HeldState[] | undefined): Promise<SavedState> {
+    const { desk } = this.#parts;
+    const { life } = desk;
+    const save = (): Promise<SavedState> => desk.engine.save(slot.sequence, this.#shares ? tenant : undefined);
+    try {
+      return await save();
+    } catch (error) {
+      if (!(error instanceof EntresolError) || error.code !== 'ENT_DISK_FULL') throw error;
+      desk.checkLife(life);
+      const going = victims();
+      if (going === undefined) throw error;
+      await Promise.all(going.map((state) => this.evict(state)));
+      desk.checkLife(life);
+      return save();
+    }
+  }
+
   #used(tier: StoreTier): number {
     if (tier === 'disk') return this.#diskTokens;
     let reserved = 0;
@@ -184,12 +202,19 @@ export class StateStore {
     return state.tokens.length - shared * this.#parts.unitTokens;
   }
 
-  /** The least worthy entries whose going makes room, if together they are worth less than `gain`; undefined if not. */
+  /** The entries whose going makes room within the budget, as `#leastWorth` has it. */
   #victims(tier: StoreTier, size: number, gain: number, excluded: ReadonlySet<HeldState>, nowMs: number, newcomer?: HeldState): HeldState[] | undefined {
-    const { budgetTokens, worth } = this.#parts;
-    let missing = this.#used(tier) + size - budgetTokens[tier];
+    const { budgetTokens } = this.#parts;
+    const missing = this.#used(tier) + size - budgetTokens[tier];
     if (missing <= 0) return [];
     if (size > budgetTokens[tier]) return undefined;
+    return this.#leastWorth(tier, missing, gain, excluded, nowMs, newcomer);
+  }
+
+  /** The least worthy entries whose going frees so many tokens, if together they are worth less than `gain`; undefined if not. */
+  #leastWorth(tier: StoreTier, tokens: number, gain: number, excluded: ReadonlySet<HeldState>, nowMs: number, newcomer?: HeldState): HeldState[] | undefined {
+    const { worth } = this.#parts;
+    let missing = tokens;
     const gone = new Set(excluded);
     const saving = newcomer === undefined ? this.#saving : new Set([...this.#saving, newcomer]);
     const room = (state: HeldState): number => (tier === 'disk' ? state.tokens.length : this.#ownTokens(state, { gone, saving }));
