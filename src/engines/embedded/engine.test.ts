@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { CallReport } from '../../core/index.ts';
 import { EmbeddedEngine } from './engine.ts';
 import type { LlamaTokenEngine } from './llama-token-engine.ts';
 import { describeLocalEngine } from './local-engine.contract.ts';
@@ -15,6 +16,19 @@ if (real !== undefined) {
 }
 
 describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
+  it('keeps on disk what leaves host memory', async () => {
+    const engine = new EmbeddedEngine({ ...tiny, slots: 1, storeTokens: 300, diskTokens: 2000 });
+    await engine.start(new RecordingHost());
+    const say = async (session: string): Promise<CallReport> => engine.handle(
+      engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: `Session ${session}: ${'tell me more about it. '.repeat(30)}` }], max_tokens: 4, temperature: 0 }, { session }),
+      new RecordingAnswer(),
+    );
+    for (const session of ['a', 'b', 'c']) await say(session);
+    const back = await say('a');
+    expect(back.notes?.[0]).toMatch(/^restored \d+ tokens from disk$/u);
+    await engine.stop(0);
+  });
+
   it('refuses forced answers unless it was started for them', async () => {
     const engine = new EmbeddedEngine(tiny);
     await engine.start(new RecordingHost());

@@ -12,6 +12,8 @@ export interface EmbeddedEngineOptions {
   readonly slots?: number;
   /** Budget of saved states in host memory, in tokens. Default 65,536. */
   readonly storeTokens?: number;
+  /** Budget of saved states on disk beside it, in tokens. Default 0. */
+  readonly diskTokens?: number;
   /** Tokens that prompt and answer may have together. Default 8,192. */
   readonly contextTokens?: number;
   /** Default 1: one core stays for the gateway. */
@@ -35,6 +37,7 @@ export class EmbeddedEngine extends LocalEngine {
       source: llamaSource({ modelPath, sequences: slots, contextTokens, threads, cache, shape }),
       contextTokens, slots,
       storeTokens: options.storeTokens ?? 65_536,
+      diskTokens: options.diskTokens,
       slotManager: options.slotManager ?? 'survival',
       teacherForcing: options.teacherForcing ?? false,
     });

@@ -18,6 +18,8 @@ export interface LocalEngineOptions {
   readonly slots: number;
   /** Budget of saved states, in tokens. */
   readonly storeTokens: number;
+  /** Budget of saved states on disk beside it, in tokens. Default 0. */
+  readonly diskTokens?: number;
   readonly slotManager: SlotManagerKind;
   /** Accept `entresol_force` in requests. */
   readonly teacherForcing: boolean;
@@ -42,20 +44,21 @@ export class LocalEngine implements Engine {
 
   constructor(options: LocalEngineOptions) {
     this.#options = options;
+    const capacityTokens = options.slots * options.contextTokens + options.storeTokens + (options.diskTokens ?? 0);
     this.kind = options.source.kind;
     this.replica = options.replica;
     this.capabilities = {
       dialects: ['chat', 'completions'],
       intents: options.slotManager === 'survival' ? ['retain', 'demote', 'restore', 'prefetch', 'evict', 'cancel'] : ['cancel'],
       ...(options.slotManager === 'survival' ? { retention: { mode: 'pull' } } : {}),
-      cache: { capacityBlocks: Math.floor((options.slots * options.contextTokens + options.storeTokens) / DEFAULT_UNIT_TOKENS), blockTokens: DEFAULT_UNIT_TOKENS },
+      cache: { capacityBlocks: Math.floor(capacityTokens / DEFAULT_UNIT_TOKENS), blockTokens: DEFAULT_UNIT_TOKENS },
       ordersQueue: options.slotManager === 'survival',
       countsCachedTokens: true,
     };
   }
 
   async start(host: EngineHost): Promise<void> {
-    const { source, slotManager: kind, slots, storeTokens, replica } = this.#options;
+    const { source, slotManager: kind, slots, storeTokens, diskTokens, replica } = this.#options;
     const model = await source.open({
       onDown: (error, final) => {
         host.log('error', final ? 'the engine has crashed too often and stays down' : 'the engine has crashed and restarts', { error: error.message });
@@ -69,7 +72,7 @@ export class LocalEngine implements Engine {
       },
     });
     try {
-      this.#started = { host, model, manager: createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens }) };
+      this.#started = { host, model, manager: createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens, diskTokens }) };
     } catch (error) {
       await model.tokenEngine.close();
       throw error;
