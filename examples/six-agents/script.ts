@@ -33,7 +33,7 @@ export const MOST_STEPS = 20;
 const PAUSE_SIGMA = 0.4;
 /** A tool answers sooner than a person. */
 const TOOL_PAUSE_FACTOR = 0.6;
-const ANSWER_CHARACTERS = { median: 96, sigma: 0.35, least: 80, most: 300 };
+const ANSWER_CHARACTERS = { median: 48, sigma: 0.35, least: 40, most: 160 };
 
 function pick<Value>(values: readonly Value[], random: Random): Value {
   return values[Math.floor(random() * values.length)];

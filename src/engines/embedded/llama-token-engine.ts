@@ -39,12 +39,14 @@ export class LlamaTokenEngine implements TokenEngine {
   /** Per result of `generate`, if `recordTopLogits`: distance of the two best logits for each token of the output. */
   readonly logitGaps = new WeakMap<GenerateResult, Float64Array>();
   #bytesPerToken = 0;
-  #storedTokens = 0;
+  /** Where each saved state lies: a file in memory, in the child among those that share blocks, or a file on disk. */
+  readonly #places = new Map<number, 'file' | 'shared' | 'disk'>();
+  #fileTokens = 0;
+  #sharedTokens = 0;
   readonly #supervisor: ChildSupervisor;
   readonly #folder: StateFolder;
   readonly #diskParent: string;
   #diskFolder: StateFolder | undefined;
-  readonly #onDisk = new Set<number>();
   readonly #records: SequenceRecord[];
 
   private constructor(options: LlamaOptions, supervisor: ChildSupervisor, facts: ModelFacts, records: SequenceRecord[]) {
@@ -65,6 +67,7 @@ export class LlamaTokenEngine implements TokenEngine {
       library: options.library, modelPath: options.modelPath, sequences: options.sequences, contextTokens: options.contextTokens,
       chunkTokens: options.chunkTokens ?? DEFAULT_CHUNK_TOKENS, threads: options.threads ?? 1, recordTopLogits: options.recordTopLogits ?? false,
     };
+    let engine: LlamaTokenEngine | undefined;
     const supervisor = new ChildSupervisor(startOptions, {
       ...options.events,
       onDown: (error, final) => {
@@ -72,10 +75,10 @@ export class LlamaTokenEngine implements TokenEngine {
           record.lost ||= record.length > 0 || record.busy;
           record.length = 0;
         }
+        if (engine !== undefined) engine.#forgetShared();
         options.events?.onDown?.(error, final);
       },
     });
-    let engine: LlamaTokenEngine | undefined;
     try {
       engine = new LlamaTokenEngine(options, supervisor, await supervisor.start(), records);
       await engine.#measureBytesPerToken();
@@ -87,7 +90,7 @@ export class LlamaTokenEngine implements TokenEngine {
   }
 
   get bytesPerToken(): number { return this.#bytesPerToken; }
-  get storedTokens(): number { return this.#storedTokens; }
+  get storedTokens(): number { return this.#fileTokens + this.#sharedTokens; }
   get processId(): number | undefined { return this.#supervisor.processId; }
   get healthy(): boolean { return this.#supervisor.healthy; }
 
@@ -127,12 +130,14 @@ export class LlamaTokenEngine implements TokenEngine {
     });
   }
 
-  async save(sequence: number, _domain?: string): Promise<SavedState> {
+  async save(sequence: number, domain?: string): Promise<SavedState> {
     return this.#use(sequence, async () => {
       const { id, path } = this.#folder.nextFile();
       try {
-        const { tokens, bytes } = await this.#supervisor.request('save', { sequence, path });
-        this.#storedTokens += tokens;
+        const { tokens, bytes, shared, sharedTokens } = await this.#supervisor.request('save', { sequence, path, state: id, ...(domain === undefined ? {} : { domain }) });
+        this.#places.set(id, shared ? 'shared' : 'file');
+        this.#sharedTokens = sharedTokens;
+        if (!shared) this.#fileTokens += tokens;
         return { id, tokens, bytes };
       } catch (error) {
         await rm(path, { force: true });
@@ -146,31 +151,39 @@ export class LlamaTokenEngine implements TokenEngine {
     if (record !== undefined && !record.busy) record.lost = false;
     await this.#use(sequence, async () => {
       this.#records[sequence].length = 0;
-      await this.#supervisor.request('load', { sequence, path: this.#fileOf(state), tokens: state.tokens, bytes: state.bytes });
+      const shared = this.#places.get(state.id) === 'shared';
+      await this.#supervisor.request('load', { sequence, path: this.#fileOf(state), state: state.id, shared, tokens: state.tokens, bytes: state.bytes });
       this.#records[sequence].length = state.tokens;
     });
   }
 
   async drop(state: SavedState): Promise<void> {
-    await rm(this.#fileOf(state), { force: true });
-    if (!this.#onDisk.delete(state.id)) this.#storedTokens -= state.tokens;
+    const place = this.#places.get(state.id);
+    const path = this.#fileOf(state);
+    this.#places.delete(state.id);
+    if (place === 'file') this.#fileTokens -= state.tokens;
+    if (place === 'shared') this.#sharedTokens = (await this.#supervisor.request('dropShared', { state: state.id })).sharedTokens;
+    else await rm(path, { force: true });
   }
 
   async move(state: SavedState, tier: 'host' | 'disk'): Promise<void> {
+    const place = this.#places.get(state.id);
+    if (place === undefined || (place === 'disk') === (tier === 'disk')) return;
     const from = this.#fileOf(state);
     this.#diskFolder ??= new StateFolder(this.#diskParent);
     const to = (tier === 'disk' ? this.#diskFolder : this.#folder).fileOf(state.id);
-    if (from === to) return;
-    try {
-      await copyFile(from, to);
-    } catch (error) {
-      await rm(to, { force: true });
-      throw diskError(error, to);
+    if (place === 'shared') this.#sharedTokens = (await this.#supervisor.request('exportShared', { state: state.id, path: to })).sharedTokens;
+    else {
+      try {
+        await copyFile(from, to);
+      } catch (error) {
+        await rm(to, { force: true });
+        throw diskError(error, to);
+      }
+      this.#fileTokens += tier === 'disk' ? -state.tokens : state.tokens;
+      await rm(from, { force: true });
     }
-    if (tier === 'disk') this.#onDisk.add(state.id);
-    else this.#onDisk.delete(state.id);
-    this.#storedTokens += tier === 'disk' ? -state.tokens : state.tokens;
-    await rm(from, { force: true });
+    this.#places.set(state.id, tier === 'disk' ? 'disk' : 'file');
   }
 
   async pause(): Promise<void> { await this.#supervisor.pause(); }
@@ -200,7 +213,13 @@ export class LlamaTokenEngine implements TokenEngine {
   }
 
   #fileOf(state: SavedState): string {
-    return (this.#onDisk.has(state.id) && this.#diskFolder !== undefined ? this.#diskFolder : this.#folder).fileOf(state.id);
+    return (this.#places.get(state.id) === 'disk' && this.#diskFolder !== undefined ? this.#diskFolder : this.#folder).fileOf(state.id);
+  }
+
+  /** What the child kept went with it. */
+  #forgetShared(): void {
+    this.#sharedTokens = 0;
+    for (const [id, place] of this.#places) if (place === 'shared') this.#places.delete(id);
   }
 
   #checkRoom(sequence: number, added: number): void {

@@ -57,6 +57,11 @@ export interface ChatText {
   readonly runs: readonly { readonly text: string; readonly special: boolean }[];
 }
 
+export interface SharedTotal {
+  /** Tokens that all states kept in the child take together. */
+  readonly sharedTokens: number;
+}
+
 /** Kind of request → what it carries and what is answered. */
 export interface Operations {
   start: { request: { readonly options: StartOptions }; reply: ModelFacts };
@@ -64,8 +69,13 @@ export interface Operations {
   /** Answers with the tokens now in the sequence, fewer than wanted if it was cancelled. */
   prefill: { request: { readonly sequence: number; readonly tokens: Int32Array }; reply: { readonly length: number; readonly cancelled: boolean } };
   trim: { request: { readonly sequence: number; readonly length: number }; reply: null };
-  save: { request: { readonly sequence: number; readonly path: string }; reply: { readonly tokens: number; readonly bytes: number } };
-  load: { request: { readonly sequence: number; readonly path: string; readonly tokens: number; readonly bytes: number }; reply: null };
+  /** With a domain: kept in the child, sharing its blocks with others of the domain, where the file can be taken apart. */
+  save: { request: { readonly sequence: number; readonly path: string; readonly state: number; readonly domain?: string }; reply: { readonly tokens: number; readonly bytes: number; readonly shared: boolean } & SharedTotal };
+  /** `shared`: kept in the child; the path is then only passed through. */
+  load: { request: { readonly sequence: number; readonly path: string; readonly state: number; readonly shared: boolean; readonly tokens: number; readonly bytes: number }; reply: null };
+  dropShared: { request: { readonly state: number }; reply: SharedTotal };
+  /** Writes a state that the child keeps to a file, and forgets it. */
+  exportShared: { request: { readonly state: number; readonly path: string }; reply: SharedTotal };
   pause: { request: object; reply: null };
   resume: { request: object; reply: null };
   cpu: { request: object; reply: number };

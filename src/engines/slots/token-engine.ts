@@ -7,7 +7,8 @@
  *
  * When the engine crashes, what is in flight rejects with `ENT_ENGINE_CRASHED` and every sequence is empty. One that
  * held tokens rejects every operation with that code until it is emptied by `trim(sequence, 0)` or replaced by `load`,
- * so that no call goes on without its beginning. Saved states outlive the crash.
+ * so that no call goes on without its beginning. States saved without a domain outlive the crash; the others are gone,
+ * and `load` says `ENT_STATE_CORRUPT`.
  */
 /** Saved states share equal beginnings in whole blocks of so many tokens. */
 export const SHARED_BLOCK_TOKENS = 32;

@@ -1,11 +1,13 @@
-import { rm, stat, statfs } from 'node:fs/promises';
+import { readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EntresolError } from '../../../core/index.ts';
-import type { ModelFacts, Operations, StartOptions } from '../protocol.ts';
+import { diskError } from '../file-system-errors.ts';
+import type { ModelFacts, Operations, SharedTotal, StartOptions } from '../protocol.ts';
 import { BatchLoop } from './batch-loop.ts';
 import { chatHistory } from './chat-history.ts';
 import { Job } from './job.ts';
 import { loadLibrary, type ChatWrapper, type LlamaContext, type LlamaLibrary, type LlamaModel, type LlamaSequence } from './llama-library.ts';
+import { SharedStates } from './shared-states.ts';
 
 /** llama.cpp keeps one cell free and would shift the context when it is full; we stop before. */
 const SPARE_CELLS = 2;
@@ -28,6 +30,7 @@ export class EngineProcess {
   readonly #model: LlamaModel;
   readonly #sequences: readonly LlamaSequence[];
   readonly #loop: BatchLoop;
+  readonly #shared = new SharedStates();
   readonly #busy = new Set<number>();
   /** Kept so that it is not collected. */
   readonly context: LlamaContext;
@@ -101,12 +104,14 @@ export class EngineProcess {
     });
   }
 
-  async save({ sequence, path }: Request<'save'>): Promise<Operations['save']['reply']> {
+  async save({ sequence, path, state: id, domain }: Request<'save'>): Promise<Operations['save']['reply']> {
     return this.#alone(sequence, async (state) => {
       await this.#loop.whenOpen();
       try {
         const { fileSize } = await state.saveStateToFile(path);
-        return { tokens: state.nextTokenIndex, bytes: fileSize };
+        const shared = domain !== undefined && this.#shared.add(id, domain, await readFile(path));
+        if (shared) await rm(path, { force: true });
+        return { tokens: state.nextTokenIndex, bytes: fileSize, shared, sharedTokens: this.#shared.tokens };
       } catch (error) {
         // The engine does not say why it could not write.
         const { bavail, bsize } = await statfs(dirname(path));
@@ -117,12 +122,13 @@ export class EngineProcess {
     });
   }
 
-  async load({ sequence, path, tokens, bytes }: Request<'load'>): Promise<null> {
+  async load({ sequence, path, state: id, shared, tokens, bytes }: Request<'load'>): Promise<null> {
     return this.#alone(sequence, async (state) => {
       await this.#loop.whenOpen();
       // Emptied first: a load that fails half-way must not leave another session's cells behind.
       await state.clearHistory();
       try {
+        if (shared) await this.#write(id, path);
         const { size } = await stat(path);
         if (size !== bytes) throw new Error(`the file has ${size} bytes, not ${bytes}`);
         await state.loadStateFromFile(path, { acceptRisk: true });
@@ -130,9 +136,32 @@ export class EngineProcess {
       } catch (error) {
         await state.clearHistory();
         throw new EntresolError('ENT_STATE_CORRUPT', `the saved state ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}.`, { at: path, cause: error });
+      } finally {
+        if (shared) await rm(path, { force: true });
       }
       return null;
     });
+  }
+
+  dropShared({ state }: Pick<Request<'dropShared'>, 'state'>): SharedTotal {
+    this.#shared.drop(state);
+    return { sharedTokens: this.#shared.tokens };
+  }
+
+  async exportShared({ state, path }: Request<'exportShared'>): Promise<SharedTotal> {
+    await this.#write(state, path);
+    return this.dropShared({ state });
+  }
+
+  async #write(id: number, path: string): Promise<void> {
+    const file = this.#shared.file(id);
+    if (file === undefined) throw new EntresolError('ENT_STATE_CORRUPT', `there is no saved state ${id}.`, { at: path });
+    try {
+      await writeFile(path, file, { mode: 0o600 });
+    } catch (error) {
+      await rm(path, { force: true });
+      throw diskError(error, path);
+    }
   }
 
   async pause(): Promise<null> {

@@ -43,6 +43,8 @@ async function answer(message: Exclude<ToChild, { kind: 'cancel' }>): Promise<Ex
       stateFolders.add(dirname(message.path));
       return started().save(message);
     case 'load': return started().load(message);
+    case 'dropShared': return started().dropShared(message);
+    case 'exportShared': return started().exportShared(message);
     case 'pause': return started().pause();
     case 'resume': return started().resume();
     case 'cpu': return started().cpu();
