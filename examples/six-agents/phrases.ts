@@ -30,7 +30,7 @@ export const BRIEFS: readonly string[] = [
 ];
 
 export const BACKGROUND =
-  'Background: it came up when {subject} met {number} {unit} in one day, and {place} was the first place that people looked. Search for {word} and {word} before you ask.';
+  'Background: it came up when {subject} met {number} {unit} in one day, and {place} was the first place that people looked. Search for {word} and {word} before you ask. What was tried before: somebody capped it at {number} {unit}, which helped until {subject} {trouble}.';
 
 export const ANSWERS: Readonly<Record<RoleName, readonly string[]>> = {
   planner: [

@@ -12,7 +12,7 @@ export interface TaskKind {
 
 /** Probability that an agent's answer calls a tool. The result goes into its history and, with its answer, to the next agent. */
 export const TOOL_USE: Readonly<Record<RoleName, number>> = {
-  planner: 0.3, researcher: 0.6, coder: 0.4, tester: 0.4, reviewer: 0.5, writer: 0.4,
+  planner: 0.15, researcher: 0.4, coder: 0.25, tester: 0.25, reviewer: 0.4, writer: 0.3,
 };
 
 /** Workers report to the planner; now and then one hands on to its neighbour. */

@@ -70,7 +70,7 @@ export function createSlotManager(options: SlotManagerOptions): SlotManager {
       diskTokens: options.diskTokens ?? 0,
       rememberedUnits: options.rememberedUnits ?? Math.max(4096, Math.ceil(4 * fitting)),
       prefillLimit: options.prefillLimit ?? 1,
-      agingFactor: options.agingFactor ?? 0.3,
+      agingFactor: options.agingFactor ?? 0.15,
       anchorTokens: options.anchorTokens ?? 64,
     }, desk),
   });
