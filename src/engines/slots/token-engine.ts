@@ -10,9 +10,6 @@
  * so that no call goes on without its beginning. States saved without a domain outlive the crash; the others are gone,
  * and `load` says `ENT_STATE_CORRUPT`.
  */
-/** Saved states share equal beginnings in whole blocks of so many tokens. */
-export const SHARED_BLOCK_TOKENS = 32;
-
 export interface TokenEngine {
   readonly sequences: number;
   readonly contextTokens: number;
@@ -54,6 +51,9 @@ export interface TokenEngine {
   cpuMs(): Promise<number>;
   close(): Promise<void>;
 }
+
+/** Saved states share equal beginnings in whole blocks of so many tokens. */
+export const SHARED_BLOCK_TOKENS = 32;
 
 export interface GenerateOptions {
   readonly maxTokens: number;
