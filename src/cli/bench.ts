@@ -11,6 +11,13 @@ import { startServer } from './compose.ts';
 import { parseOptions, type Options } from './parse-options.ts';
 import { ProgressLine } from './progress-line.ts';
 
+/** What engine a bench runs on. */
+export const BENCH_ENGINE_ARGUMENTS = {
+  model: { type: 'string', description: 'A GGUF file in place of the synthetic model' },
+  threads: { type: 'string', description: 'Threads of the engine; default: the cores less one, at most 4' },
+  simulated: { type: 'boolean', description: 'On the simulated engine, whether there is a real one or not' },
+} as const;
+
 const ARGUMENTS = {
   trace: { type: 'string', description: 'six-agents, or traces by name or file; default: six-agents and every trace that is found' },
   capacity: { type: 'string', default: '0.1,0.2,0.35', description: 'Total memory as fractions of the working set; 1 or more is ample' },
@@ -19,9 +26,7 @@ const ARGUMENTS = {
   quick: { type: 'boolean', description: 'Six agents at one capacity, no baselines' },
   'no-baselines': { type: 'boolean', description: 'Only the engine alone and with Entresol' },
   'no-zero-think': { type: 'boolean', description: 'Leave out the loads without think times' },
-  model: { type: 'string', description: 'A GGUF file in place of the synthetic model' },
-  threads: { type: 'string', description: 'Threads of the engine; default: the cores less one, at most 4' },
-  simulated: { type: 'boolean', description: 'On the simulated engine, whether there is a real one or not' },
+  ...BENCH_ENGINE_ARGUMENTS,
   assert: { type: 'boolean', description: 'Exit 1 if a bar is missed' },
   json: { type: 'boolean', description: 'Print one JSON document as the last line' },
 } as const;

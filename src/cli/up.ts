@@ -8,7 +8,7 @@ import { chooseEngine, type EngineChoice } from '../lab/bench/bench-engine.ts';
 import type { EngineBenchDocument, WorkloadReport } from '../lab/bench/document.ts';
 import { benchEngine } from '../lab/bench/engine-bench.ts';
 import { engineLine, progressLine, reasonLine, resultLines, showsGain } from '../lab/bench/words.ts';
-import { threadsOf } from './bench.ts';
+import { BENCH_ENGINE_ARGUMENTS, threadsOf } from './bench.ts';
 import { startServer, type RunningServer } from './compose.ts';
 import { parseOptions, type Options } from './parse-options.ts';
 import { closeOnSignal } from './shutdown.ts';
@@ -19,9 +19,7 @@ const ARGUMENTS = {
   capacity: { type: 'string', default: '0.2', description: 'Total memory as a fraction of the working set' },
   seed: { type: 'string', default: '1', description: 'Of the six-agent application' },
   duration: { type: 'string', default: '40', description: 'Active seconds of each side' },
-  model: { type: 'string', description: 'A GGUF file in place of the synthetic model' },
-  threads: { type: 'string', description: 'Threads of the engine; default: the cores less one, at most 4' },
-  simulated: { type: 'boolean', description: 'On the simulated engine, whether there is a real one or not' },
+  ...BENCH_ENGINE_ARGUMENTS,
   json: { type: 'boolean', description: 'Print the document of bench engine as the last line' },
 } as const;
 

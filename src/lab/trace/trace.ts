@@ -1,17 +1,10 @@
 /** A trace in memory: per call a few numbers and the last block of its chain; everything else is the block tree. */
 import { NO_BLOCK } from './block-trie.ts';
+import type { TraceLine } from './trace-line.ts';
 
-export interface TraceCall {
+export interface TraceCall extends Pick<TraceLine, 'step' | 'agent' | 'instance' | 'stop' | 'startMs' | 'durationMs' | 'promptTokens' | 'outputTokens'> {
   /** Index into `Trace.sessions`. */
   readonly session: number;
-  readonly step: number;
-  readonly agent: string;
-  readonly instance: string;
-  readonly stop: string | undefined;
-  readonly startMs: number | null;
-  readonly durationMs: number | null;
-  readonly promptTokens: number;
-  readonly outputTokens: number;
   /** Names of the tools that the answer calls. */
   readonly tools: readonly string[];
   /** Hash of the last segment of the answer. */

@@ -220,7 +220,10 @@ export class StateStore {
     const room = (state: HeldState): number => (tier === 'disk' ? state.tokens.length : this.#ownTokens(state, { gone, saving }));
     const ranked = [...this.#entries]
       .filter((state) => state.tier === tier && state.locks === 0 && !excluded.has(state))
-      .map((state) => ({ state, worth: worth.of(state, nowMs), perToken: worth.of(state, nowMs) / Math.max(1, room(state)) }))
+      .map((state) => {
+        const total = worth.of(state, nowMs);
+        return { state, worth: total, perToken: total / Math.max(1, room(state)) };
+      })
       .sort((a, b) => a.perToken - b.perToken || oldness(a.state) - oldness(b.state));
     const victims: HeldState[] = [];
     let loss = 0;

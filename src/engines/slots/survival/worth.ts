@@ -45,8 +45,8 @@ export class Worth {
   }
 
   /** The same per token that it holds. */
-  perToken(state: HeldState, nowMs: number, ignored?: ReadonlySet<HeldState>): number {
-    return this.of(state, nowMs, ignored) / state.tokens.length;
+  perToken(state: HeldState, nowMs: number): number {
+    return this.of(state, nowMs) / state.tokens.length;
   }
 }
 
