@@ -4,7 +4,7 @@
  */
 import createXxhash from 'xxhash-wasm';
 import type { Clock, Engine, LearnerSource, Random } from '../core/index.ts';
-import { Gateway, type GatewayLimits } from '../gateway/index.ts';
+import { Gateway, type GatewayLimits, type KeyRing } from '../gateway/index.ts';
 import { createLearnerSource } from '../learner/index.ts';
 import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Stopwatch, type Timers } from '../runtime/index.ts';
 import { registeredPolicy } from '../runtime/load-policy.ts';
@@ -20,6 +20,8 @@ export interface ServerOptions {
   /** 0, the default, takes a free one. */
   readonly port?: number;
   readonly insecure?: boolean;
+  /** By default none: then loopback alone may connect. */
+  readonly keys?: KeyRing;
   readonly limits?: Partial<GatewayLimits>;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
   readonly clock?: Clock;
@@ -77,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const gateway = new Gateway({
     host: options.host ?? '127.0.0.1', port: options.port ?? 0, engines, runtime, clock, log, hash: (text) => h64ToString(text),
     insecure: options.insecure ?? false,
+    ...(options.keys === undefined ? {} : { keys: options.keys }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const started: Engine[] = [];

@@ -68,7 +68,7 @@ export class Calls {
     const parsed = parseObject(body);
     validateRequest(parsed, dialect);
     const able = enginesFor(this.services.engines, dialect, context.path);
-    const identified = identifier.identify(context.request.rawHeaders, parsed);
+    const identified = identifier.identify(context.headers, parsed, context.caller);
     await this.run({ context, dialect, parsed, body, receivedAtMs, identified, signal }, able);
   }
 
@@ -78,12 +78,12 @@ export class Calls {
     const able = enginesFor(this.services.engines, 'other', context.path);
     const engine = leastBusy(able);
     const body = await readBody(context.request, this.services.bodyBytes);
-    const identified = this.services.identifier.identify(context.request.rawHeaders, undefined);
+    const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
     const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
     const answer = new ClientAnswer(context.response, { requestId: context.requestId, tapped: false, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
     const call: EngineCall = {
       request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal,
-      headers: requestHeaders(context.request.rawHeaders, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
+      headers: requestHeaders(context.headers, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
     };
     await engine.handle(call, answer);
   }
@@ -132,7 +132,7 @@ export class Calls {
     const wanted = parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
     return {
-      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.request.rawHeaders, { narrowEncoding: true, hosted: hosted === true }), body: spliced.body, parsed, signal },
+      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.headers, { narrowEncoding: true, hosted: hosted === true }), body: spliced.body, parsed, signal },
       removeUsageChunk: spliced.removeUsageChunk,
     };
   }

@@ -1,8 +1,8 @@
 /** The HTTP server in front of engines and runtime. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { EntresolError, type Clock, type Engine } from '../core/index.ts';
-import { checkAccess, checkBinding } from './access.ts';
+import { EntresolError, LOCAL_TENANT, type Clock, type Engine } from '../core/index.ts';
+import { callerFrom, checkAccess, checkBinding, KeyRing, type Admitted } from './access/index.ts';
 import { Calls, newRequestId } from './call.ts';
 import { EventStreams } from './control/event-stream.ts';
 import { controlRoutes } from './control/routes.ts';
@@ -19,12 +19,15 @@ export interface GatewayOptions {
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
+  /** Read at each call: its members may change while the server runs. */
   readonly engines: readonly Engine[];
   readonly runtime: CallRuntime & ControlRuntime;
   readonly clock: Clock;
   /** A stable hash of a text as 16 hexadecimal digits. */
   hash(text: string): string;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+  /** By default none: then loopback alone may connect. */
+  readonly keys?: KeyRing;
   /** Bind beyond loopback though no keys are configured. */
   readonly insecure?: boolean;
   readonly limits?: Partial<GatewayLimits>;
@@ -32,6 +35,12 @@ export interface GatewayOptions {
 
 /** Plain or encoded, by slash or backslash: servers differ in what they resolve. */
 const DOT_SEGMENT = /(?:\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|\\|%2f|%5c)/i;
+
+/** A request whose caller is not known yet. */
+type Unadmitted = Omit<RouteContext, keyof Admitted | 'parameter'>;
+
+/** For routes that anyone may use. */
+const OPEN: Admitted = { caller: { tenant: LOCAL_TENANT, admin: false }, headers: [], stripped: false };
 
 /** What a request is for: its path with query. Clients that take us for a proxy send the absolute form. */
 function targetOf(url: string): string {
@@ -43,6 +52,7 @@ function targetOf(url: string): string {
 export class Gateway {
   private readonly options: GatewayOptions;
   private readonly limits: GatewayLimits;
+  private readonly keys: KeyRing;
   private readonly server: Server;
   private readonly router: Router;
   private readonly calls: Calls;
@@ -54,7 +64,8 @@ export class Gateway {
 
   /** @throws EntresolError `ENT_INSECURE_BIND` */
   constructor(options: GatewayOptions) {
-    checkBinding(options.host, options.insecure === true);
+    this.keys = options.keys ?? new KeyRing();
+    checkBinding(options.host, options.insecure === true || !this.keys.empty);
     this.options = options;
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
     const { engines, runtime, clock, hash, log } = options;
@@ -145,7 +156,7 @@ export class Gateway {
       if (this.inFlight.size === 0) this.whenIdle?.();
     });
     const target = targetOf(request.url ?? '/');
-    const context: RouteContext = { request, response, requestId, target, path: target.split('?', 1)[0], parameter: '' };
+    const context = { request, response, requestId, target, path: target.split('?', 1)[0] };
     try {
       await this.route(context);
     } catch (thrown) {
@@ -153,21 +164,32 @@ export class Gateway {
     }
   }
 
-  private async route(context: RouteContext): Promise<void> {
+  private async route(context: Unadmitted): Promise<void> {
     const { request, path, response } = context;
     const method = request.method ?? 'GET';
     const match = this.router.match(method, path);
-    if (match?.route.open !== true) checkAccess({ insecure: this.options.insecure === true }, request.headers.host, request.headers.origin);
     if (this.state === 'draining') response.shouldKeepAlive = false;
-    if (match?.route.open !== true) this.checkState(path);
+    if (match?.route.open === true) {
+      await match.route.handle({ ...context, ...OPEN, parameter: match.parameter });
+      return;
+    }
+    const admitted = this.admit(request);
+    if (match?.route.admin === true && !admitted.caller.admin) throw new EntresolError('ENT_ADMIN_ONLY', `${method} ${path} is for admin keys.`, { at: path });
+    this.checkState(path);
     if (DOT_SEGMENT.test(path)) throw new EntresolError('ENT_BAD_REQUEST', 'The path has a dot segment, which an upstream may resolve to a place outside /v1.', { at: path });
     if (match !== undefined) {
-      await match.route.handle({ ...context, parameter: match.parameter });
+      await match.route.handle({ ...context, ...admitted, parameter: match.parameter });
       return;
     }
     const passes = path.startsWith('/v1/') && this.options.engines.some((engine) => engine.capabilities.passThrough === true);
     if (!passes) throw new EntresolError('ENT_UNKNOWN_ROUTE', `There is no ${method} ${path} here.`, { at: path });
-    await this.calls.passThrough(context);
+    await this.calls.passThrough({ ...context, ...admitted, parameter: '' });
+  }
+
+  /** @throws EntresolError `ENT_FORBIDDEN_HOST`, `ENT_UNAUTHORIZED` */
+  private admit(request: IncomingMessage): Admitted {
+    if (this.keys.empty) checkAccess({ insecure: this.options.insecure === true }, request.headers.host, request.headers.origin);
+    return callerFrom(request.rawHeaders, this.keys);
   }
 
   /** Engines may take a minute to load their model: until then only what needs none is answered. */
@@ -176,7 +198,7 @@ export class Gateway {
     if (this.state === 'starting' && path.startsWith('/v1/')) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', 'The engine is still starting.');
   }
 
-  private fail({ request, response, requestId, path }: RouteContext, thrown: unknown): void {
+  private fail({ request, response, requestId, path }: Unadmitted, thrown: unknown): void {
     const error = asEntresolError(thrown);
     if (error.code === 'ENT_INTERNAL') {
       const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause);

@@ -1,5 +1,6 @@
 /** Who is calling, and the view of the call that policies see. */
-import { IdentityState, LOCAL_TENANT, rememberRequest, resolveIdentity, type Coordinate, type Identity, type IdentityInput, type Inference, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
+import { IdentityState, rememberRequest, resolveIdentity, type Coordinate, type Identity, type IdentityInput, type Inference, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
+import type { Caller } from './access/index.ts';
 import { headerMap } from './headers.ts';
 import type { JsonObject } from './body.ts';
 
@@ -10,7 +11,7 @@ export interface Identified {
   readonly input: IdentityInput;
 }
 
-/** Identity states by tenant; with no keys configured there is the local one alone. */
+/** Identity states by tenant: what one has said tells nothing about another. */
 export class Identifier {
   private readonly states = new Map<TenantId, IdentityState>();
   private readonly hash: (text: string) => string;
@@ -19,9 +20,10 @@ export class Identifier {
     this.hash = hash;
   }
 
-  identify(rawHeaders: readonly string[], body: JsonObject | undefined, tenant: TenantId = LOCAL_TENANT): Identified {
+  identify(rawHeaders: readonly string[], body: JsonObject | undefined, { tenant, workload }: Caller): Identified {
     const input: IdentityInput = { headers: headerMap(rawHeaders), body, state: this.stateOf(tenant), hash: this.hash };
-    const { identity, inference } = resolveIdentity(input);
+    const { identity: resolved, inference } = resolveIdentity(input);
+    const identity: Identity = workload === undefined || resolved.workload.source !== 'default' ? resolved : { ...resolved, workload: { value: workload, source: 'key', confidence: 0.9 } };
     rememberRequest(input, identity, inference);
     return { tenant, identity, inference, input };
   }

@@ -1,7 +1,8 @@
 /** The table of routes, matched by method and path; a pattern's last part may be `:name`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Admitted } from './access/index.ts';
 
-export interface RouteContext {
+export interface RouteContext extends Admitted {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly requestId: string;
@@ -20,6 +21,8 @@ export interface Route {
   readonly pattern: string;
   /** Probes of an orchestrator come from anywhere and can do nothing. */
   readonly open?: boolean;
+  /** Once keys are configured it wants an admin key: it tells about all tenants, or changes what they get. */
+  readonly admin?: boolean;
   readonly handle: Handler;
 }
 

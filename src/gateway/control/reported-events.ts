@@ -1,6 +1,6 @@
 /** `POST /entresol/v1/events`: what a framework may tell us beyond its calls. */
 import { z } from 'zod';
-import { agentId, EntresolError, LOCAL_TENANT, sessionId, toolCallId, type AgentEvent, type Clock, type Coordinate } from '../../core/index.ts';
+import { agentId, EntresolError, sessionId, toolCallId, type AgentEvent, type Clock, type Coordinate, type TenantId } from '../../core/index.ts';
 import type { ControlRuntime } from '../runtime-port.ts';
 
 const id = z.string().regex(/^[\x20-\x7e]{1,256}$/, 'must be 1 to 256 printable bytes');
@@ -19,7 +19,7 @@ export interface ReportedResult {
 }
 
 /** @throws EntresolError `ENT_BAD_REQUEST` naming the field; then none of the events has been taken */
-export function reportEvents(body: unknown, runtime: Pick<ControlRuntime, 'session' | 'observe'>, clock: Clock): ReportedResult {
+export function reportEvents(body: unknown, tenant: TenantId, runtime: Pick<ControlRuntime, 'session' | 'observe'>, clock: Clock): ReportedResult {
   const parsed = schema.safeParse(body);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
@@ -28,7 +28,7 @@ export function reportEvents(body: unknown, runtime: Pick<ControlRuntime, 'sessi
   }
   const unknownSessions: number[] = [];
   parsed.data.forEach((event, index) => {
-    const session = runtime.session(LOCAL_TENANT, sessionId(event.session));
+    const session = runtime.session(tenant, sessionId(event.session));
     if (session === undefined) {
       unknownSessions.push(index);
       return;

@@ -1,5 +1,5 @@
 /** The routes that tell about the server itself and switch its policies. */
-import { EntresolError, LOCAL_TENANT, requestId, type Clock, type Engine, type PolicyMode } from '../../core/index.ts';
+import { EntresolError, requestId, tenantId, type Clock, type Engine, type PolicyMode, type TenantId } from '../../core/index.ts';
 import { parseJson, parseObject, readBody } from '../body.ts';
 import { sendBytes, sendJson } from '../respond.ts';
 import type { Handler, Route, RouteContext } from '../router.ts';
@@ -32,7 +32,13 @@ async function switchPolicy({ runtime }: ControlServices, context: RouteContext)
   sendJson(context.response, context.requestId, { policies: runtime.policies() });
 }
 
-const answer = (value: () => unknown): Handler => ({ response, requestId: id }) => sendJson(response, id, value());
+/** One's own; an admin may ask about another with `?tenant=`. */
+function tenantOf({ caller, target }: RouteContext): TenantId {
+  const asked = caller.admin && target.includes('?') ? new URLSearchParams(target.slice(target.indexOf('?'))).get('tenant') : null;
+  return asked === null ? caller.tenant : tenantId(asked);
+}
+
+const answer = (value: (context: RouteContext) => unknown): Handler => (context) => sendJson(context.response, context.requestId, value(context));
 
 export function controlRoutes(services: ControlServices): Route[] {
   const { runtime } = services;
@@ -46,18 +52,18 @@ export function controlRoutes(services: ControlServices): Route[] {
       },
     },
     {
-      method: 'GET', pattern: '/metrics',
+      method: 'GET', pattern: '/metrics', admin: true,
       handle: async ({ response, requestId: id }) => sendBytes(response, id, 200, runtime.metrics.contentType, Buffer.from(await runtime.metrics.render())),
     },
-    { method: 'GET', pattern: '/entresol/v1/explain/:id', handle: ({ response, requestId: id, parameter }) => sendJson(response, id, runtime.explain(requestId(parameter), LOCAL_TENANT)) },
-    { method: 'GET', pattern: '/entresol/v1/agents', handle: answer(() => ({ agents: runtime.agents(LOCAL_TENANT) })) },
-    { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer(() => ({ sessions: runtime.sessions(LOCAL_TENANT) })) },
-    { method: 'GET', pattern: '/entresol/v1/policies', handle: answer(() => ({ policies: runtime.policies() })) },
-    { method: 'POST', pattern: '/entresol/v1/policies', handle: (context) => switchPolicy(services, context) },
-    { method: 'GET', pattern: '/entresol/v1/events', handle: ({ response, requestId: id }) => services.events.open(response, id, LOCAL_TENANT) },
+    { method: 'GET', pattern: '/entresol/v1/explain/:id', handle: answer((context) => runtime.explain(requestId(context.parameter), tenantOf(context))) },
+    { method: 'GET', pattern: '/entresol/v1/agents', handle: answer((context) => ({ agents: runtime.agents(tenantOf(context)) })) },
+    { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer((context) => ({ sessions: runtime.sessions(tenantOf(context)) })) },
+    { method: 'GET', pattern: '/entresol/v1/policies', admin: true, handle: answer(() => ({ policies: runtime.policies() })) },
+    { method: 'POST', pattern: '/entresol/v1/policies', admin: true, handle: (context) => switchPolicy(services, context) },
+    { method: 'GET', pattern: '/entresol/v1/events', handle: (context) => services.events.open(context.response, context.requestId, tenantOf(context)) },
     {
       method: 'POST', pattern: '/entresol/v1/events',
-      handle: async ({ request, response, requestId: id }) => sendJson(response, id, reportEvents(parseJson(await readBody(request, MAXIMUM_CONTROL_BODY)), runtime, services.clock)),
+      handle: async ({ request, response, requestId: id, caller }) => sendJson(response, id, reportEvents(parseJson(await readBody(request, MAXIMUM_CONTROL_BODY)), caller.tenant, runtime, services.clock)),
     },
   ];
 }

@@ -2,7 +2,7 @@
  * Who may connect while no keys are configured: loopback clients alone, and no web page, whatever name it reached us
  * by. A page's script carries an `Origin`; a name rebound to 127.0.0.1 shows in `Host`.
  */
-import { EntresolError } from '../core/index.ts';
+import { EntresolError } from '../../core/index.ts';
 
 const LOOPBACK_NAME = /^(?:localhost|.+\.localhost|127(?:\.\d{1,3}){3}|\[::1\]|::1|\[::ffff:127(?:\.\d{1,3}){3}\])$/i;
 
