@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,9 +18,11 @@ const trace = join(folder, 'small.jsonl');
 writeFileSync(trace, [call('a', 0, [['s', 20], ['x', 20]]), call('a', 1, [['s', 20], ['y', 20]]), call('b', 0, [['s', 20], ['z', 20]])].join('\n'));
 
 /** The command as it is installed: the built CLI in a process of its own. */
+const environment = { PATH: process.env.PATH, ENTRESOL_TRACES: folder, ENTRESOL_CACHE_DIR: join(folder, 'cache') };
 function entresol(...rawArguments: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), ...rawArguments], { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH, ENTRESOL_TRACES: folder } });
+  return spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), ...rawArguments], { cwd: folder, encoding: 'utf8', env: environment });
 }
+const withoutTimes = (document: string): unknown => JSON.parse(document, (key, value: unknown) => (/PerSecond|Ms(P50|P99)$/.test(key) ? undefined : value));
 
 describe('entresol replay', () => {
   it('prints one JSON document as the last line of standard output', () => {
@@ -50,6 +52,52 @@ describe('entresol replay', () => {
     expect([status, stderr]).toEqual([0, '']);
     const { traces } = JSON.parse(stdout) as { traces: TraceReport[] };
     expect(traces[0]).toMatchObject({ requests: 2, timing: 'live', results: [{ policy: 'fifo' }, { policy: 'lru' }] });
+  });
+
+  it('computes nothing twice: not the same trace by another name, not another trace\'s, but everything again without the cache', () => {
+    const other = join(folder, 'other.jsonl');
+    writeFileSync(other, readFileSync(trace));
+    const run = (name: string, ...more: string[]) => entresol('replay', name, '--policy', 'lru,cache-sage', '--capacity', '0.7,0.9', '--block-size', '4', '--json', ...more);
+    const first = run('small');
+    expect([first.status, first.stderr]).toEqual([0, '']);
+    const again = run('small', '--workers', '1');
+    expect([again.stdout, again.stderr]).toEqual([first.stdout, expect.stringMatching(/^4 of 4 replays were computed before/)]);
+    const renamed = run('other');
+    expect(renamed.stderr).toMatch(/^4 of 4 replays were computed before/);
+    expect(renamed.stdout).toBe(first.stdout.replace('"small"', '"other"'));
+    const anew = run('small', '--no-cache', '--workers', '1');
+    expect(anew.stderr).toBe('');
+    expect(withoutTimes(anew.stdout)).toEqual(withoutTimes(first.stdout));
+    expect(run('small', '--concurrency', '1').stderr).toBe('');
+    appendFileSync(other, `\n${call('c', 0, [['q', 20]])}`);
+    expect(run('other').stderr).toBe('');
+  });
+
+  it('computes anew what a changed policy file, or a file that it imports, decides', () => {
+    writeFileSync(join(folder, 'order.ts'), 'export const SIGN: number = 1;\n');
+    writeFileSync(join(folder, 'mine.ts'), `import { definePolicy, rankedRetention } from 'entresol';
+      import { SIGN } from './order.ts';
+      export default definePolicy({ name: 'mine', summary: 'for tests', decisions: ['retention'], create: () => ({ score: { retention: rankedRetention(() => SIGN) } }) });`);
+    const run = () => entresol('replay', 'small', '--policy', './mine.ts', '--capacity', '0.8', '--block-size', '4', '--json');
+    expect([run().status, run().stderr]).toEqual([0, expect.stringMatching(/^1 of 1 replays were computed before/)]);
+    writeFileSync(join(folder, 'order.ts'), 'export const SIGN: number = -1;\n');
+    expect(run().stderr).toBe('');
+  });
+
+  it('stops on Ctrl-C, says what is done, and goes on from there', async () => {
+    // The policy sends the signal itself, in the midst of its only replay.
+    writeFileSync(join(folder, 'stopping.ts'), `import { definePolicy, rankedRetention } from 'entresol';
+      export default definePolicy({ name: 'stopping', summary: 'for tests', decisions: ['retention'], create: () => {
+        if (process.env.STOP === 'yes') { process.kill(process.pid, 'SIGINT'); for (;;) { /* until the thread is ended */ } }
+        return { score: { retention: rankedRetention(() => 1) } };
+      } });`);
+    const run = (stop: string) => spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), 'replay', 'small', '--policy', 'lru,./stopping.ts', '--capacity', '0.85', '--workers', '1', '--json'], { cwd: folder, encoding: 'utf8', env: { ...environment, STOP: stop } });
+    const stopped = run('yes');
+    expect([stopped.status, stopped.stdout]).toEqual([130, '']);
+    expect(stopped.stderr).toContain('stopped: 1 of 2 replays are done and kept');
+    const resumed = run('no');
+    expect(resumed.status).toBe(0);
+    expect(resumed.stderr).toMatch(/^1 of 2 replays were computed before/);
   });
 
   it.each([

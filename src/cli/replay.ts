@@ -1,9 +1,11 @@
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
-import { replayTrace, resolveContenders, replayTable, type TraceReport } from '../lab/replay/index.ts';
-import { locateTrace, readTrace, traceName } from '../lab/trace/index.ts';
+import { jobsOf, replayTable, reportsOf, resolveContenders, runReplays, type ReplaysProgress } from '../lab/replay/index.ts';
+import { locateTrace } from '../lab/trace/index.ts';
+import { interruptible } from './interruptible.ts';
 import { parseOptions } from './parse-options.ts';
 import { ProgressLine } from './progress-line.ts';
+import { WORK_ARGUMENTS, cacheOf, policyReferences, showReplays, workersOf } from './replay-options.ts';
 
 const ARGUMENTS = {
   traces: { type: 'positional', required: false, description: 'Trace files, or names looked for in traces/, ../shared/traces and $ENTRESOL_TRACES' },
@@ -13,6 +15,7 @@ const ARGUMENTS = {
   'block-size': { type: 'string', default: '16', description: 'Tokens per block' },
   'max-calls': { type: 'string', description: 'Only the first so many calls' },
   timing: { type: 'string', default: 'exact', description: 'exact: a call ends as it arrives; live: its end is seen at its own time' },
+  ...WORK_ARGUMENTS,
   json: { type: 'boolean', description: 'One JSON document on standard output' },
 } as const;
 
@@ -28,28 +31,29 @@ export default defineCommand({
     const maxCalls = options.number('max-calls', { minimum: 1, integer: true });
     const timing = options.choice('timing', ['exact', 'live']) ?? 'exact';
     if (capacities.length === 0) throw new EntresolError('ENT_USAGE', 'expected at least one fraction.', { at: '--capacity' });
-    const contenders = await resolveContenders(options.list('policy'));
-    const paths = options.positionals.map((trace) => locateTrace(trace));
+    const references = policyReferences(options);
+    await resolveContenders(references);
+    const traces = options.positionals.map((trace) => ({ path: locateTrace(trace), blockTokens, maxCalls }));
+    const plan = { traces, references, concurrency, capacities, timing };
+    const workers = workersOf(options, traces);
 
     const progress = new ProgressLine(process.stderr);
-    const reports: TraceReport[] = [];
-    for (const path of paths) {
-      const name = traceName(path);
-      const trace = await readTrace(path, {
-        blockTokens,
-        maxCalls,
-        onProgress: (calls, share) => progress.show(`${name}: reading, ${calls} calls, ${Math.round(share * 100)} %`),
+    let latest: ReplaysProgress | undefined;
+    await interruptible(async (signal) => {
+      const results = await runReplays(jobsOf(plan), {
+        workers,
+        cache: cacheOf(options),
+        signal,
+        onProgress: (now) => { latest = now; showReplays(progress, now); },
       });
-      const report = replayTrace(trace, contenders, {
-        concurrency,
-        capacities,
-        timing,
-        onProgress: (policy, capacity, done) => progress.show(`${name}: ${policy} at ${capacity}, ${done} of ${trace.calls.length} calls`),
-      });
-      reports.push(report);
       progress.clear();
-      if (!options.flag('json')) process.stdout.write(`${replayTable(report)}\n\n`);
-    }
-    if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);
+      if (latest !== undefined && latest.fromCache > 0) process.stderr.write(`${latest.fromCache} of ${latest.total} replays were computed before, times included; --no-cache computes anew\n`);
+      const reports = reportsOf(plan, results);
+      if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);
+      else for (const report of reports) process.stdout.write(`${replayTable(report)}\n\n`);
+    }, () => {
+      progress.clear();
+      process.stderr.write(`stopped: ${latest?.done ?? 0} of ${latest?.total ?? 0} replays are done${options.flag('no-cache') ? '' : ' and kept; the same command goes on from there'}\n`);
+    });
   },
 });

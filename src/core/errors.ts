@@ -41,6 +41,7 @@ export const ERRORS = {
   ENT_POLICY_INVALID: { status: 400, mend: 'Export one definePolicy({...}) as the default export; see docs/write-a-policy.md.' },
   ENT_POLICY_UNKNOWN: { status: 400, mend: 'entresol replay --help and GET /entresol/v1/policies list the policies.' },
   ENT_TRACE_MISSING: { status: 400, mend: 'Traces are looked for in traces/, ../shared/traces and $ENTRESOL_TRACES.' },
+  ENT_TRACE_TOO_LARGE: { status: 400, mend: 'Replay it with fewer --workers, fewer calls (--max-calls) or larger blocks (--block-size).' },
   ENT_TRACE_INVALID: { status: 400, mend: 'Correct the named line and field; the format is in docs/traces.md.' },
 } as const satisfies Record<string, ErrorKind>;
 

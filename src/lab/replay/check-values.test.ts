@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { givenTrace } from '../trace/testing/given-trace.ts';
 import { readTrace } from '../trace/index.ts';
-import { replayTrace } from './replay-trace.ts';
+import { TraceReplays } from './replay-trace.ts';
 import { resolveContenders } from './resolve-contenders.ts';
 
 describe('whowhen-magentic', () => {
@@ -10,9 +10,10 @@ describe('whowhen-magentic', () => {
   it.skipIf(path === undefined)('has its check values to five decimals', async () => {
     const trace = await readTrace(path ?? '', { blockTokens: 16 });
     const contenders = await resolveContenders(['lru', 'belady', 'infinite']);
-    const report = replayTrace(trace, contenders, { concurrency: 16, capacities: [0.1, 0.2], timing: 'exact' });
-    expect([report.requests, report.workingSetBlocks]).toEqual([1505, 77_876]);
-    expect(report.results.map(({ policy, capacity, hitRate }) => [policy, capacity, hitRate])).toEqual([
+    const replays = new TraceReplays(trace, 16);
+    expect([replays.facts.requests, replays.facts.workingSetBlocks]).toEqual([1505, 77_876]);
+    const rows = [0.1, 0.2].flatMap((capacity) => contenders.map((contender) => replays.row(contender, capacity, 'exact')));
+    expect(rows.map(({ policy, capacity, hitRate }) => [policy, capacity, hitRate])).toEqual([
       ['lru', 0.1, 0.24436], ['belady', 0.1, 0.61218], ['infinite', 0.1, 0.88702],
       ['lru', 0.2, 0.73918], ['belady', 0.2, 0.85844], ['infinite', 0.2, 0.88702],
     ]);
@@ -35,10 +36,11 @@ describe.each(REFERENCE)('%s', (name, requests, workingSetBlocks, lru, belady, i
   it.skipIf(path === undefined)('agrees with an independent replay at 0.2', async () => {
     const trace = await readTrace(path ?? '', { blockTokens: 16 });
     const contenders = await resolveContenders(['lru', 'belady', 'infinite', 'anchor-pin', 'cachescout', 'cachescout-session']);
-    const report = replayTrace(trace, contenders, { concurrency: 16, capacities: [0.2], timing: 'exact' });
-    expect([report.requests, report.workingSetBlocks]).toEqual([requests, workingSetBlocks]);
-    const hitRates = Object.fromEntries(report.results.map(({ policy, hitRate }) => [policy, hitRate]));
+    const replays = new TraceReplays(trace, 16);
+    const rows = contenders.map((contender) => replays.row(contender, 0.2, 'exact'));
+    expect([replays.facts.requests, replays.facts.workingSetBlocks]).toEqual([requests, workingSetBlocks]);
+    const hitRates = Object.fromEntries(rows.map(({ policy, hitRate }) => [policy, hitRate]));
     expect([hitRates.lru, hitRates.belady, hitRates.infinite]).toEqual([lru, belady, infinite]);
-    for (const { hitRate } of report.results) expect(hitRate).toBeLessThanOrEqual(infinite);
+    for (const { hitRate } of rows) expect(hitRate).toBeLessThanOrEqual(infinite);
   });
 });

@@ -1,5 +1,5 @@
 /** What is replayed: a policy as any engine would run it, or a bound that sees the future. */
-import { LOCAL_TENANT, defaultParameters, seededRandom, EntresolError } from '../../core/index.ts';
+import { LOCAL_TENANT, parameterValues, seededRandom, EntresolError } from '../../core/index.ts';
 import type { Clock, LearnerSource, PolicyDefinition, PolicyInstance } from '../../core/index.ts';
 import type { Trace } from '../trace/index.ts';
 import { BeladyIndex } from './bounds/belady-index.ts';
@@ -48,8 +48,12 @@ export function boundNamed(name: string): Contender | undefined {
   return [BELADY, INFINITE].find((bound) => bound.name === name);
 }
 
-/** @throws EntresolError `ENT_POLICY_INVALID` on `open` if the policy has no retention index */
-export function contenderFor(definition: PolicyDefinition): Contender {
+/**
+ * @param overrides over the policy's default parameters
+ * @throws EntresolError `ENT_CONFIG_INVALID` for a parameter that it has not; `ENT_POLICY_INVALID` on `open` if the policy has no retention index
+ */
+export function contenderFor(definition: PolicyDefinition, overrides: Readonly<Record<string, unknown>> = {}): Contender {
+  const parameters = parameterValues(definition.parameters, overrides, definition.name);
   return {
     name: definition.name,
     unbounded: false,
@@ -60,7 +64,7 @@ export function contenderFor(definition: PolicyDefinition): Contender {
         tenant: LOCAL_TENANT,
         clock,
         random: seededRandom(SEED),
-        parameters: defaultParameters(definition.parameters),
+        parameters,
         learners,
         cache: { capacityBlocks, blockTokens: trace.blockTokens },
       });

@@ -3,8 +3,14 @@ export { BOUND_NAMES, boundNamed, contenderFor, type Contender } from './contend
 export { freshLearners, type LearnerSourceFactory } from './learners.ts';
 export { DEFAULT_PREFILL_COST, prefillMs, type PrefillCostModel } from './prefill-cost.ts';
 export { replay, type ReplayInput, type ReplayOutcome, type ReplayTiming } from './replay.ts';
+export { jobsOf, reportsOf, type ReplayPlan } from './replay-report.ts';
 export { replayTable } from './replay-table.ts';
-export { replayTrace, type ReplayRow, type ReplayTraceOptions, type TraceReport } from './replay-trace.ts';
-export { resolveContenders } from './resolve-contenders.ts';
+export { TraceReplays, type ReplayRow, type TraceFacts, type TraceReport } from './replay-trace.ts';
+export { resolveContender, resolveContenders } from './resolve-contenders.ts';
 export { scheduleCalls, type ScheduledCall } from './schedule.ts';
 export { capacityAt, workingSetBlocks } from './capacity.ts';
+export { openReplayCache } from './cache/open-cache.ts';
+export type { ResultCache } from './cache/result-cache.ts';
+export type { ParameterChoice, ReplayJob, ReplayResult, TraceSource } from './parallel/job.ts';
+export { runReplays, type ReplaysProgress, type RunReplaysOptions } from './parallel/run-replays.ts';
+export { workerCount } from './parallel/worker-count.ts';

@@ -1,20 +1,10 @@
-/** Replays one trace with several contenders at several capacities: the document of `entresol replay`. */
+/** Replays of one trace, by contender and capacity: the rows of the document of `entresol replay`. */
 import type { Trace } from '../trace/index.ts';
 import { findNextUses, type NextUses } from './bounds/next-uses.ts';
 import { capacityAt, workingSetBlocks } from './capacity.ts';
 import type { Contender } from './contender.ts';
-import type { LearnerSourceFactory } from './learners.ts';
 import { replay, type ReplayOutcome, type ReplayTiming } from './replay.ts';
-import { scheduleCalls } from './schedule.ts';
-
-export interface ReplayTraceOptions {
-  readonly concurrency: number;
-  /** Fractions of the working set. */
-  readonly capacities: readonly number[];
-  readonly timing: ReplayTiming;
-  readonly learners?: LearnerSourceFactory;
-  onProgress?(contender: string, capacity: number, callsDone: number): void;
-}
+import { scheduleCalls, type ScheduledCall } from './schedule.ts';
 
 export interface ReplayRow {
   readonly policy: string;
@@ -42,35 +32,36 @@ export interface TraceReport {
   readonly results: readonly ReplayRow[];
 }
 
-export function replayTrace(trace: Trace, contenders: readonly Contender[], options: ReplayTraceOptions): TraceReport {
-  const { concurrency, timing, capacities } = options;
-  const schedule = scheduleCalls(trace, concurrency);
-  const workingSet = workingSetBlocks(trace, concurrency);
-  let uses: NextUses | undefined;
-  const nextUses = (): NextUses => (uses ??= findNextUses(trace, schedule));
-  const unbounded = new Map<string, ReplayOutcome>();
-  const results: ReplayRow[] = [];
-  for (const capacity of capacities) {
-    const capacityBlocks = capacityAt(trace, workingSet, capacity);
-    for (const contender of contenders) {
-      const outcome = unbounded.get(contender.name) ?? replay({
-        trace, schedule, contender, capacityBlocks, timing, nextUses,
-        learners: options.learners,
-        onProgress: (callsDone) => options.onProgress?.(contender.name, capacity, callsDone),
-      });
-      if (contender.unbounded) unbounded.set(contender.name, outcome);
-      results.push({ policy: contender.name, capacity, capacityBlocks, ...rowOf(outcome) });
-    }
+/** A trace's part of its report. */
+export type TraceFacts = Pick<TraceReport, 'trace' | 'requests' | 'workingSetBlocks' | 'blockSize' | 'concurrency'>;
+
+/** One trace at one concurrency; what all its replays share is made once. */
+export class TraceReplays {
+  readonly facts: TraceFacts;
+  readonly #trace: Trace;
+  readonly #schedule: readonly ScheduledCall[];
+  readonly #workingSet: number;
+  /** An unbounded contender's outcome is the same at every capacity. */
+  readonly #unbounded = new Map<string, ReplayOutcome>();
+  #uses: NextUses | undefined;
+
+  constructor(trace: Trace, concurrency: number) {
+    this.#trace = trace;
+    this.#schedule = scheduleCalls(trace, concurrency);
+    this.#workingSet = workingSetBlocks(trace, concurrency);
+    this.facts = { trace: trace.name, requests: trace.calls.length, workingSetBlocks: Math.round(this.#workingSet), blockSize: trace.blockTokens, concurrency };
   }
-  return {
-    trace: trace.name,
-    requests: trace.calls.length,
-    workingSetBlocks: Math.round(workingSet),
-    blockSize: trace.blockTokens,
-    concurrency,
-    timing,
-    results,
-  };
+
+  /** @throws EntresolError `ENT_POLICY_INVALID` */
+  row(contender: Contender, capacity: number, timing: ReplayTiming, onProgress?: (callsDone: number) => void): ReplayRow {
+    const capacityBlocks = capacityAt(this.#trace, this.#workingSet, capacity);
+    const outcome = this.#unbounded.get(contender.name) ?? replay({
+      trace: this.#trace, schedule: this.#schedule, contender, capacityBlocks, timing, onProgress,
+      nextUses: () => (this.#uses ??= findNextUses(this.#trace, this.#schedule)),
+    });
+    if (contender.unbounded) this.#unbounded.set(contender.name, outcome);
+    return { policy: contender.name, capacity, capacityBlocks, ...rowOf(outcome) };
+  }
 }
 
 function rowOf(outcome: ReplayOutcome): Omit<ReplayRow, 'policy' | 'capacity' | 'capacityBlocks'> {
