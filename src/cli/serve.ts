@@ -12,7 +12,7 @@ import { upstreamEngines } from './upstreams.ts';
 const ARGUMENTS = {
   host: { type: 'string', default: '127.0.0.1', description: 'Address to listen on; beyond loopback only with --insecure while no keys are configured' },
   port: { type: 'string', default: '8080', description: 'Port to listen on; 0 takes a free one' },
-  upstream: { type: 'string', description: 'KIND=URL of an engine: openai or openai-compatible; repeat it for replicas; without one the embedded engine' },
+  upstream: { type: 'string', description: 'KIND=URL of an engine: openai, anthropic or openai-compatible; repeat it for replicas; without one the embedded engine' },
   ...LOCAL_ENGINE_ARGUMENTS,
   policies: { type: 'string', description: 'Policies by name, or none; default: cache-sage where the engine can retain' },
   policy: { type: 'string', description: 'A policy file of your own (.ts or .js); may be repeated' },

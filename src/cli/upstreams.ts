@@ -1,8 +1,8 @@
 import { EntresolError, type Engine } from '../core/index.ts';
 import { OpenAiEngine } from '../engines/openai/engine.ts';
 
-const PASS_THROUGH = ['openai', 'openai-compatible'] as const;
-const LATER = ['llama-server', 'vllm', 'sglang', 'anthropic', 'dynamo', 'llm-d'];
+const PASS_THROUGH = ['openai', 'anthropic', 'openai-compatible'] as const;
+const LATER = ['llama-server', 'vllm', 'sglang', 'dynamo', 'llm-d'];
 
 /**
  * Engines of `--upstream KIND=URL` flags, in their order; replicas need distinct URLs.

@@ -107,6 +107,12 @@ export interface Engine {
    */
   handle(call: EngineCall, answer: Answer): Promise<CallReport>;
   perform(intent: Intent): Promise<Outcome>;
+  /**
+   * Whether it speaks a dialect that it declares but that not every server of its kind has: asked before calls of the
+   * dialect go out. Absent: it speaks what it declares.
+   * @param headers of the client, with its credential
+   */
+  speaks?(dialect: Dialect, headers: readonly string[]): Promise<boolean>;
   load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number };
   healthy(): boolean;
   /** Ends in-flight work or gives up after `graceMs`. */

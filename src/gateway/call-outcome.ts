@@ -1,13 +1,13 @@
 /** What became of a call: the engine's report, completed by what the tap read where the engine could not count. */
 import type { CallReport, RequestStatus } from '../core/index.ts';
-import type { ChatReader } from './tap/chat-reader.ts';
+import type { AnswerReader } from './tap/answer-reader.ts';
 
 export interface OutcomeSources {
   /** Absent if the engine threw or was never asked. */
   readonly report: CallReport | undefined;
   /** Whether the engine's own counts are exact; otherwise the usage in its answer counts. */
   readonly engineCounts: boolean;
-  readonly reader: ChatReader | undefined;
+  readonly reader: AnswerReader | undefined;
   /** What to say where there is no report. */
   readonly failure: RequestStatus;
   readonly estimatedPromptTokens: number;

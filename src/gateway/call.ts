@@ -8,8 +8,8 @@ import {
 import { parseObject, readBody, type JsonObject } from './body.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
-import { chooseEngine, enginesFor, leastBusy } from './engine-choice.ts';
-import { asEntresolError } from './errors.ts';
+import { chooseEngine, enginesFor, leastBusy, passThroughEngines } from './engine-choice.ts';
+import { asEntresolError, errorForm } from './errors.ts';
 import { requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
@@ -67,20 +67,34 @@ export class Calls {
     const receivedAtMs = clock.nowMs();
     const parsed = parseObject(body);
     validateRequest(parsed, dialect);
-    const able = enginesFor(this.services.engines, dialect, context.path);
+    const able = await enginesFor(this.services.engines, dialect, context.path, context.headers);
     const identified = identifier.identify(context.headers, parsed, context.caller);
-    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, signal }, able);
+    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, signal }, able.engines);
+  }
+
+  /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
+  async countTokens(context: RouteContext): Promise<void> {
+    await this.passDialect(context, 'messages');
   }
 
   /** Any other path of an upstream: passed on as it is. */
   async passThrough(context: RouteContext): Promise<void> {
+    const { engines } = this.services;
+    await this.passTo(leastBusy(passThroughEngines(engines, context.path, context.headers)), context);
+  }
+
+  /** A dialect that is served, and holds no agent's conversation: nothing of it is read. */
+  async passDialect(context: RouteContext, dialect: Dialect): Promise<void> {
+    const able = await enginesFor(this.services.engines, dialect, context.path, context.headers);
+    await this.passTo(leastBusy(able.engines), context);
+  }
+
+  private async passTo(engine: Engine, context: RouteContext): Promise<void> {
     const signal = clientSignal(context.response);
-    const able = enginesFor(this.services.engines, 'other', context.path);
-    const engine = leastBusy(able);
     const body = await readBody(context.request, this.services.bodyBytes);
     const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
     const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
-    const answer = new ClientAnswer(context.response, { requestId: context.requestId, tapped: false, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
+    const answer = new ClientAnswer(context.response, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
     const call: EngineCall = {
       request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal,
       headers: requestHeaders(context.headers, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
@@ -114,7 +128,7 @@ export class Calls {
       const verdict = await runtime.admit(arrived, signal);
       if (verdict.kind === 'reject') {
         observed.end('rejected');
-        sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), verdict.retryAfterMs === undefined ? {} : { retryAfterMs: verdict.retryAfterMs });
+        sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), { retryAfterMs: verdict.retryAfterMs, form: errorForm(context.path) });
         return;
       }
       const engine = chooseEngine(able, arrived, (request, replicas) => runtime.placement(request, replicas));
@@ -129,7 +143,7 @@ export class Calls {
   private engineCall(prepared: Prepared, engine: Engine): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
     const { context, dialect, parsed, body, signal } = prepared;
     const { hosted, countsCachedTokens } = engine.capabilities;
-    const wanted = parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
+    const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
     return {
       call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.headers, { narrowEncoding: true, hosted: hosted === true }), body: spliced.body, parsed, signal },
@@ -158,7 +172,7 @@ class ObservedCall {
     const { view, prepared } = this;
     const { runtime, clock } = this.services;
     return new ClientAnswer(prepared.context.response, {
-      requestId: view.id, tapped: true, removeUsageChunk,
+      requestId: view.id, dialect: prepared.dialect, removeUsageChunk,
       firstContent: () => {
         const atMs = clock.nowMs();
         this.ttftMs = atMs - prepared.receivedAtMs;

@@ -1,14 +1,14 @@
 /** The answer's way to the client: through the tap, with back-pressure, and a cut that stays a cut. */
 import type { ServerResponse } from 'node:http';
-import type { Answer } from '../core/index.ts';
+import type { Answer, Dialect } from '../core/index.ts';
 import { answerHeaders, headerOf } from './headers.ts';
 import { BodyTap, StreamTap, type AnswerTap, type TapOptions } from './tap/answer-tap.ts';
-import type { ChatReader } from './tap/chat-reader.ts';
+import type { AnswerReader } from './tap/answer-reader.ts';
 
-export interface ClientAnswerOptions extends TapOptions {
+export interface ClientAnswerOptions extends Omit<TapOptions, 'dialect'> {
   readonly requestId: string;
-  /** Absent for answers that nobody reads here: they pass as they are. */
-  readonly tapped: boolean;
+  /** How the answer is written; undefined for answers that nobody reads here: they pass as they are. */
+  readonly dialect: Dialect | undefined;
 }
 
 export class ClientAnswer implements Answer {
@@ -26,14 +26,15 @@ export class ClientAnswer implements Answer {
   /** The head has gone out: an error can no longer be an answer. */
   get begun(): boolean { return this.status !== 0; }
   /** What the tap has read; undefined where nothing was to be read. */
-  get reader(): ChatReader | undefined { return this.tap?.reader; }
+  get reader(): AnswerReader | undefined { return this.tap?.reader; }
 
   head(status: number, headers: readonly string[]): void {
     if (this.begun || this.response.destroyed) return;
     this.status = status;
     const streams = /^text\/event-stream/i.test(headerOf(headers, 'content-type') ?? '');
     const plain = /^(?:identity)?$/i.test(headerOf(headers, 'content-encoding') ?? '');
-    if (this.options.tapped && plain && status < 400) this.tap = streams ? new StreamTap(this.options) : new BodyTap(this.options);
+    const { dialect } = this.options;
+    if (dialect !== undefined && plain && status < 400) this.tap = streams ? new StreamTap({ ...this.options, dialect }) : new BodyTap({ ...this.options, dialect });
     this.response.writeHead(status, answerHeaders(headers, this.options.requestId, streams && this.options.removeUsageChunk));
     // A stream's head tells the client that its request was taken up, long before the first token.
     if (streams) this.response.flushHeaders();

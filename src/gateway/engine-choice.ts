@@ -1,11 +1,57 @@
 /** Which engine serves a call. */
 import { EntresolError, type Dialect, type Engine, type Replica, type RequestView } from '../core/index.ts';
 
-/** @throws EntresolError `ENT_UNKNOWN_ROUTE` if no engine speaks the dialect */
-export function enginesFor(engines: readonly Engine[], dialect: Dialect | 'other', path: string): readonly Engine[] {
-  const able = engines.filter(({ capabilities }) => (dialect === 'other' ? capabilities.passThrough === true : capabilities.dialects.includes(dialect)));
+/** Dialects that are translated to chat completions where no engine speaks them. */
+const TRANSLATED: ReadonlySet<Dialect> = new Set(['messages', 'responses']);
+
+/** Engines that can serve a call, and how. */
+export interface AbleEngines {
+  readonly engines: readonly Engine[];
+  /** They do not speak the client's dialect: the call goes to them as a chat completion. */
+  readonly translated: boolean;
+}
+
+/** Several of one kind are replicas of each other; of several kinds the first on the command line serves. */
+function replicasOfFirst(engines: readonly Engine[]): readonly Engine[] {
+  return engines.filter((engine) => engine.kind === engines[0].kind);
+}
+
+async function speakersOf(engines: readonly Engine[], dialect: Dialect, headers: readonly string[]): Promise<readonly Engine[]> {
+  const declared = engines.filter((engine) => engine.capabilities.dialects.includes(dialect));
+  if (declared.every((engine) => engine.speaks === undefined)) return declared;
+  const spoken = await Promise.all(declared.map((engine) => engine.speaks?.(dialect, headers) ?? true));
+  return declared.filter((_, index) => spoken[index]);
+}
+
+/**
+ * Those that speak the dialect; else, for Messages and Responses, those of one's own that speak chat completions: a
+ * hosted API serves its own dialect only.
+ * @param headers of the client, with its credential, for a server that has to be asked
+ * @throws EntresolError `ENT_UNKNOWN_ROUTE` if no engine can serve the dialect
+ */
+export async function enginesFor(engines: readonly Engine[], dialect: Dialect, path: string, headers: readonly string[]): Promise<AbleEngines> {
+  const speakers = await speakersOf(engines, dialect, headers);
+  if (speakers.length > 0) return { engines: replicasOfFirst(speakers), translated: false };
+  const chat = TRANSLATED.has(dialect) ? engines.filter(({ capabilities }) => capabilities.hosted !== true && capabilities.dialects.includes('chat')) : [];
+  if (chat.length === 0) throw new EntresolError('ENT_UNKNOWN_ROUTE', `No engine here serves ${path}.`, { at: path });
+  return { engines: replicasOfFirst(chat), translated: true };
+}
+
+/** What only Anthropic's API has, or what its clients ask for: both sides list models under the same path. */
+function isAnthropic(path: string, headers: readonly string[]): boolean {
+  return path.startsWith('/v1/messages/') || headers.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'anthropic-version');
+}
+
+/**
+ * Upstreams for a path that is not read here: of Anthropic's API those that speak messages, else those that speak more.
+ * @throws EntresolError `ENT_UNKNOWN_ROUTE` if there are none
+ */
+export function passThroughEngines(engines: readonly Engine[], path: string, headers: readonly string[]): readonly Engine[] {
+  const able = engines.filter(({ capabilities }) => capabilities.passThrough === true);
   if (able.length === 0) throw new EntresolError('ENT_UNKNOWN_ROUTE', `No engine here serves ${path}.`, { at: path });
-  return able;
+  const wanted: Dialect = isAnthropic(path, headers) ? 'messages' : 'chat';
+  const speakers = able.filter(({ capabilities }) => capabilities.dialects.includes(wanted));
+  return replicasOfFirst(speakers.length > 0 ? speakers : able);
 }
 
 export function asReplica(engine: Engine): Replica {

@@ -1,5 +1,12 @@
-/** Errors as clients of the OpenAI dialect expect them: `{"error": {message, type, param, code}}`. */
+/** Errors as clients expect them on a route: in OpenAI's form, or in Anthropic's. */
 import { EntresolError, type ErrorCode } from '../core/index.ts';
+
+/** Which API's clients call a route. */
+export type ErrorForm = 'openai' | 'anthropic';
+
+export function errorForm(path: string): ErrorForm {
+  return path === '/v1/messages' || path.startsWith('/v1/messages/') ? 'anthropic' : 'openai';
+}
 
 const TYPES: Readonly<Record<number, string>> = { 401: 'authentication_error', 403: 'permission_error', 404: 'not_found_error', 413: 'invalid_request_error', 429: 'rate_limit_error' };
 
@@ -7,9 +14,23 @@ export function errorType(status: number): string {
   return TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'server_error');
 }
 
-export function errorBody(error: EntresolError): Buffer {
+const ANTHROPIC_TYPES: Readonly<Record<number, string>> = { ...TYPES, 413: 'request_too_large', 503: 'overloaded_error', 504: 'timeout_error', 529: 'overloaded_error' };
+
+export function anthropicErrorType(status: number): string {
+  return ANTHROPIC_TYPES[status] ?? (status < 500 ? 'invalid_request_error' : 'api_error');
+}
+
+/** `{"error": {message, type, param, code}}`, or `{"type": "error", "error": {type, message, …}, request_id}`. */
+export function errorBody(error: EntresolError, form: ErrorForm = 'openai', requestId?: string): Buffer {
   const message = `${error.message} ${error.mend}`;
-  return Buffer.from(JSON.stringify({ error: { message, type: errorType(error.status), param: error.at ?? null, code: error.code } }));
+  const place = { param: error.at ?? null, code: error.code };
+  if (form === 'openai') return Buffer.from(JSON.stringify({ error: { message, type: errorType(error.status), ...place } }));
+  return Buffer.from(JSON.stringify({ type: 'error', error: { type: anthropicErrorType(error.status), message, ...place }, ...(requestId === undefined ? {} : { request_id: requestId }) }));
+}
+
+/** Under which name a client's SDK looks for the id to show with an error. */
+export function requestIdHeader(form: ErrorForm): string {
+  return form === 'anthropic' ? 'request-id' : 'x-request-id';
 }
 
 /** What was thrown, as an error of ours: anything else is a fault of this program. */

@@ -6,13 +6,13 @@ import { callerFrom, checkAccess, checkBinding, KeyRing, type Admitted } from '.
 import { Calls, newRequestId } from './call.ts';
 import { EventStreams } from './control/event-stream.ts';
 import { controlRoutes } from './control/routes.ts';
-import { asEntresolError, errorBody } from './errors.ts';
+import { asEntresolError, errorBody, errorForm } from './errors.ts';
+import { engineRoutes } from './engine-routes.ts';
 import { Identifier } from './identify.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './limits.ts';
-import { modelList, modelNamed } from './models.ts';
-import { sendError, sendJson } from './respond.ts';
-import { Router, type Route, type RouteContext } from './router.ts';
+import { sendError } from './respond.ts';
+import { Router, type RouteContext } from './router.ts';
 import type { CallRuntime, ControlRuntime } from './runtime-port.ts';
 
 export interface GatewayOptions {
@@ -76,7 +76,7 @@ export class Gateway {
     this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
     this.router = new Router([
       ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state }),
-      ...this.engineRoutes(),
+      ...engineRoutes(engines, this.calls),
     ]);
     this.server = createServer({ maxHeaderSize: this.limits.headerBytes, keepAliveTimeout: this.limits.keepAliveMs }, (request, response) => void this.serve(request, response));
     this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
@@ -132,20 +132,6 @@ export class Gateway {
     });
     clearTimeout(timer);
     return this.inFlight.size;
-  }
-
-  private engineRoutes(): Route[] {
-    const { engines } = this.options;
-    const own: Route[] = engines.some((engine) => engine.capabilities.passThrough === true) ? []
-      : [
-          { method: 'GET', pattern: '/v1/models', handle: ({ response, requestId }) => sendJson(response, requestId, { object: 'list', data: modelList(engines) }) },
-          { method: 'GET', pattern: '/v1/models/:id', handle: ({ response, requestId, parameter }) => sendJson(response, requestId, modelNamed(engines, parameter)) },
-        ];
-    return [
-      ...own,
-      { method: 'POST', pattern: '/v1/chat/completions', handle: (context) => this.calls.serve(context, 'chat') },
-      { method: 'POST', pattern: '/v1/completions', handle: (context) => this.calls.serve(context, 'completions') },
-    ];
   }
 
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -205,7 +191,7 @@ export class Gateway {
       this.options.log('error', 'a request failed in the gateway', { requestId, path, cause });
     }
     if (response.headersSent || error.code === 'ENT_CANCELLED') response.destroy();
-    else sendError(response, requestId, error, { close: !request.complete });
+    else sendError(response, requestId, error, { close: !request.complete, form: errorForm(path) });
   }
 }
 

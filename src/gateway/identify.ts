@@ -60,7 +60,7 @@ const positive = (value: unknown): number | undefined => (typeof value === 'numb
 export function requestView(
   id: RequestId, by: Coordinate, identified: Identified, body: JsonObject, bodyBytes: number, arrivedAtMs: number, counted: PromptCount | undefined,
 ): RequestView {
-  const maxOutputTokens = positive(body.max_completion_tokens) ?? positive(body.max_tokens);
+  const maxOutputTokens = positive(body.max_completion_tokens) ?? positive(body.max_tokens) ?? positive(body.max_output_tokens);
   return {
     id, by, arrivedAtMs,
     model: typeof body.model === 'string' ? body.model : '',

@@ -1,7 +1,7 @@
 /** Answers of the gateway's own. */
 import type { ServerResponse } from 'node:http';
 import type { EntresolError } from '../core/index.ts';
-import { errorBody, errorHeaders } from './errors.ts';
+import { errorBody, errorHeaders, requestIdHeader, type ErrorForm } from './errors.ts';
 
 export function sendBytes(response: ServerResponse, requestId: string, status: number, contentType: string, body: Buffer, headers: readonly string[] = []): void {
   if (response.headersSent || response.destroyed) return;
@@ -17,9 +17,12 @@ export interface ErrorOptions {
   readonly retryAfterMs?: number;
   /** The request's body was not read to its end: the connection cannot be used again. */
   readonly close?: boolean;
+  /** Whose clients call this route. Default: OpenAI's. */
+  readonly form?: ErrorForm;
 }
 
 export function sendError(response: ServerResponse, requestId: string, error: EntresolError, options: ErrorOptions = {}): void {
-  const headers = [...errorHeaders(error.code, options.retryAfterMs), ...(options.close === true ? ['connection', 'close'] : [])];
-  sendBytes(response, requestId, error.status, 'application/json', errorBody(error), headers);
+  const { form = 'openai' } = options;
+  const headers = [requestIdHeader(form), requestId, ...errorHeaders(error.code, options.retryAfterMs), ...(options.close === true ? ['connection', 'close'] : [])];
+  sendBytes(response, requestId, error.status, 'application/json', errorBody(error, form, requestId), headers);
 }

@@ -3,10 +3,9 @@
  * they came: number forms, duplicate keys, lone surrogates and white space survive. Never makes a duplicate key.
  */
 import { findMember, type ByteRange } from './json-bytes.ts';
+import { isFields } from './json-fields.ts';
 
 const WANTED = '{"include_usage":true}';
-
-const isFields = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 export interface Spliced {
   readonly body: Buffer;

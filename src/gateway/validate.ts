@@ -8,8 +8,10 @@ const bad = (at: string, why: string): EntresolError => new EntresolError('ENT_B
 export function validateRequest(body: JsonObject, dialect: Dialect): void {
   if (body.model !== undefined && typeof body.model !== 'string') throw bad('model', 'must be a string');
   if (body.stream !== undefined && body.stream !== null && typeof body.stream !== 'boolean') throw bad('stream', 'must be true or false');
-  if (dialect === 'chat') validateMessages(body.messages);
+  if (dialect === 'chat' || dialect === 'messages') validateMessages(body.messages);
   if (dialect === 'completions' && typeof body.prompt !== 'string' && !Array.isArray(body.prompt)) throw bad('prompt', 'must be a string or an array');
+  // Absent where the conversation lies at the server, which then finds it by an id.
+  if (dialect === 'responses' && body.input !== undefined && body.input !== null && typeof body.input !== 'string' && !Array.isArray(body.input)) throw bad('input', 'must be a string or an array');
   if (body.tools !== undefined && body.tools !== null && !Array.isArray(body.tools)) throw bad('tools', 'must be an array');
 }
 

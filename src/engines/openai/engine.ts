@@ -1,17 +1,18 @@
 /**
- * Any server that speaks the OpenAI dialect, hosted or one's own: calls pass through as they came. It can be observed
+ * Any server that speaks the dialect of OpenAI or of Anthropic, hosted or one's own: calls pass through as they came. It can be observed
  * (what the gateway's tap reads of its answers), not steered.
  */
 import { Pool } from 'undici';
 import type { Answer, CallReport, Dialect, Engine, EngineCall, EngineCapabilities, EngineHost, Intent, ModelInfo, Outcome, ReplicaId } from '../../core/index.ts';
 import { EntresolError, replicaId } from '../../core/index.ts';
+import { DialectProbe } from './dialect-probe.ts';
 import { relay } from './relay.ts';
 import { Reachability } from './reachability.ts';
 import { parseUpstreamUrl, type UpstreamAddress } from './upstream-url.ts';
 
 export interface OpenAiEngineOptions {
-  /** `openai` is hosted: no field is added to its bodies unless a policy needs it. */
-  readonly kind: 'openai' | 'openai-compatible';
+  /** `openai` and `anthropic` are hosted: no field is added to their bodies unless a policy needs it. */
+  readonly kind: UpstreamKind;
   /** Origin, or ending in `/v1`. */
   readonly url: string;
   readonly connectTimeoutMs?: number;
@@ -23,10 +24,21 @@ export interface OpenAiEngineOptions {
   readonly retryMs?: number;
 }
 
-const DIALECTS: readonly Dialect[] = ['chat', 'completions', 'responses', 'embeddings'];
+export type UpstreamKind = 'openai' | 'anthropic' | 'openai-compatible';
+
+const DIALECTS: Readonly<Record<UpstreamKind, readonly Dialect[]>> = {
+  openai: ['chat', 'completions', 'responses', 'embeddings'],
+  anthropic: ['messages'],
+  'openai-compatible': ['chat', 'completions', 'responses', 'messages', 'embeddings'],
+};
+
+const ASK_TIMEOUT_MS = 5000;
+
+/** What servers that speak chat completions may or may not have besides: they are asked. */
+const UNCERTAIN: ReadonlySet<Dialect> = new Set(['responses', 'messages']);
 
 export class OpenAiEngine implements Engine {
-  readonly kind: 'openai' | 'openai-compatible';
+  readonly kind: UpstreamKind;
   readonly replica: ReplicaId;
   readonly capabilities: EngineCapabilities;
   private readonly address: UpstreamAddress;
@@ -34,15 +46,17 @@ export class OpenAiEngine implements Engine {
   private host: EngineHost | undefined;
   private running = 0;
   private readonly reachability: Reachability;
+  private readonly dialects: DialectProbe;
 
   /** @throws EntresolError `ENT_USAGE` for a URL that is none */
   constructor(options: OpenAiEngineOptions) {
     this.kind = options.kind;
     this.address = parseUpstreamUrl(options.url);
     this.replica = replicaId(`${options.kind}=${this.address.origin}${this.address.pathPrefix}`);
-    this.capabilities = { dialects: DIALECTS, intents: [], ordersQueue: false, countsCachedTokens: false, passThrough: true, hosted: options.kind === 'openai' };
+    this.capabilities = { dialects: DIALECTS[options.kind], intents: [], ordersQueue: false, countsCachedTokens: false, passThrough: true, hosted: options.kind !== 'openai-compatible' };
     const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.reachability = new Reachability({ origin: this.address.origin, retryMs: options.retryMs ?? 2000, connectTimeoutMs, changed: (reachable) => this.tell(reachable) });
+    this.dialects = new DialectProbe((path, headers) => this.ask(path, headers));
     // No bound on connections: agents hold streams for minutes, and a call that waits for one would wait unseen.
     this.pool = new Pool(this.address.origin, {
       connections: null,
@@ -78,6 +92,11 @@ export class OpenAiEngine implements Engine {
     }
   }
 
+  async speaks(dialect: Dialect, headers: readonly string[]): Promise<boolean> {
+    if (this.kind !== 'openai-compatible' || !UNCERTAIN.has(dialect)) return this.capabilities.dialects.includes(dialect);
+    return this.dialects.speaks(dialect, headers);
+  }
+
   perform(_intent: Intent): Promise<Outcome> { return Promise.resolve({ status: 'unsupported' }); }
 
   load(): ReturnType<Engine['load']> { return { runningRequests: this.running, waitingRequests: 0, cacheUsedFraction: 0 }; }
@@ -96,7 +115,16 @@ export class OpenAiEngine implements Engine {
     if (!this.pool.destroyed) await this.pool.destroy();
   }
 
+  /** The status of the answer to an empty request. */
+  private async ask(path: string, headers: readonly string[]): Promise<number> {
+    const { statusCode, body } = await this.pool.request({ method: 'POST', path: this.address.pathPrefix + path, headers: [...headers, 'content-type', 'application/json'], body: '{}', headersTimeout: ASK_TIMEOUT_MS, bodyTimeout: ASK_TIMEOUT_MS });
+    await body.dump();
+    return statusCode;
+  }
+
   private tell(reachable: boolean): void {
+    // It may come back as another version.
+    if (!reachable) this.dialects.forget();
     if (this.host === undefined) return;
     const base = { atMs: this.host.clock.nowMs(), replica: this.replica };
     this.host.emit(reachable ? { type: 'engine-up', ...base } : { type: 'engine-down', ...base, code: 'ENT_ENGINE_UNAVAILABLE' });

@@ -1,15 +1,15 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { OutlinedToolCall } from '../../core/index.ts';
+import type { Dialect, OutlinedToolCall } from '../../core/index.ts';
 import { BodyTap, StreamTap, type AnswerTap } from './answer-tap.ts';
 import { SseScanner } from './sse-scanner.ts';
 
 interface Seen { readonly tap: AnswerTap; readonly calls: OutlinedToolCall[]; readonly counts: { first: number } }
 
-function tapped(make: (options: ConstructorParameters<typeof StreamTap>[0]) => AnswerTap, removeUsageChunk: boolean): Seen {
+function tapped(make: (options: ConstructorParameters<typeof StreamTap>[0]) => AnswerTap, removeUsageChunk: boolean, dialect: Dialect = 'chat'): Seen {
   const calls: OutlinedToolCall[] = [];
   const counts = { first: 0 };
-  return { calls, counts, tap: make({ removeUsageChunk, firstContent: () => void (counts.first += 1), toolCall: (call) => void calls.push(call) }) };
+  return { calls, counts, tap: make({ dialect, removeUsageChunk, firstContent: () => void (counts.first += 1), toolCall: (call) => void calls.push(call) }) };
 }
 const stream = (removeUsageChunk: boolean): Seen => tapped((options) => new StreamTap(options), removeUsageChunk);
 

@@ -1,24 +1,19 @@
 /** What the gateway reads of an answer while it passes by: it looks at the bytes and may take one chunk out. */
-import { ChatReader, type ReaderListener } from './chat-reader.ts';
+import type { Dialect } from '../../core/index.ts';
+import { jsonOrUndefined } from '../json-fields.ts';
+import type { AnswerReader, ReaderListener } from './answer-reader.ts';
+import { readerOf } from './readers.ts';
 import { SseScanner } from './sse-scanner.ts';
 
 export interface TapOptions extends ReaderListener {
+  /** How the answer is written. */
+  readonly dialect: Dialect;
   /** We asked for the usage chunk, the client did not: it is taken out again. */
   readonly removeUsageChunk: boolean;
 }
 
 const MAXIMUM_EVENT_BYTES = 8 * 1024 * 1024;
 const MAXIMUM_BODY_BYTES = 8 * 1024 * 1024;
-
-/** Parses what may be no JSON at all: a stream's `[DONE]`, a server's plain-text error. */
-function jsonOrUndefined(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
-}
 
 function isUsageChunk(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -28,20 +23,20 @@ function isUsageChunk(value: unknown): boolean {
 
 /** Bytes in, the bytes for the client out. */
 export interface AnswerTap {
-  readonly reader: ChatReader;
+  readonly reader: AnswerReader;
   push(chunk: Buffer): readonly Buffer[];
   /** What was held back: to be written before the end, or before the cut. */
   flush(): readonly Buffer[];
 }
 
 export class StreamTap implements AnswerTap {
-  readonly reader: ChatReader;
+  readonly reader: AnswerReader;
   private readonly scanner = new SseScanner(MAXIMUM_EVENT_BYTES);
   private readonly removeUsageChunk: boolean;
   private dropped = false;
 
   constructor(options: TapOptions) {
-    this.reader = new ChatReader(options);
+    this.reader = readerOf(options.dialect, options);
     this.removeUsageChunk = options.removeUsageChunk;
   }
 
@@ -73,14 +68,14 @@ export class StreamTap implements AnswerTap {
 
 /** A whole JSON answer: kept up to a bound and read at its end. */
 export class BodyTap implements AnswerTap {
-  readonly reader: ChatReader;
+  readonly reader: AnswerReader;
   private readonly options: TapOptions;
   private parts: Buffer[] = [];
   private bytes = 0;
 
   constructor(options: TapOptions) {
     this.options = options;
-    this.reader = new ChatReader({ firstContent: () => undefined, toolCall: (call) => options.toolCall(call) });
+    this.reader = readerOf(options.dialect, { firstContent: () => undefined, toolCall: (call) => options.toolCall(call) });
   }
 
   push(chunk: Buffer): readonly Buffer[] {
