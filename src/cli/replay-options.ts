@@ -11,8 +11,8 @@ export const WORK_ARGUMENTS = {
 } as const;
 
 /** Policy files by absolute path, so that worker threads find them. */
-export function policyReferences(options: Options): string[] {
-  return options.list('policy').map((reference) => (isPolicyPath(reference) ? resolve(reference) : reference));
+export function policyReferences(given: readonly string[]): string[] {
+  return given.map((reference) => (isPolicyPath(reference) ? resolve(reference) : reference));
 }
 
 export function workersOf(options: Options, traces: readonly TraceSource[]): number {

@@ -31,7 +31,7 @@ export default defineCommand({
     const maxCalls = options.number('max-calls', { minimum: 1, integer: true });
     const timing = options.choice('timing', ['exact', 'live']) ?? 'exact';
     if (capacities.length === 0) throw new EntresolError('ENT_USAGE', 'expected at least one fraction.', { at: '--capacity' });
-    const references = policyReferences(options);
+    const references = policyReferences(options.list('policy'));
     await resolveContenders(references);
     const traces = options.positionals.map((trace) => ({ path: locateTrace(trace), blockTokens, maxCalls }));
     const plan = { traces, references, concurrency, capacities, timing };

@@ -35,6 +35,8 @@ export interface ParameterSpec {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly choices?: readonly string[];
+  /** A constant that the literature leaves free: values that `entresol league` tries on other traces than the one that it then reports. */
+  readonly candidates?: readonly (number | boolean | string)[];
 }
 export type ParameterTable = Readonly<Record<string, ParameterSpec>>;
 export type ParameterValues<P extends ParameterTable> = {
