@@ -1,22 +1,33 @@
 /** One exchange with an upstream: the request's bytes out, the answer's bytes through, with back-pressure and abort. */
-import type { Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import { EntresolError, type Answer } from '../../core/index.ts';
+import type { Connections, OutgoingRequest } from './connections.ts';
 
-export interface RelayRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: readonly string[];
-  readonly body: Buffer;
+export interface RelayRequest extends OutgoingRequest {
   readonly signal: AbortSignal;
+  /** To send it twice has the effect of sending it once, but for the work. */
+  readonly repeatable: boolean;
+  /** Whether an answer with this status is kept back because another upstream could give a better one. */
+  declines(status: number): boolean;
 }
 
 /** How an exchange ended after the head had come; before it, `relay` throws. */
 export interface RelayResult {
   readonly status: number;
-  readonly end: 'complete' | 'cut' | 'cancelled';
+  /** Raw pairs. */
+  readonly headers: readonly string[];
+  readonly end: 'complete' | 'cut' | 'cancelled' | 'declined';
+  /** It met a connection that the upstream was closing, and went again. */
+  readonly resent: boolean;
 }
 
-const UNREACHABLE = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT', 'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT']);
+const UNREACHABLE = new Set([
+  'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT', 'PROXY_REFUSED',
+  'CERT_HAS_EXPIRED', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'ERR_TLS_CERT_ALTNAME_INVALID',
+]);
+
+/** A connection that the upstream had closed shows it within a round trip; what breaks later had been taken up. */
+const STALE_WITHIN_MS = 2000;
 
 function codeOf(error: Error): string {
   const { code } = error as { code?: unknown };
@@ -25,16 +36,12 @@ function codeOf(error: Error): string {
 
 function beforeHead(error: Error, origin: string): EntresolError {
   const code = codeOf(error);
-  if (UNREACHABLE.has(code)) return new EntresolError('ENT_ENGINE_UNAVAILABLE', `The upstream ${origin} cannot be reached (${code}).`, { at: origin, cause: error });
+  if (UNREACHABLE.has(code)) return new EntresolError('ENT_ENGINE_UNAVAILABLE', `The upstream ${origin} cannot be reached (${code === 'PROXY_REFUSED' ? error.message : code}).`, { at: origin, cause: error });
   if (code === 'UND_ERR_HEADERS_TIMEOUT') return new EntresolError('ENT_UPSTREAM_FAILED', `The upstream ${origin} sent no answer in time.`, { at: origin, cause: error });
   return new EntresolError('ENT_UPSTREAM_FAILED', `The upstream ${origin} broke off before it answered (${code === '' ? error.name : code}).`, { at: origin, cause: error });
 }
 
-/**
- * A server may close an idle connection in the moment a request goes out on it. From here that shows as a connection
- * that had served others and broke with no byte of an answer: the request is sent once more, on a new one. Whether it
- * had been taken up cannot be told; generating twice costs time, and has no other effect.
- */
+/** The connection had served others before, and broke with no byte of an answer. */
 function metClosingConnection(error: Error): boolean {
   const { socket } = error as { socket?: { bytesRead?: number } };
   return codeOf(error) === 'UND_ERR_SOCKET' && (socket?.bytesRead ?? 0) > 0;
@@ -46,37 +53,44 @@ function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
   return raw.map((entry: Buffer | string) => (typeof entry === 'string' ? entry : entry.toString('latin1')));
 }
 
+type Settled = Omit<RelayResult, 'resent'> | Error;
+
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly answer: Answer;
-  private readonly signal: AbortSignal;
-  private readonly settle: (result: RelayResult | Error) => void;
+  private readonly request: RelayRequest;
+  private readonly settle: (result: Settled) => void;
   private status = 0;
+  private headers: readonly string[] = [];
+  private declined = false;
   private writing: Promise<void> = Promise.resolve();
   private abortListener: (() => void) | undefined;
 
-  constructor(answer: Answer, signal: AbortSignal, settle: (result: RelayResult | Error) => void) {
+  constructor(request: RelayRequest, answer: Answer, settle: (result: Settled) => void) {
+    this.request = request;
     this.answer = answer;
-    this.signal = signal;
     this.settle = settle;
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     const abort = (): void => controller.abort(new Error('the client went away'));
-    if (this.signal.aborted) {
+    if (this.request.signal.aborted) {
       abort();
       return;
     }
     this.abortListener = abort;
-    this.signal.addEventListener('abort', abort, { once: true });
+    this.request.signal.addEventListener('abort', abort, { once: true });
   }
 
   onResponseStart(controller: Dispatcher.DispatchController, statusCode: number): void {
     if (statusCode < 200) return;
     this.status = statusCode;
-    this.answer.head(statusCode, rawPairs(controller.rawHeaders));
+    this.headers = rawPairs(controller.rawHeaders);
+    this.declined = this.request.declines(statusCode);
+    if (!this.declined) this.answer.head(statusCode, this.headers);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.declined) return;
     const wait = this.answer.write(chunk);
     if (wait === undefined) return;
     controller.pause();
@@ -85,40 +99,41 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseEnd(): void {
     this.finish(this.writing.then(() => {
-      this.answer.end();
-      return { status: this.status, end: 'complete' as const };
+      if (!this.declined) this.answer.end();
+      return { status: this.status, headers: this.headers, end: this.declined ? ('declined' as const) : ('complete' as const) };
     }));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     this.finish(Promise.resolve().then(() => {
       if (this.status === 0) return error;
+      const result = { status: this.status, headers: this.headers };
+      if (this.declined) return { ...result, end: 'declined' as const };
       this.answer.destroy(error);
-      return { status: this.status, end: this.signal.aborted ? ('cancelled' as const) : ('cut' as const) };
+      return { ...result, end: this.request.signal.aborted ? ('cancelled' as const) : ('cut' as const) };
     }));
   }
 
-  private finish(outcome: Promise<RelayResult | Error>): void {
-    if (this.abortListener !== undefined) this.signal.removeEventListener('abort', this.abortListener);
+  private finish(outcome: Promise<Settled>): void {
+    if (this.abortListener !== undefined) this.request.signal.removeEventListener('abort', this.abortListener);
     outcome.then(this.settle, this.settle);
   }
 }
 
-function dispatchOnce(pool: Pool, request: RelayRequest, answer: Answer): Promise<RelayResult | Error> {
-  return new Promise((resolve) => {
-    const exchange = new Exchange(answer, request.signal, resolve);
-    const body = request.body.length === 0 && (request.method === 'GET' || request.method === 'HEAD') ? null : request.body;
-    pool.dispatch({ method: request.method, path: request.path, headers: [...request.headers], body }, exchange);
-  });
-}
-
-/** @throws EntresolError `ENT_ENGINE_UNAVAILABLE`, `ENT_UPSTREAM_FAILED`, `ENT_CANCELLED` before the head only */
-export async function relay(pool: Pool, origin: string, request: RelayRequest, answer: Answer): Promise<RelayResult> {
-  for (let attempt = 1; ; attempt++) {
-    const result = await dispatchOnce(pool, request, answer);
-    if (!(result instanceof Error)) return result;
-    if (request.signal.aborted) throw new EntresolError('ENT_CANCELLED', 'The client went away before the upstream answered.', { cause: result });
-    if (attempt === 1 && metClosingConnection(result)) continue;
-    throw beforeHead(result, origin);
-  }
+/**
+ * A server may close an idle connection in the moment a request goes out on it. From here that shows as a connection
+ * that had served others and broke at once, with no byte of an answer: a repeatable request is sent once more, on a
+ * connection of its own. Whether it had been taken up cannot be told for sure; to generate twice costs work alone.
+ * @throws EntresolError `ENT_ENGINE_UNAVAILABLE`, `ENT_UPSTREAM_FAILED`, `ENT_CANCELLED` before the head only
+ */
+export async function relay(connections: Connections, origin: string, request: RelayRequest, answer: Answer): Promise<RelayResult> {
+  const startedMs = performance.now();
+  const first = await new Promise<Settled>((resolve) => connections.dispatch(request, new Exchange(request, answer, resolve)));
+  if (!(first instanceof Error)) return { ...first, resent: false };
+  const cancelled = (cause: Error): EntresolError => new EntresolError('ENT_CANCELLED', 'The client went away before the upstream answered.', { cause });
+  if (request.signal.aborted) throw cancelled(first);
+  if (!request.repeatable || !metClosingConnection(first) || performance.now() - startedMs > STALE_WITHIN_MS) throw beforeHead(first, origin);
+  const second = await new Promise<Settled>((resolve) => connections.dispatchFresh(request, new Exchange(request, answer, resolve)));
+  if (!(second instanceof Error)) return { ...second, resent: true };
+  throw request.signal.aborted ? cancelled(second) : beforeHead(second, origin);
 }
