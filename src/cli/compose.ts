@@ -10,6 +10,7 @@ import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Sto
 import { registeredPolicy } from '../runtime/load-policy.ts';
 import type { Store } from '../store/index.ts';
 import { createLogger, logSink, type LogSink } from '../telemetry/index.ts';
+import { saltSecretOf } from './salt-secret.ts';
 
 export interface ServerOptions {
   /** Made, not started: they are started here and stopped by `close`. */
@@ -22,6 +23,8 @@ export interface ServerOptions {
   readonly insecure?: boolean;
   /** By default none: then loopback alone may connect. */
   readonly keys?: KeyRing;
+  /** Makes the salts that keep caches of tenants apart; by default one that the state directory keeps, else a new one. */
+  readonly saltSecret?: Buffer;
   readonly limits?: Partial<GatewayLimits>;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
   readonly clock?: Clock;
@@ -80,6 +83,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     host: options.host ?? '127.0.0.1', port: options.port ?? 0, engines, runtime, clock, log, hash: (text) => h64ToString(text),
     insecure: options.insecure ?? false,
     ...(options.keys === undefined ? {} : { keys: options.keys }),
+    saltSecret: options.saltSecret ?? await saltSecretOf(options.state, log),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   const started: Engine[] = [];

@@ -27,6 +27,14 @@ export interface EngineCapabilities {
   readonly passThrough?: boolean;
   /** A hosted API: no field is added to its bodies unless a policy that is on needs it. */
   readonly hosted?: boolean;
+  /** Names of models that configuration sends here; one may end in `*`. Absent: whatever no other engine lists. */
+  readonly serves?: readonly string[];
+  /** Calls without a credential of the client's will fail there. */
+  readonly wantsCredential?: boolean;
+  /** It has a credential of its own, which tenants may come to share. */
+  readonly ownCredential?: boolean;
+  /** It keeps caches apart by `cache_salt`. */
+  readonly saltsCache?: boolean;
 }
 
 export interface ModelInfo {
@@ -65,6 +73,8 @@ export interface EngineCall {
   /** A parsed copy; undefined where the body is not JSON. */
   readonly parsed: unknown;
   readonly signal: AbortSignal;
+  /** Another engine could take the call: rather than pass on that it is busy, the engine throws `ENT_UPSTREAM_BUSY`. */
+  readonly mayDecline?: boolean;
 }
 
 /** Where the answer goes. `write` resolves when more may be written (back-pressure). */

@@ -25,6 +25,8 @@ export const ERRORS = {
   ENT_CLIENT_MISSING: { status: 500, mend: 'Run: npm install openai.' },
   ENT_ENGINE_UNSUPPORTED_PLATFORM: { status: 503, mend: 'No binary exists for this platform; use --upstream with a server, or the simulated engine.' },
   ENT_UPSTREAM_FAILED: { status: 502, mend: 'See the upstream server log.' },
+  ENT_UPSTREAM_BUSY: { status: 503, mend: 'Retry later, or put more replicas behind this server.' },
+  ENT_UPSTREAM_CREDENTIAL: { status: 401, mend: 'Configure apiKey for this upstream, or send its credential in authorization and the key of this server in x-entresol-key.' },
   ENT_OVERLOADED: { status: 503, mend: 'Retry later, or put more replicas behind this server.' },
   ENT_DRAINING: { status: 503, mend: 'The server is shutting down; send the request to another one.' },
   ENT_CANCELLED: { status: 499, mend: 'The client went away.' },
@@ -52,12 +54,15 @@ export class EntresolError extends Error {
   readonly code: ErrorCode;
   /** The place: a field (`messages[3].role`), `file:line:column`, a flag. */
   readonly at?: string;
+  /** When to try again, where that is known. */
+  readonly retryAfterMs?: number;
 
-  constructor(code: ErrorCode, message: string, options: { at?: string; cause?: unknown } = {}) {
+  constructor(code: ErrorCode, message: string, options: { at?: string; cause?: unknown; retryAfterMs?: number } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'EntresolError';
     this.code = code;
     if (options.at !== undefined) this.at = options.at;
+    if (options.retryAfterMs !== undefined) this.retryAfterMs = options.retryAfterMs;
   }
 
   get status(): number { return ERRORS[this.code].status; }

@@ -11,6 +11,7 @@ export * from './ranked-retention.ts';
 export * from './forecast.ts';
 export * from './session-forecasts.ts';
 export * from './errors.ts';
+export * from './secret.ts';
 export * from './policy.ts';
 export * from './parameters.ts';
 export * from './identity/index.ts';

@@ -3,20 +3,22 @@ import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import {
   EntresolError, rememberAnswer, requestId, toolCallId,
-  type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView,
+  type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView, type TenantId,
 } from '../core/index.ts';
 import { parseObject, readBody, type JsonObject } from './body.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
-import { chooseEngine, enginesFor, leastBusy, passThroughEngines } from './engine-choice.ts';
+import { chooseEngine, enginesFor, enginesForModel, leastBusy, passThroughEngines } from './engine-choice.ts';
 import { asEntresolError, errorForm } from './errors.ts';
-import { requestHeaders } from './headers.ts';
+import { notTaken, untilTaken } from './failover.ts';
+import { headerOf, requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
 import { sendError } from './respond.ts';
+import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
-import { askForUsage } from './splice.ts';
+import { askForUsage, setMember } from './splice.ts';
 import { validateRequest } from './validate.ts';
 
 export interface CallServices {
@@ -27,6 +29,8 @@ export interface CallServices {
   readonly clock: Clock;
   readonly bodyBytes: number;
   hash(text: string): string;
+  /** What keeps a tenant's caches apart in engines that share theirs; undefined: there is one tenant. */
+  cacheSalt(tenant: TenantId): string | undefined;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
 }
 
@@ -67,7 +71,7 @@ export class Calls {
     const receivedAtMs = clock.nowMs();
     const parsed = parseObject(body);
     validateRequest(parsed, dialect);
-    const able = await enginesFor(this.services.engines, dialect, context.path, context.headers);
+    const able = await enginesFor(enginesForModel(this.services.engines, textOf(parsed.model)), dialect, context.path, context.headers);
     const identified = identifier.identify(context.headers, parsed, context.caller);
     await this.run({ context, dialect, parsed, body, receivedAtMs, identified, signal }, able.engines);
   }
@@ -79,27 +83,33 @@ export class Calls {
 
   /** Any other path of an upstream: passed on as it is. */
   async passThrough(context: RouteContext): Promise<void> {
-    const { engines } = this.services;
-    await this.passTo(leastBusy(passThroughEngines(engines, context.path, context.headers)), context);
+    const signal = clientSignal(context.response);
+    const body = await readBody(context.request, this.services.bodyBytes);
+    await this.passTo(passThroughEngines(this.services.engines, context.path, context.headers), context, body, signal);
   }
 
   /** A dialect that is served, and holds no agent's conversation: nothing of it is read. */
   async passDialect(context: RouteContext, dialect: Dialect): Promise<void> {
-    const able = await enginesFor(this.services.engines, dialect, context.path, context.headers);
-    await this.passTo(leastBusy(able.engines), context);
-  }
-
-  private async passTo(engine: Engine, context: RouteContext): Promise<void> {
     const signal = clientSignal(context.response);
     const body = await readBody(context.request, this.services.bodyBytes);
+    // The model matters only where lists say who serves it.
+    const listed = this.services.engines.some(({ capabilities }) => capabilities.serves !== undefined);
+    const engines = listed ? enginesForModel(this.services.engines, textOf(fieldsOf(jsonOrUndefined(body.toString())).model)) : this.services.engines;
+    const able = await enginesFor(engines, dialect, context.path, context.headers);
+    await this.passTo(able.engines, context, body, signal);
+  }
+
+  private async passTo(able: readonly Engine[], context: RouteContext, body: Buffer, signal: AbortSignal): Promise<void> {
     const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
     const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
     const answer = new ClientAnswer(context.response, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
-    const call: EngineCall = {
-      request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal,
-      headers: requestHeaders(context.headers, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
-    };
-    await engine.handle(call, answer);
+    await untilTaken(able, leastBusy, async (engine, others) => {
+      this.checkCredential(engine, context);
+      await engine.handle({
+        request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body: this.saltedUnread(body, engine, context), parsed: undefined, signal, mayDecline: others,
+        headers: requestHeaders(context.headers, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
+      }, answer);
+    });
   }
 
   private async run(prepared: Prepared, able: readonly Engine[]): Promise<void> {
@@ -131,9 +141,11 @@ export class Calls {
         sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), { retryAfterMs: verdict.retryAfterMs, form: errorForm(context.path) });
         return;
       }
-      const engine = chooseEngine(able, arrived, (request, replicas) => runtime.placement(request, replicas));
-      const { call, removeUsageChunk } = this.engineCall(prepared, engine);
-      await observed.dispatch(engine, { ...call, request: arrived }, removeUsageChunk);
+      const choose = (left: readonly Engine[]): Engine => chooseEngine(left, arrived, (request, replicas) => runtime.placement(request, replicas));
+      await untilTaken(able, choose, async (engine, others) => {
+        const { call, removeUsageChunk } = this.engineCall(prepared, engine);
+        await observed.dispatch(engine, { ...call, request: arrived, mayDecline: others }, removeUsageChunk);
+      });
     } catch (thrown) {
       observed.end(signal.aborted ? 'cancelled' : asEntresolError(thrown).status < 500 ? 'rejected' : 'error');
       throw thrown;
@@ -145,10 +157,30 @@ export class Calls {
     const { hosted, countsCachedTokens } = engine.capabilities;
     const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
+    this.checkCredential(engine, context);
     return {
-      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.headers, { narrowEncoding: true, hosted: hosted === true }), body: spliced.body, parsed, signal },
+      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.headers, { narrowEncoding: true, hosted: hosted === true }), body: this.salted(spliced.body, parsed, engine, context.caller.tenant), parsed, signal },
       removeUsageChunk: spliced.removeUsageChunk,
     };
+  }
+
+  /** With the salt of the tenant in place of any that the client sent: by a guessed one it could feel for another's prompts. */
+  private salted(body: Buffer, parsed: JsonObject, engine: Engine, tenant: TenantId): Buffer {
+    const salt = engine.capabilities.saltsCache === true ? this.services.cacheSalt(tenant) : undefined;
+    return salt === undefined ? body : setMember(body, parsed, 'cache_salt', JSON.stringify(salt));
+  }
+
+  /** The same for a body that is not read otherwise; one that is no JSON object has no place for a salt. */
+  private saltedUnread(body: Buffer, engine: Engine, { request, caller }: RouteContext): Buffer {
+    if (request.method !== 'POST' || engine.capabilities.saltsCache !== true || this.services.cacheSalt(caller.tenant) === undefined) return body;
+    const parsed = jsonOrUndefined(body.toString());
+    return isFields(parsed) ? this.salted(body, parsed, engine, caller.tenant) : body;
+  }
+
+  /** @throws EntresolError `ENT_UPSTREAM_CREDENTIAL` where the only credential was for this server */
+  private checkCredential(engine: Engine, { stripped, headers }: RouteContext): void {
+    if (!stripped || engine.capabilities.wantsCredential !== true || headerOf(headers, 'authorization') !== undefined || headerOf(headers, 'x-api-key') !== undefined) return;
+    throw new EntresolError('ENT_UPSTREAM_CREDENTIAL', `${engine.replica} wants a credential, and the call brought none but a key of this server.`, { at: engine.replica });
   }
 }
 
@@ -194,6 +226,7 @@ class ObservedCall {
       this.end(this.prepared.signal.aborted ? 'cancelled' : 'error', report);
     } catch (thrown) {
       const error = asEntresolError(thrown);
+      if (!answer.begun && notTaken(error)) throw error;
       this.end(this.prepared.signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error');
       if (!answer.begun) throw thrown;
       this.services.log('error', 'an answer broke off', { request: this.view.id, error: error.describe() });

@@ -16,6 +16,20 @@ function replicasOfFirst(engines: readonly Engine[]): readonly Engine[] {
   return engines.filter((engine) => engine.kind === engines[0].kind);
 }
 
+/**
+ * Engines for a model: those whose list names it, else those whose list has a pattern that fits, else those without a
+ * list. A name that no list mentions is passed on: to the first, if all have lists.
+ */
+export function enginesForModel(engines: readonly Engine[], model: string): readonly Engine[] {
+  const listing = (fits: (entry: string) => boolean): Engine[] => engines.filter(({ capabilities }) => capabilities.serves?.some(fits) === true);
+  const named = listing((entry) => entry === model);
+  if (named.length > 0) return named;
+  const fitting = listing((entry) => entry.endsWith('*') && model.startsWith(entry.slice(0, -1)));
+  if (fitting.length > 0) return fitting;
+  const open = engines.filter(({ capabilities }) => capabilities.serves === undefined);
+  return open.length > 0 ? open : engines.slice(0, 1);
+}
+
 async function speakersOf(engines: readonly Engine[], dialect: Dialect, headers: readonly string[]): Promise<readonly Engine[]> {
   const declared = engines.filter((engine) => engine.capabilities.dialects.includes(dialect));
   if (declared.every((engine) => engine.speaks === undefined)) return declared;

@@ -1,7 +1,8 @@
 /** The HTTP server in front of engines and runtime. */
+import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { EntresolError, LOCAL_TENANT, type Clock, type Engine } from '../core/index.ts';
+import { EntresolError, LOCAL_TENANT, type Clock, type Engine, type TenantId } from '../core/index.ts';
 import { callerFrom, checkAccess, checkBinding, KeyRing, type Admitted } from './access/index.ts';
 import { Calls, newRequestId } from './call.ts';
 import { EventStreams } from './control/event-stream.ts';
@@ -26,6 +27,8 @@ export interface GatewayOptions {
   /** A stable hash of a text as 16 hexadecimal digits. */
   hash(text: string): string;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+  /** Makes the salts that keep caches of tenants apart; random by default. */
+  readonly saltSecret?: Buffer;
   /** By default none: then loopback alone may connect. */
   readonly keys?: KeyRing;
   /** Bind beyond loopback though no keys are configured. */
@@ -70,7 +73,7 @@ export class Gateway {
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
     const { engines, runtime, clock, hash, log } = options;
     this.calls = new Calls({
-      engines, runtime, clock, hash, log, identifier: new Identifier(hash), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
+      engines, runtime, clock, hash, log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), identifier: new Identifier(hash), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
     });
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
@@ -172,6 +175,11 @@ export class Gateway {
     await this.calls.passThrough({ ...context, ...admitted, parameter: '' });
   }
 
+  /** While no keys are configured there is one tenant, and nothing to keep apart. */
+  private saltOf(secret: Buffer): (tenant: TenantId) => string | undefined {
+    return (tenant) => (this.keys.empty ? undefined : createHmac('sha256', secret).update(tenant).digest('base64url'));
+  }
+
   /** @throws EntresolError `ENT_FORBIDDEN_HOST`, `ENT_UNAUTHORIZED` */
   private admit(request: IncomingMessage): Admitted {
     if (this.keys.empty) checkAccess({ insecure: this.options.insecure === true }, request.headers.host, request.headers.origin);
@@ -191,7 +199,7 @@ export class Gateway {
       this.options.log('error', 'a request failed in the gateway', { requestId, path, cause });
     }
     if (response.headersSent || error.code === 'ENT_CANCELLED') response.destroy();
-    else sendError(response, requestId, error, { close: !request.complete, form: errorForm(path) });
+    else sendError(response, requestId, error, { ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }), close: !request.complete, form: errorForm(path) });
   }
 }
 

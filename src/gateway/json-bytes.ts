@@ -49,14 +49,19 @@ function skipSpace(body: Buffer, start: number): number {
  * @param name compared with the decoded key, so that an escaped spelling is found too
  */
 export function findMember(body: Buffer, range: ByteRange, name: string): ByteRange | undefined {
-  let found: ByteRange | undefined;
+  return findMembers(body, range, name).at(-1);
+}
+
+/** The same of every duplicate, in order: parsers differ in which one they go by. */
+export function findMembers(body: Buffer, range: ByteRange, name: string): ByteRange[] {
+  const found: ByteRange[] = [];
   let index = skipSpace(body, skipSpace(body, range.start) + 1);
   while (index < range.end && body[index] === QUOTE) {
     const keyEnd = skipString(body, index);
     const key = JSON.parse(body.toString('utf8', index, keyEnd)) as string;
     const valueStart = skipSpace(body, skipSpace(body, keyEnd) + 1);
     const valueEnd = skipValue(body, valueStart);
-    if (key === name) found = { start: valueStart, end: valueEnd };
+    if (key === name) found.push({ start: valueStart, end: valueEnd });
     index = skipSpace(body, valueEnd);
     if (body[index] === 0x2c) index = skipSpace(body, index + 1);
   }

@@ -2,7 +2,7 @@
  * Adds `stream_options.include_usage` to a request's bytes where the tap needs the counts. All other bytes stay as
  * they came: number forms, duplicate keys, lone surrogates and white space survive. Never makes a duplicate key.
  */
-import { findMember, type ByteRange } from './json-bytes.ts';
+import { findMember, findMembers, type ByteRange } from './json-bytes.ts';
 import { isFields } from './json-fields.ts';
 
 const WANTED = '{"include_usage":true}';
@@ -27,6 +27,18 @@ function wholeValue(body: Buffer): ByteRange {
   let end = body.length;
   while (end > 0 && body[end - 1] <= 0x20) end -= 1;
   return { start: 0, end };
+}
+
+/**
+ * Replaces a member of the object that the body is, every duplicate of it, or adds it.
+ * @param parsed the same body, parsed
+ * @param value as JSON
+ */
+export function setMember(body: Buffer, parsed: Readonly<Record<string, unknown>>, name: string, value: string): Buffer {
+  const whole = wholeValue(body);
+  const members = findMembers(body, whole, name);
+  if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0);
+  return members.reduceRight((bytes, range) => replace(bytes, range, value), body);
 }
 
 /** @param parsed the same body, parsed: an object with `stream: true` */

@@ -37,6 +37,7 @@ export interface OutgoingRequest {
 
 export class Connections {
   readonly #connectTo: string;
+  readonly #lookAt: string;
   /** Through a proxy without a tunnel the request names the whole URL. */
   readonly #absolute: string;
   readonly #proxyHeaders: readonly string[];
@@ -56,6 +57,7 @@ export class Connections {
     const forward = proxy !== undefined && !tunnel;
     const authorization = forward ? proxyAuthorization(proxy) : undefined;
     this.#connectTo = forward ? proxy.origin : address.origin;
+    this.#lookAt = proxy?.origin ?? address.origin;
     this.#absolute = forward ? address.origin : '';
     this.#proxyHeaders = forward ? ['host', url.host, ...(authorization === undefined ? [] : ['proxy-authorization', authorization])] : [];
     // No bound on connections: agents hold streams for minutes, and a call that waits for one would wait unseen.
@@ -69,6 +71,9 @@ export class Connections {
     };
     this.#pool = new Pool(this.#connectTo, this.#options);
   }
+
+  /** Where a connection would go: the upstream, or the proxy before it. */
+  get lookAt(): string { return this.#lookAt; }
 
   dispatch(request: OutgoingRequest, handler: Dispatcher.DispatchHandler): void {
     this.#pool.dispatch(this.#outgoing(request), handler);

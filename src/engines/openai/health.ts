@@ -32,8 +32,10 @@ export class UpstreamHealth {
   constructor(options: HealthOptions) {
     this.#options = options;
     this.#breaker = new CircuitBreaker(options.breaker);
-    this.#schedule();
   }
+
+  /** Begins to look at it, where it is to be looked at. */
+  start(): void { this.#schedule(); }
 
   /** Others are to be preferred while it is not. */
   get healthy(): boolean {

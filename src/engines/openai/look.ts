@@ -1,6 +1,6 @@
 /** Looks whether an upstream is there: opens a connection and closes it, or asks for the path of its health check. */
 import { connect } from 'node:net';
-import type { Connections } from './connections.ts';
+import type { Connections, OutgoingRequest } from './connections.ts';
 
 /** It costs no call and needs no credential. */
 export function canConnect(origin: string, timeoutMs: number): Promise<boolean> {
@@ -19,23 +19,33 @@ export function canConnect(origin: string, timeoutMs: number): Promise<boolean> 
 }
 
 /** Any answer below 400 counts. */
-export function answersWell(connections: Connections, path: string, headers: readonly string[], timeoutMs: number): Promise<boolean> {
-  return new Promise((resolve) => {
+export async function answersWell(connections: Connections, path: string, headers: readonly string[], timeoutMs: number): Promise<boolean> {
+  const status = await statusOf(connections, { method: 'GET', path, headers, body: null }, timeoutMs).catch(() => undefined);
+  return status !== undefined && status < 400;
+}
+
+/** The status of the answer to an empty request. Rejects where there is none. */
+export function statusOfEmptyPost(connections: Connections, path: string, headers: readonly string[], timeoutMs: number): Promise<number> {
+  return statusOf(connections, { method: 'POST', path, headers: [...headers, 'content-type', 'application/json'], body: Buffer.from('{}') }, timeoutMs);
+}
+
+function statusOf(connections: Connections, request: OutgoingRequest, timeoutMs: number): Promise<number> {
+  return new Promise((resolve, reject) => {
     let status = 0;
     let timer: NodeJS.Timeout | undefined;
-    connections.dispatch({ method: 'GET', path, headers, body: null }, {
+    connections.dispatch(request, {
       onRequestStart: (controller) => {
-        timer = setTimeout(() => controller.abort(new Error('the health check took too long')), timeoutMs).unref();
+        timer = setTimeout(() => controller.abort(new Error('no answer in time')), timeoutMs).unref();
       },
       onResponseStart: (_controller, statusCode) => { status = statusCode; },
       onResponseData: () => undefined,
       onResponseEnd: () => {
         clearTimeout(timer);
-        resolve(status < 400);
+        resolve(status);
       },
-      onResponseError: () => {
+      onResponseError: (_controller, error) => {
         clearTimeout(timer);
-        resolve(false);
+        reject(error);
       },
     });
   });
