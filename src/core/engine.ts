@@ -1,4 +1,5 @@
 /** The port of an engine: what it declares, what the gateway hands it, what it may ask of the runtime. */
+import type { CallSignal } from './call-signal.ts';
 import type { Clock } from './clock.ts';
 import type { Event, RequestStatus } from './events.ts';
 import type { Intent, IntentKind, Outcome } from './intents.ts';
@@ -72,7 +73,7 @@ export interface EngineCall {
   readonly body: Buffer;
   /** A parsed copy; undefined where the body is not JSON. */
   readonly parsed: unknown;
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   /** Another engine could take the call: rather than pass on that it is busy, the engine throws `ENT_UPSTREAM_BUSY`. */
   readonly mayDecline?: boolean;
 }

@@ -1,6 +1,7 @@
 /** The core: types and rules that everything else is written in. Pure; imports nothing outside this folder. */
 export * from './ids.ts';
 export * from './coordinate.ts';
+export * from './call-signal.ts';
 export * from './clock.ts';
 export * from './request.ts';
 export * from './events.ts';

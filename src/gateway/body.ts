@@ -1,32 +1,59 @@
-/** Reads a request's body within its bound, and a parsed copy of it. */
-import type { IncomingMessage } from 'node:http';
+/** Reads a request's body within its bounds, and a parsed copy of it. */
 import { EntresolError } from '../core/index.ts';
+import { codingsOf, unpack } from './encodings.ts';
+import type { OpenCall } from './open-call.ts';
 
 /** Deeper than any real request; what recurses over a body stays far from the end of the stack. */
 const MAXIMUM_DEPTH = 256;
 
-/** @throws EntresolError `ENT_BODY_TOO_LARGE`, `ENT_CANCELLED` */
-export function readBody(request: IncomingMessage, maximumBytes: number): Promise<Buffer> {
+const expectsContinue = (expect: string | undefined): boolean => expect !== undefined && /^100-continue$/i.test(expect.trim());
+
+/** @throws EntresolError `ENT_BODY_TOO_LARGE`, `ENT_OVERLOADED`, `ENT_CANCELLED` */
+export function readBody(call: OpenCall, maximumBytes: number): Promise<Buffer> {
+  const { request, response } = call;
   const tooLarge = (): EntresolError => new EntresolError('ENT_BODY_TOO_LARGE', `The body is larger than ${maximumBytes} bytes.`);
   const announced = Number(request.headers['content-length'] ?? 0);
   if (announced > maximumBytes) return Promise.reject(tooLarge());
+  // Only now: a client that asks first is told of a refusal before it has sent anything.
+  if (expectsContinue(request.headers.expect)) response.writeContinue();
   return new Promise((resolve, reject) => {
     const parts: Buffer[] = [];
     let bytes = 0;
+    const refuse = (error: EntresolError): void => {
+      parts.length = 0;
+      request.pause();
+      reject(error);
+    };
     request.on('data', (part: Buffer) => {
       bytes += part.length;
-      if (bytes > maximumBytes) {
-        request.pause();
-        reject(tooLarge());
-      } else parts.push(part);
+      if (bytes > maximumBytes) refuse(tooLarge());
+      else if (!call.hold(part.length)) refuse(new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.'));
+      else parts.push(part);
     });
     request.on('end', () => resolve(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
-    const gone = (): void => {
+    request.on('close', () => {
       if (!request.complete) reject(new EntresolError('ENT_CANCELLED', 'The connection closed before the whole body had come.'));
-    };
-    request.on('error', gone);
-    request.on('close', gone);
+    });
+    // What it was, `close` tells.
+    request.on('error', () => undefined);
   });
+}
+
+export interface ReceivedBody {
+  /** As it came. */
+  readonly bytes: Buffer;
+  /** What it says: the same, unless it came compressed. */
+  readonly plain: Buffer;
+}
+
+/** @throws EntresolError as `readBody` and `unpack` */
+export async function receiveBody(call: OpenCall, maximumBytes: number): Promise<ReceivedBody> {
+  const bytes = await readBody(call, maximumBytes);
+  const encoding = call.request.headers['content-encoding'];
+  if (encoding === undefined || codingsOf(encoding).length === 0) return { bytes, plain: bytes };
+  const plain = await unpack(bytes, encoding, maximumBytes);
+  if (!call.hold(plain.length)) throw new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.');
+  return { bytes, plain };
 }
 
 /** Walks without recursion: the value may be nested a hundred thousand deep. */

@@ -1,14 +1,13 @@
 /** The life of one LLM call: read → identify → arrive → admit → place → dispatch → tap → end. */
-import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import {
   EntresolError, rememberAnswer, requestId, toolCallId,
   type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView, type TenantId,
 } from '../core/index.ts';
-import { parseObject, readBody, type JsonObject } from './body.ts';
+import { parseObject, readBody, receiveBody, type JsonObject, type ReceivedBody } from './body.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
 import { chooseEngine, enginesFor, enginesForModel, leastBusy, passThroughEngines } from './engine-choice.ts';
+import { unpack } from './encodings.ts';
 import { asEntresolError, errorForm } from './errors.ts';
 import { notTaken, untilTaken } from './failover.ts';
 import { headerOf, requestHeaders } from './headers.ts';
@@ -34,26 +33,14 @@ export interface CallServices {
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
 }
 
-export const newRequestId = (): string => `req_${randomUUID().replaceAll('-', '')}`;
-
-/** Aborts when the client's connection closes before its answer is whole. */
-function clientSignal(response: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  response.on('close', () => {
-    if (!response.writableFinished) controller.abort();
-  });
-  return controller.signal;
-}
-
 /** A call whose request has been read and whose client is known. */
 interface Prepared {
   readonly context: RouteContext;
   readonly dialect: Dialect;
   readonly parsed: JsonObject;
-  readonly body: Buffer;
+  readonly body: ReceivedBody;
   readonly receivedAtMs: number;
   readonly identified: Identified;
-  readonly signal: AbortSignal;
 }
 
 export class Calls {
@@ -66,14 +53,13 @@ export class Calls {
   /** A call of a dialect that we read: it is identified, admitted and observed. */
   async serve(context: RouteContext, dialect: Dialect): Promise<void> {
     const { clock, identifier, bodyBytes } = this.services;
-    const signal = clientSignal(context.response);
-    const body = await readBody(context.request, bodyBytes);
+    const body = await receiveBody(context.call, bodyBytes);
     const receivedAtMs = clock.nowMs();
-    const parsed = parseObject(body);
+    const parsed = parseObject(body.plain);
     validateRequest(parsed, dialect);
     const able = await enginesFor(enginesForModel(this.services.engines, textOf(parsed.model)), dialect, context.path, context.headers);
     const identified = identifier.identify(context.headers, parsed, context.caller);
-    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, signal }, able.engines);
+    await this.run({ context, dialect, parsed, body, receivedAtMs, identified }, able.engines);
   }
 
   /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
@@ -83,42 +69,50 @@ export class Calls {
 
   /** Any other path of an upstream: passed on as it is. */
   async passThrough(context: RouteContext): Promise<void> {
-    const signal = clientSignal(context.response);
-    const body = await readBody(context.request, this.services.bodyBytes);
-    await this.passTo(passThroughEngines(this.services.engines, context.path, context.headers), context, body, signal);
+    const body = await this.unread(context);
+    await this.passTo(passThroughEngines(this.services.engines, context.path, context.headers), context, body);
   }
 
   /** A dialect that is served, and holds no agent's conversation: nothing of it is read. */
   async passDialect(context: RouteContext, dialect: Dialect): Promise<void> {
-    const signal = clientSignal(context.response);
-    const body = await readBody(context.request, this.services.bodyBytes);
+    const { bodyBytes, engines } = this.services;
     // The model matters only where lists say who serves it.
-    const listed = this.services.engines.some(({ capabilities }) => capabilities.serves !== undefined);
-    const engines = listed ? enginesForModel(this.services.engines, textOf(fieldsOf(jsonOrUndefined(body.toString())).model)) : this.services.engines;
-    const able = await enginesFor(engines, dialect, context.path, context.headers);
-    await this.passTo(able.engines, context, body, signal);
+    const listed = engines.some(({ capabilities }) => capabilities.serves !== undefined);
+    const body = listed ? await receiveBody(context.call, bodyBytes) : await this.unread(context);
+    const fitting = listed ? enginesForModel(engines, textOf(fieldsOf(jsonOrUndefined(body.plain.toString())).model)) : engines;
+    const able = await enginesFor(fitting, dialect, context.path, context.headers);
+    await this.passTo(able.engines, context, body);
   }
 
-  private async passTo(able: readonly Engine[], context: RouteContext, body: Buffer, signal: AbortSignal): Promise<void> {
+  /** A body that nobody reads here. */
+  private async unread(context: RouteContext): Promise<ReceivedBody> {
+    const bytes = await readBody(context.call, this.services.bodyBytes);
+    return { bytes, plain: bytes };
+  }
+
+  private async passTo(able: readonly Engine[], context: RouteContext, { bytes }: ReceivedBody): Promise<void> {
+    const { call: signal } = context;
     const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
-    const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, body.length, this.services.clock.nowMs(), undefined);
-    const answer = new ClientAnswer(context.response, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
+    const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, bytes.length, this.services.clock.nowMs(), undefined);
+    const answer = new ClientAnswer(signal, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
     await untilTaken(able, leastBusy, async (engine, others) => {
       this.checkCredential(engine, context);
+      const body = await this.saltedUnread(bytes, engine, context);
       await engine.handle({
-        request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body: this.saltedUnread(body, engine, context), parsed: undefined, signal, mayDecline: others,
-        headers: requestHeaders(context.headers, { narrowEncoding: false, hosted: engine.capabilities.hosted === true }),
+        request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal, mayDecline: others,
+        headers: requestHeaders(context.headers, { accept: 'as-sent', hosted: engine.capabilities.hosted === true, unpacked: body !== bytes }),
       }, answer);
     });
   }
 
   private async run(prepared: Prepared, able: readonly Engine[]): Promise<void> {
-    const { context, identified, parsed, body, receivedAtMs, signal } = prepared;
+    const { context, identified, parsed, body, receivedAtMs } = prepared;
+    const { call: signal } = context;
     const { runtime } = this.services;
     const view = (counted: PromptCount | undefined): RequestView => {
       const { identity, tenant } = identified;
       const step = runtime.nextStep({ tenant, workload: identity.workload.value, session: identity.session.value });
-      return requestView(requestId(context.requestId), coordinateOf(identified, step), identified, parsed, body.length, receivedAtMs, counted);
+      return requestView(requestId(context.requestId), coordinateOf(identified, step), identified, parsed, body.plain.length, receivedAtMs, counted);
     };
     const counter = leastBusy(able);
     let counted: PromptCount | undefined;
@@ -153,15 +147,16 @@ export class Calls {
   }
 
   private engineCall(prepared: Prepared, engine: Engine): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
-    const { context, dialect, parsed, body, signal } = prepared;
-    const { hosted, countsCachedTokens } = engine.capabilities;
+    const { context, dialect, parsed, body: { bytes, plain } } = prepared;
+    const { hosted, countsCachedTokens, passThrough } = engine.capabilities;
     const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
-    const spliced = wanted ? askForUsage(body, parsed) : { body, removeUsageChunk: false };
+    const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed) : { body: plain, removeUsageChunk: false };
     this.checkCredential(engine, context);
-    return {
-      call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers: requestHeaders(context.headers, { narrowEncoding: true, hosted: hosted === true }), body: this.salted(spliced.body, parsed, engine, context.caller.tenant), parsed, signal },
-      removeUsageChunk: spliced.removeUsageChunk,
-    };
+    const spliced = this.salted(asked, parsed, engine, context.caller.tenant);
+    // A compressed body goes on as it came, to whoever reads it, unless something had to be added to it.
+    const body = spliced === plain && passThrough === true ? bytes : spliced;
+    const headers = requestHeaders(context.headers, { accept: removeUsageChunk ? 'plain' : 'readable', hosted: hosted === true, unpacked: body !== bytes });
+    return { call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, parsed, signal: context.call }, removeUsageChunk };
   }
 
   /** With the salt of the tenant in place of any that the client sent: by a guessed one it could feel for another's prompts. */
@@ -171,10 +166,12 @@ export class Calls {
   }
 
   /** The same for a body that is not read otherwise; one that is no JSON object has no place for a salt. */
-  private saltedUnread(body: Buffer, engine: Engine, { request, caller }: RouteContext): Buffer {
+  private async saltedUnread(body: Buffer, engine: Engine, { request, caller }: RouteContext): Promise<Buffer> {
     if (request.method !== 'POST' || engine.capabilities.saltsCache !== true || this.services.cacheSalt(caller.tenant) === undefined) return body;
-    const parsed = jsonOrUndefined(body.toString());
-    return isFields(parsed) ? this.salted(body, parsed, engine, caller.tenant) : body;
+    const encoding = request.headers['content-encoding'];
+    const plain = encoding === undefined ? body : await unpack(body, encoding, this.services.bodyBytes);
+    const parsed = jsonOrUndefined(plain.toString());
+    return isFields(parsed) ? this.salted(plain, parsed, engine, caller.tenant) : body;
   }
 
   /** @throws EntresolError `ENT_UPSTREAM_CREDENTIAL` where the only credential was for this server */
@@ -192,6 +189,7 @@ class ObservedCall {
   private engine: Engine | undefined;
   private answer: ClientAnswer | undefined;
   private ttftMs: number | undefined;
+  private dispatchedAtMs = 0;
   private ended = false;
 
   constructor(services: CallServices, prepared: Prepared, view: RequestView) {
@@ -203,8 +201,9 @@ class ObservedCall {
   private answerToClient(removeUsageChunk: boolean): ClientAnswer {
     const { view, prepared } = this;
     const { runtime, clock } = this.services;
-    return new ClientAnswer(prepared.context.response, {
+    return new ClientAnswer(prepared.context.call, {
       requestId: view.id, dialect: prepared.dialect, removeUsageChunk,
+      timing: () => `entresol;dur=${(this.dispatchedAtMs - prepared.receivedAtMs).toFixed(2)}, engine;dur=${(clock.nowMs() - this.dispatchedAtMs).toFixed(2)}`,
       firstContent: () => {
         const atMs = clock.nowMs();
         this.ttftMs = atMs - prepared.receivedAtMs;
@@ -217,20 +216,24 @@ class ObservedCall {
   /** @throws EntresolError only while no byte of an answer has gone out */
   async dispatch(engine: Engine, call: EngineCall, removeUsageChunk: boolean): Promise<void> {
     const { runtime, clock } = this.services;
+    const { call: signal } = this.prepared.context;
     const answer = this.answerToClient(removeUsageChunk);
     this.engine = engine;
     this.answer = answer;
-    runtime.observe({ type: 'request-dispatch', atMs: clock.nowMs(), by: this.view.by, request: this.view.id, replica: engine.replica });
+    this.dispatchedAtMs = clock.nowMs();
+    runtime.observe({ type: 'request-dispatch', atMs: this.dispatchedAtMs, by: this.view.by, request: this.view.id, replica: engine.replica });
     try {
       const report = await engine.handle(call, answer);
-      this.end(this.prepared.signal.aborted ? 'cancelled' : 'error', report);
+      const { settled } = answer;
+      if (settled !== undefined) await settled.catch(() => undefined);
+      this.end(signal.aborted ? 'cancelled' : 'error', report);
     } catch (thrown) {
       const error = asEntresolError(thrown);
       if (!answer.begun && notTaken(error)) throw error;
-      this.end(this.prepared.signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error');
+      this.end(signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error');
       if (!answer.begun) throw thrown;
       this.services.log('error', 'an answer broke off', { request: this.view.id, error: error.describe() });
-      answer.destroy(error);
+      answer.destroy();
     }
   }
 

@@ -1,25 +1,39 @@
 /** The answer's way to the client: through the tap, with back-pressure, and a cut that stays a cut. */
-import type { ServerResponse } from 'node:http';
 import type { Answer, Dialect } from '../core/index.ts';
+import { codingsOf, unpacker } from './encodings.ts';
 import { answerHeaders, headerOf } from './headers.ts';
+import type { OpenCall } from './open-call.ts';
 import { BodyTap, StreamTap, type AnswerTap, type TapOptions } from './tap/answer-tap.ts';
 import type { AnswerReader } from './tap/answer-reader.ts';
+import { UnpackedTap } from './tap/unpacked-tap.ts';
 
-export interface ClientAnswerOptions extends Omit<TapOptions, 'dialect'> {
+export interface ClientAnswerOptions extends Omit<TapOptions, 'dialect' | 'hold'> {
   readonly requestId: string;
   /** How the answer is written; undefined for answers that nobody reads here: they pass as they are. */
   readonly dialect: Dialect | undefined;
+  /** The value of `server-timing`, once the head has come. */
+  timing?(): string;
+}
+
+/** How many bytes of a body are announced; undefined where there is no saying, or no body whatever is announced. */
+function announcedBytes(method: string | undefined, status: number, headers: readonly string[]): number | undefined {
+  if (method === 'HEAD' || status === 204 || status === 304) return undefined;
+  const length = headerOf(headers, 'content-length');
+  return length === undefined ? undefined : Number(length);
 }
 
 export class ClientAnswer implements Answer {
   status = 0;
-  private readonly response: ServerResponse;
+  private readonly call: OpenCall;
   private readonly options: ClientAnswerOptions;
   private tap: AnswerTap | undefined;
+  private unpacked: UnpackedTap | undefined;
   private finished = false;
+  private announced: number | undefined;
+  private written = 0;
 
-  constructor(response: ServerResponse, options: ClientAnswerOptions) {
-    this.response = response;
+  constructor(call: OpenCall, options: ClientAnswerOptions) {
+    this.call = call;
     this.options = options;
   }
 
@@ -27,58 +41,112 @@ export class ClientAnswer implements Answer {
   get begun(): boolean { return this.status !== 0; }
   /** What the tap has read; undefined where nothing was to be read. */
   get reader(): AnswerReader | undefined { return this.tap?.reader; }
+  /** To be waited for before `reader` has read all; undefined where it has. */
+  get settled(): Promise<void> | undefined { return this.unpacked?.settled; }
 
   head(status: number, headers: readonly string[]): void {
-    if (this.begun || this.response.destroyed) return;
+    const { response, request } = this.call;
+    if (this.begun || response.destroyed) return;
     this.status = status;
+    const { requestId, removeUsageChunk, timing } = this.options;
     const streams = /^text\/event-stream/i.test(headerOf(headers, 'content-type') ?? '');
-    const plain = /^(?:identity)?$/i.test(headerOf(headers, 'content-encoding') ?? '');
-    const { dialect } = this.options;
-    if (dialect !== undefined && plain && status < 400) this.tap = streams ? new StreamTap({ ...this.options, dialect }) : new BodyTap({ ...this.options, dialect });
-    this.response.writeHead(status, answerHeaders(headers, this.options.requestId, streams && this.options.removeUsageChunk));
+    const encoding = headerOf(headers, 'content-encoding');
+    const replaces = this.open(streams, status, encoding) && streams && removeUsageChunk;
+    const kept = answerHeaders(headers, { requestId, dropLength: streams && removeUsageChunk, dropEncoding: replaces && encoding !== undefined });
+    if (timing !== undefined) kept.push('server-timing', timing());
+    this.announced = announcedBytes(request.method, status, kept);
+    response.writeHead(status, kept);
     // A stream's head tells the client that its request was taken up, long before the first token.
-    if (streams) this.response.flushHeaders();
+    if (streams) response.flushHeaders();
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
-    if (this.finished || this.response.destroyed) return undefined;
+    const { response } = this.call;
+    if (this.finished || response.destroyed) return undefined;
     const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.written += chunk.length;
+    if (this.announced !== undefined && this.written > this.announced) {
+      // What is beyond the announced length a client would take for its next answer.
+      this.destroy();
+      return undefined;
+    }
     let flowing = true;
-    for (const piece of this.tap === undefined ? [chunk] : this.tap.push(chunk)) flowing = this.response.write(piece) && flowing;
-    return flowing ? undefined : this.drained();
+    for (const piece of this.tap === undefined ? [chunk] : this.tap.push(chunk)) flowing = response.write(piece) && flowing;
+    if (!flowing) return this.drained();
+    const { unpacked } = this;
+    return unpacked?.waits === true ? new Promise((resolve) => { unpacked.whenRead(resolve); }) : undefined;
   }
 
   end(): void {
     if (this.finished) return;
+    if (this.announced !== undefined && this.written < this.announced) {
+      this.destroy();
+      return;
+    }
     this.finished = true;
     this.flushTap();
-    this.response.end();
+    const { response } = this.call;
+    if (this.unpacked === undefined) response.end();
+    else this.unpacked.settled.then(() => response.end(), () => this.cut());
   }
 
-  destroy(_error: Error): void {
+  destroy(): void {
     if (this.finished) return;
     this.finished = true;
     this.flushTap();
-    const { socket } = this.response;
-    // What arrived before the cut is delivered; then the connection closes inside the body, which no client takes for an end.
-    if (socket === null || this.response.destroyed) this.response.destroy();
+    if (this.unpacked === undefined) this.cut();
+    else this.unpacked.settled.then(() => this.cut(), () => this.cut());
+  }
+
+  /** @returns whether a tap reads this answer */
+  private open(streams: boolean, status: number, encoding: string | undefined): boolean {
+    const { options, call } = this;
+    const { dialect } = options;
+    if (dialect === undefined || status >= 400) return false;
+    const tapOptions: TapOptions = { ...options, dialect, hold: (bytes) => call.hold(bytes) };
+    const plain = codingsOf(encoding).length === 0;
+    const unpack = plain ? undefined : unpacker(encoding ?? '');
+    if (!plain && unpack === undefined) return false;
+    const inner = streams ? new StreamTap(tapOptions) : new BodyTap(tapOptions);
+    this.tap = inner;
+    if (unpack === undefined) return true;
+    const output = (piece: Buffer): boolean => {
+      if (call.response.destroyed || call.response.write(piece)) return true;
+      void this.drained().then(() => this.unpacked?.resume());
+      return false;
+    };
+    this.unpacked = new UnpackedTap({ unpacker: unpack, inner, ...(streams && options.removeUsageChunk ? { output } : {}) });
+    this.tap = this.unpacked;
+    call.response.on('close', () => this.unpacked?.drop());
+    return true;
+  }
+
+  /** What arrived before the cut is delivered; then the connection closes inside the body, which no client takes for an end. */
+  private cut(): void {
+    const { response } = this.call;
+    const { socket } = response;
+    if (socket === null || response.destroyed) response.destroy();
     else socket.destroySoon();
   }
 
   private flushTap(): void {
-    for (const piece of this.tap?.flush() ?? []) if (!this.response.destroyed) this.response.write(piece);
+    for (const piece of this.tap?.flush() ?? []) if (!this.call.response.destroyed) this.call.response.write(piece);
   }
 
   /** Resolves when more may be written, or never will be. */
   private drained(): Promise<void> {
+    const { call } = this;
+    const { response } = call;
+    call.stalls();
     return new Promise((resolve) => {
       const done = (): void => {
-        this.response.off('drain', done);
-        this.response.off('close', done);
+        response.off('drain', done);
+        response.off('close', done);
+        call.stalledSinceMs = undefined;
         resolve();
       };
-      this.response.on('drain', done);
-      this.response.on('close', done);
+      response.on('drain', done);
+      response.on('close', done);
     });
   }
 }

@@ -4,14 +4,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { EntresolError, LOCAL_TENANT, type Clock, type Engine, type TenantId } from '../core/index.ts';
 import { callerFrom, checkAccess, checkBinding, KeyRing, type Admitted } from './access/index.ts';
-import { Calls, newRequestId } from './call.ts';
+import { Calls } from './call.ts';
 import { EventStreams } from './control/event-stream.ts';
 import { controlRoutes } from './control/routes.ts';
-import { asEntresolError, errorBody, errorForm } from './errors.ts';
+import { asEntresolError, errorForm } from './errors.ts';
 import { engineRoutes } from './engine-routes.ts';
 import { Identifier } from './identify.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './limits.ts';
+import { OpenCalls } from './open-calls.ts';
+import { newRequestId } from './request-id.ts';
+import { refuseUnreadable } from './refuse-unreadable.ts';
 import { sendError } from './respond.ts';
 import { Router, type RouteContext } from './router.ts';
 import type { CallRuntime, ControlRuntime } from './runtime-port.ts';
@@ -61,9 +64,8 @@ export class Gateway {
   private readonly calls: Calls;
   private readonly events: EventStreams;
   private readonly unsubscribe: () => void;
-  private readonly inFlight = new Set<ServerResponse>();
+  private readonly openCalls: OpenCalls;
   private state: 'starting' | 'ready' | 'draining' = 'starting';
-  private whenIdle: (() => void) | undefined;
 
   /** @throws EntresolError `ENT_INSECURE_BIND` */
   constructor(options: GatewayOptions) {
@@ -75,19 +77,30 @@ export class Gateway {
     this.calls = new Calls({
       engines, runtime, clock, hash, log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), identifier: new Identifier(hash), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
     });
+    this.openCalls = new OpenCalls(clock, this.limits);
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
     this.router = new Router([
       ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state }),
       ...engineRoutes(engines, this.calls),
     ]);
-    this.server = createServer({ maxHeaderSize: this.limits.headerBytes, keepAliveTimeout: this.limits.keepAliveMs }, (request, response) => void this.serve(request, response));
-    this.server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      // Within an answer that has begun another one would be taken for a part of it.
-      const answering = [...this.inFlight].some((response) => response.socket === socket && response.headersSent);
-      if (answering) socket.destroy();
-      else refuseUnreadable(error, socket);
-    });
+    this.server = this.createServer();
+  }
+
+  private createServer(): Server {
+    const { headerBytes, keepAliveMs, headerMs, requestMs } = this.limits;
+    const serve = (request: IncomingMessage, response: ServerResponse): void => void this.serve(request, response);
+    const server = createServer({
+      maxHeaderSize: headerBytes, keepAliveTimeout: keepAliveMs, headersTimeout: Math.min(headerMs, requestMs), requestTimeout: requestMs,
+      connectionsCheckingInterval: Math.min(10_000, headerMs / 4, requestMs / 4),
+    }, serve);
+    // Their bytes have a bound, so their number needs none: beyond it Node would drop some in silence.
+    server.maxHeadersCount = 0;
+    // Whoever asks before sending is told to go on when the body is read, or is refused; other expectations are no reason to refuse.
+    server.on('checkContinue', serve);
+    server.on('checkExpectation', serve);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => refuseUnreadable(error, socket, this.openCalls.on(socket)));
+    return server;
   }
 
   /** Begins to listen; calls are refused until `markReady`. @returns the address as a URL @throws EntresolError `ENT_PORT_TAKEN` */
@@ -120,32 +133,17 @@ export class Gateway {
       this.server.close(() => resolve());
     });
     this.server.closeIdleConnections();
-    const cut = await this.finishInFlight(drainMs);
+    const cut = await this.openCalls.drain(drainMs);
     this.server.closeAllConnections();
     await closed;
     return cut;
   }
 
-  private async finishInFlight(drainMs: number): Promise<number> {
-    if (this.inFlight.size === 0) return 0;
-    let timer: NodeJS.Timeout | undefined;
-    await new Promise<void>((resolve) => {
-      this.whenIdle = resolve;
-      timer = setTimeout(resolve, drainMs);
-    });
-    clearTimeout(timer);
-    return this.inFlight.size;
-  }
-
   private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const requestId = newRequestId();
-    this.inFlight.add(response);
-    response.on('close', () => {
-      this.inFlight.delete(response);
-      if (this.inFlight.size === 0) this.whenIdle?.();
-    });
+    const call = this.openCalls.open(request, response);
     const target = targetOf(request.url ?? '/');
-    const context = { request, response, requestId, target, path: target.split('?', 1)[0] };
+    const context = { request, response, call, requestId, target, path: target.split('?', 1)[0] };
     try {
       await this.route(context);
     } catch (thrown) {
@@ -192,8 +190,8 @@ export class Gateway {
     if (this.state === 'starting' && path.startsWith('/v1/')) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', 'The engine is still starting.');
   }
 
-  private fail({ request, response, requestId, path }: Unadmitted, thrown: unknown): void {
-    const error = asEntresolError(thrown);
+  private fail({ request, response, call, requestId, path }: Unadmitted, thrown: unknown): void {
+    const error = call.reason ?? asEntresolError(thrown);
     if (error.code === 'ENT_INTERNAL') {
       const cause = error.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error.cause);
       this.options.log('error', 'a request failed in the gateway', { requestId, path, cause });
@@ -201,18 +199,4 @@ export class Gateway {
     if (response.headersSent || error.code === 'ENT_CANCELLED') response.destroy();
     else sendError(response, requestId, error, { ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }), close: !request.complete, form: errorForm(path) });
   }
-}
-
-/** What the HTTP parser cannot read gets an answer all the same. */
-function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (!socket.writable || error.code === 'ECONNRESET') {
-    socket.destroy();
-    return;
-  }
-  const refusal = error.code === 'HPE_HEADER_OVERFLOW'
-    ? new EntresolError('ENT_HEADERS_TOO_LARGE', 'The request\'s headers are too large.')
-    : new EntresolError('ENT_BAD_REQUEST', 'The request is no readable HTTP.');
-  const body = errorBody(refusal);
-  const head = [`HTTP/1.1 ${refusal.status} Refused`, 'content-type: application/json', `content-length: ${body.length}`, `x-entresol-request-id: ${newRequestId()}`, 'connection: close'];
-  socket.end(`${head.join('\r\n')}\r\n\r\n${body.toString()}`);
 }

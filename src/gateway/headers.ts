@@ -1,5 +1,7 @@
 /** Which header goes where. Headers travel as raw pairs: order, case and repeated lines stay as they came. */
 
+import { readableOffer } from './encodings.ts';
+
 /** RFC 9110, section 7.6.1, and what HTTP/1.1 itself frames a message with. */
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'http2-settings']);
 
@@ -20,33 +22,45 @@ function connectionNames(raw: readonly string[]): Set<string> {
 }
 
 export interface RequestHeaderRule {
-  /** The tap reads plain text only: a compressed answer would hide its usage. */
-  readonly narrowEncoding: boolean;
+  /** In what the answer may come: as the client said, in what the tap can read, or plain, for something is to be taken out of it. */
+  readonly accept: 'as-sent' | 'readable' | 'plain';
+  /** The body goes out unpacked. */
+  readonly unpacked?: boolean;
   /** The engine is a hosted API. */
   readonly hosted: boolean;
 }
 
 /** Headers for the engine: less our own, hop-by-hop ones and the framing of this hop. */
-export function requestHeaders(raw: readonly string[], { narrowEncoding, hosted }: RequestHeaderRule): string[] {
+export function requestHeaders(raw: readonly string[], { accept, hosted, unpacked }: RequestHeaderRule): string[] {
   const listed = connectionNames(raw);
   const kept: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index].toLowerCase();
     if (HOP_BY_HOP.has(name) || REFRAMED.has(name) || listed.has(name) || name.startsWith('x-entresol-')) continue;
     if (!hosted && HARNESS_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
-    kept.push(raw[index], name === 'accept-encoding' && narrowEncoding ? 'identity' : raw[index + 1]);
+    if (unpacked === true && name === 'content-encoding') continue;
+    const narrowed = name === 'accept-encoding' && accept !== 'as-sent';
+    kept.push(raw[index], !narrowed ? raw[index + 1] : accept === 'plain' ? 'identity' : readableOffer(raw[index + 1]));
   }
   return kept;
 }
 
+export interface AnswerHeaderRule {
+  readonly requestId: string;
+  /** Something may be taken out of the body. */
+  readonly dropLength: boolean;
+  /** The body goes on unpacked. */
+  readonly dropEncoding: boolean;
+}
+
 /** Headers for the client: less hop-by-hop ones, with our request id. */
-export function answerHeaders(raw: readonly string[], requestId: string, dropLength: boolean): string[] {
+export function answerHeaders(raw: readonly string[], { requestId, dropLength, dropEncoding }: AnswerHeaderRule): string[] {
   const listed = connectionNames(raw);
   const kept: string[] = [];
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index].toLowerCase();
     if (HOP_BY_HOP.has(name) || listed.has(name) || name === 'x-entresol-request-id') continue;
-    if (dropLength && name === 'content-length') continue;
+    if ((dropLength && name === 'content-length') || (dropEncoding && name === 'content-encoding')) continue;
     kept.push(raw[index], raw[index + 1]);
   }
   kept.push('x-entresol-request-id', requestId);

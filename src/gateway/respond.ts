@@ -24,5 +24,35 @@ export interface ErrorOptions {
 export function sendError(response: ServerResponse, requestId: string, error: EntresolError, options: ErrorOptions = {}): void {
   const { form = 'openai' } = options;
   const headers = [requestIdHeader(form), requestId, ...errorHeaders(error.code, options.retryAfterMs), ...(options.close === true ? ['connection', 'close'] : [])];
-  sendBytes(response, requestId, error.status, 'application/json', errorBody(error, form, requestId), headers);
+  const body = errorBody(error, form, requestId);
+  if (options.close !== true) sendBytes(response, requestId, error.status, 'application/json', body, headers);
+  else sendAndLinger(response, ['content-type', 'application/json', 'content-length', String(body.length), 'x-entresol-request-id', requestId, ...headers], error.status, body);
+}
+
+const LINGER_MS = 2000;
+const LINGER_BYTES = 16 * 1024 * 1024;
+
+/**
+ * A client that is still sending when the connection closes is told of a broken connection and never sees the answer.
+ * So the answer goes out whole, and what the client goes on sending is read and thrown away for a while before the close.
+ */
+function sendAndLinger(response: ServerResponse, headers: string[], status: number, body: Buffer): void {
+  if (response.headersSent || response.destroyed) return;
+  const { req: request } = response;
+  response.writeHead(status, headers);
+  response.write(body);
+  const end = (): void => {
+    clearTimeout(timer);
+    if (!response.writableEnded) response.end();
+  };
+  const timer = setTimeout(end, LINGER_MS).unref();
+  let bytes = 0;
+  request.removeAllListeners('data');
+  request.on('data', (part: Buffer) => {
+    bytes += part.length;
+    if (bytes > LINGER_BYTES) end();
+  });
+  request.on('end', end);
+  response.on('close', end);
+  request.resume();
 }

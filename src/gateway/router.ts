@@ -1,10 +1,13 @@
 /** The table of routes, matched by method and path; a pattern's last part may be `:name`. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Admitted } from './access/index.ts';
+import type { OpenCall } from './open-call.ts';
 
 export interface RouteContext extends Admitted {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Who waits for the answer, and what memory the request holds. */
+  readonly call: OpenCall;
   readonly requestId: string;
   /** The path with its query. */
   readonly target: string;

@@ -36,7 +36,7 @@ function wholeValue(body: Buffer): ByteRange {
  */
 export function setMember(body: Buffer, parsed: Readonly<Record<string, unknown>>, name: string, value: string): Buffer {
   const whole = wholeValue(body);
-  const members = findMembers(body, whole, name);
+  const members = Object.hasOwn(parsed, name) ? findMembers(body, whole, name) : [];
   if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0);
   return members.reduceRight((bytes, range) => replace(bytes, range, value), body);
 }

@@ -1,4 +1,4 @@
-import { EntresolError, type AdmissionVerdict, type Clock, type RequestView } from '../core/index.ts';
+import { EntresolError, type AdmissionVerdict, type CallSignal, type Clock, type RequestView } from '../core/index.ts';
 import type { Cancel, Timers } from './timers.ts';
 
 export type AdmissionAnswer = Exclude<AdmissionVerdict, { kind: 'hold' }>;
@@ -34,7 +34,7 @@ export class Holds {
   get size(): number { return this.#held.size; }
 
   /** @throws EntresolError `ENT_CANCELLED` when `signal` aborts, `ENT_DRAINING` when the runtime closes */
-  admit(request: RequestView, signal?: AbortSignal): Promise<AdmissionAnswer> {
+  admit(request: RequestView, signal?: CallSignal): Promise<AdmissionAnswer> {
     const { clock, maximum, maximumHoldMs } = this.#options;
     if (signal?.aborted === true) return Promise.reject(new EntresolError('ENT_CANCELLED', 'the client went away before admission.'));
     const verdict = this.#options.ask(request, false);
@@ -56,7 +56,7 @@ export class Holds {
     });
   }
 
-  #release(held: Held, signal: AbortSignal | undefined, abort: () => void): void {
+  #release(held: Held, signal: CallSignal | undefined, abort: () => void): void {
     held.cancelTimer();
     signal?.removeEventListener('abort', abort);
     this.#held.delete(held);

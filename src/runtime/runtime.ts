@@ -1,6 +1,6 @@
 import {
   DEFAULT_ORDER_RULE, EntresolError, seededRandom,
-  type AdmissionVerdict, type CallReport, type Clock, type Coordinate, type EngineHost, type Event, type Forecast, type Identity, type Moment, type PolicyMode, type Query,
+  type AdmissionVerdict, type CallReport, type CallSignal, type Clock, type Coordinate, type EngineHost, type Event, type Forecast, type Identity, type Moment, type PolicyMode, type Query,
   type Replica, type ReplicaId, type RequestId, type RequestView, type RetentionIndex, type SessionId, type TenantId, type ToolCallStreamed, type ToolCallVerdict, type ToolCallView, type WorkloadId,
 } from '../core/index.ts';
 import { createLogger, logSink, Metrics, type AgentAccount, type LogSink } from '../telemetry/index.ts';
@@ -231,7 +231,7 @@ export class Runtime {
    * Resolves when admission lets the request go or rejects it; while it is held it waits.
    * @throws EntresolError `ENT_CANCELLED` when `signal` aborts, `ENT_DRAINING` when the runtime closes
    */
-  admit(request: RequestView, signal?: AbortSignal): Promise<AdmissionAnswer> {
+  admit(request: RequestView, signal?: CallSignal): Promise<AdmissionAnswer> {
     if (this.#closed) return Promise.reject(new EntresolError('ENT_DRAINING', 'the server is shutting down.'));
     return this.#holds.admit(request, signal);
   }

@@ -44,13 +44,15 @@ export async function serveCall(context: CallContext): Promise<CallReport> {
   const { call, prepared, model, manager } = context;
   const { options } = prepared;
   const writer = writerOf(context);
-  const enough = new AbortController();
+  const stop = new AbortController();
+  if (call.signal.aborted) stop.abort();
+  else call.signal.addEventListener('abort', () => { stop.abort(); }, { once: true });
   const decoder = new AnswerDecoder({
     text: tokenText(model.tokeniser), stop: options.stop, sink: writer,
     toolCallMarks: prepared.readsToolCalls ? model.format.toolCallMarks : undefined,
     toolCallTexts: prepared.readsToolCalls ? model.format.toolCallTexts : undefined,
     oneToolCall: prepared.oneToolCall,
-    onEnough: () => { enough.abort(); },
+    onEnough: () => { stop.abort(); },
   });
   let begun: void | Promise<void> = undefined;
   let first = true;
@@ -61,7 +63,7 @@ export async function serveCall(context: CallContext): Promise<CallReport> {
       maxTokens: options.maxTokens ?? prepared.forced?.length ?? model.defaultMaxTokens ?? model.tokenEngine.contextTokens,
       temperature: options.temperature, topP: options.topP, seed: options.seed,
       forced: prepared.forced,
-      signal: AbortSignal.any([call.signal, enough.signal]),
+      signal: stop.signal,
       onToken: (token) => {
         if (first) begun = writer.begin();
         first = false;

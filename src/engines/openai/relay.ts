@@ -1,10 +1,10 @@
 /** One exchange with an upstream: the request's bytes out, the answer's bytes through, with back-pressure and abort. */
 import type { Dispatcher } from 'undici';
-import { EntresolError, type Answer } from '../../core/index.ts';
+import { EntresolError, type Answer, type CallSignal } from '../../core/index.ts';
 import type { Connections, OutgoingRequest } from './connections.ts';
 
 export interface RelayRequest extends OutgoingRequest {
-  readonly signal: AbortSignal;
+  readonly signal: CallSignal;
   /** To send it twice has the effect of sending it once, but for the work. */
   readonly repeatable: boolean;
   /** Whether an answer with this status is kept back because another upstream could give a better one. */

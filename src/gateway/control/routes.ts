@@ -24,7 +24,7 @@ function readiness({ engines, state }: ControlServices): { ready: boolean; state
 }
 
 async function switchPolicy({ runtime }: ControlServices, context: RouteContext): Promise<void> {
-  const { name, mode } = parseObject(await readBody(context.request, MAXIMUM_CONTROL_BODY));
+  const { name, mode } = parseObject(await readBody(context.call, MAXIMUM_CONTROL_BODY));
   if (typeof name !== 'string') throw new EntresolError('ENT_BAD_REQUEST', 'name must be the name of a policy.', { at: 'name' });
   const wanted = MODES.find((known) => known === mode);
   if (wanted === undefined) throw new EntresolError('ENT_BAD_REQUEST', `mode must be one of ${MODES.join(', ')}.`, { at: 'mode' });
@@ -63,7 +63,7 @@ export function controlRoutes(services: ControlServices): Route[] {
     { method: 'GET', pattern: '/entresol/v1/events', handle: (context) => services.events.open(context.response, context.requestId, tenantOf(context)) },
     {
       method: 'POST', pattern: '/entresol/v1/events',
-      handle: async ({ request, response, requestId: id, caller }) => sendJson(response, id, reportEvents(parseJson(await readBody(request, MAXIMUM_CONTROL_BODY)), caller.tenant, runtime, services.clock)),
+      handle: async ({ call, response, requestId: id, caller }) => sendJson(response, id, reportEvents(parseJson(await readBody(call, MAXIMUM_CONTROL_BODY)), caller.tenant, runtime, services.clock)),
     },
   ];
 }

@@ -10,6 +10,8 @@ export interface TapOptions extends ReaderListener {
   readonly dialect: Dialect;
   /** We asked for the usage chunk, the client did not: it is taken out again. */
   readonly removeUsageChunk: boolean;
+  /** Takes memory for what is kept of the answer until it is over; false: there is none left, so it goes unread. */
+  hold?(bytes: number): boolean;
 }
 
 const MAXIMUM_EVENT_BYTES = 8 * 1024 * 1024;
@@ -72,6 +74,7 @@ export class BodyTap implements AnswerTap {
   private readonly options: TapOptions;
   private parts: Buffer[] = [];
   private bytes = 0;
+  private blind = false;
 
   constructor(options: TapOptions) {
     this.options = options;
@@ -81,7 +84,9 @@ export class BodyTap implements AnswerTap {
   push(chunk: Buffer): readonly Buffer[] {
     if (this.bytes === 0 && chunk.length > 0) this.options.firstContent();
     this.bytes += chunk.length;
-    if (this.bytes > MAXIMUM_BODY_BYTES) this.parts = [];
+    if (this.blind) return [chunk];
+    this.blind = this.bytes > MAXIMUM_BODY_BYTES || this.options.hold?.(chunk.length) === false;
+    if (this.blind) this.parts = [];
     else this.parts.push(chunk);
     return [chunk];
   }
