@@ -76,7 +76,7 @@ export class IntentDispatcher {
     if (intent.kind === 'speculate' || intent.kind === 'memoise') return ours(intent.toolCall.by) ? undefined : rejected('no such tool call');
     const { target } = intent;
     if (target.kind === 'lineage') return ours(target) ? sessions.get(target)?.replica : rejected('no such lineage');
-    const holder = [...tenant.retention].find(([, fanout]) => target.units.every((unit) => fanout.tree.has(unit)));
+    const holder = [...tenant.retention].find(([, { fanout }]) => target.units.every((unit) => fanout.tree.has(unit)));
     return holder === undefined ? rejected('no engine knows these units') : holder[0];
   }
 

@@ -29,7 +29,7 @@ export interface TouchScore {
  */
 export class RetentionFanout implements RetentionIndex {
   readonly tree = new ResidentTree();
-  readonly #members: readonly Member[];
+  #members: readonly Member[];
   readonly #guard: Guard;
   readonly #recordOf: (by: Coordinate) => RequestRecord | undefined;
   readonly #scored: (record: RequestRecord, scores: readonly TouchScore[] | undefined, nowMs: number) => void;
@@ -45,6 +45,11 @@ export class RetentionFanout implements RetentionIndex {
     this.#guard = options.guard;
     this.#recordOf = options.recordOf;
     this.#scored = options.scored;
+  }
+
+  /** Those that stay keep what they were told; new ones are told what is there before they are next asked. */
+  setPolicies(policies: readonly HostedPolicy[]): void {
+    this.#members = policies.map((policy) => this.#members.find((member) => member.policy === policy) ?? { policy });
   }
 
   /** Members with an index now; one that has just been switched on is first told what is there. */

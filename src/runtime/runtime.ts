@@ -11,15 +11,15 @@ import { EngineTable, type EnginePort } from './engine-table.ts';
 import { explanationOf, renderExplanation, type Explanation } from './explanation.ts';
 import { Guard } from './guard.ts';
 import { Holds, type AdmissionAnswer } from './holds.ts';
-import { HostedPolicy, type HostedServices } from './hosted-policy.ts';
+import type { HostedServices } from './hosted-policy.ts';
 import { IntentDispatcher } from './intents.ts';
 import { isAgentEvent, Lifecycle } from './lifecycle.ts';
-import { DEFAULT_LIMITS, type RuntimeLimits, type RuntimeOptions } from './options.ts';
+import { DEFAULT_LIMITS, type PolicySetting, type RuntimeLimits, type RuntimeOptions } from './options.ts';
 import { orderAcrossTenants } from './order-tenants.ts';
-import { openLedgers, type PolicyLedger } from './policy-ledger.ts';
-import { statusOf, type PolicyStatus } from './policy-status.ts';
+import { PolicySet } from './policy-set.ts';
+import type { PolicyStatus } from './policy-status.ts';
 import type { IntentRecord, RequestRecord } from './request-record.ts';
-import { RetentionFanout } from './retention-fanout.ts';
+import { RetentionTable } from './retention-table.ts';
 import { SavedState } from './saved-state.ts';
 import { SessionTable, type Session } from './sessions.ts';
 import { TenantHost, TenantTable } from './tenant-host.ts';
@@ -41,7 +41,8 @@ export class Runtime {
   readonly #options: RuntimeOptions;
   readonly #timers: Timers;
   readonly #logSink: LogSink;
-  readonly #ledgers: Map<string, PolicyLedger>;
+  readonly #policies: PolicySet;
+  readonly #retention: RetentionTable;
   readonly #guard: Guard;
   readonly #engines = new EngineTable();
   readonly #sessions: SessionTable;
@@ -69,18 +70,19 @@ export class Runtime {
     const { limits, metrics } = this;
     const log = this.#logSink;
     const orderRule = options.orderRule ?? DEFAULT_ORDER_RULE;
-    this.#ledgers = openLedgers(options.policies, (policy) => metrics.policyTime(policy), limits.overrunWindow);
     this.#guard = new Guard({ stopwatch: options.stopwatch ?? processStopwatch, limits, log, metrics });
     this.#sessions = new SessionTable({ maximum: limits.sessions, idleMs: limits.sessionIdleMs });
     this.#log = new DecisionLog(limits.recentRequests);
     this.#saved = new SavedState({ ...(options.state === undefined ? {} : { store: options.state }), log, maximumLearners: limits.learners });
-    this.#tenants = new TenantTable(limits.tenants, (tenant) => new TenantHost(tenant, this.#hostPolicies(tenant)));
+    this.#tenants = new TenantTable(limits.tenants, (tenant) => new TenantHost(tenant, this.#policies.hostAll(tenant)));
     this.#services = {
       clock: this.clock, random: options.random ?? seededRandom(1), learners: options.learners, log,
       cache: () => this.#engines.firstCache(), engineEvents: () => this.#engines.latest(),
       takeSnapshot: (policy, tenant) => this.#saved.takePolicy(policy, tenant),
       keepSnapshot: (policy, tenant, bytes) => this.#saved.keepPolicy(policy, tenant, bytes),
     };
+    this.#policies = new PolicySet({ settings: options.policies, services: this.#services, guard: this.#guard, metrics, overrunWindow: limits.overrunWindow, log });
+    this.#retention = new RetentionTable({ engines: this.#engines, policies: this.#policies, services: this.#services, guard: this.#guard, log: this.#log, decisionsPerRequest: limits.decisionsPerRequest });
     this.#delivery = new Delivery({ learners: options.learners, saved: this.#saved, tenants: this.#tenants, guard: this.#guard, metrics, log });
     this.#lifecycle = new Lifecycle({
       sessions: this.#sessions, tenants: this.#tenants, log: this.#log, delivery: this.#delivery, metrics,
@@ -110,10 +112,6 @@ export class Runtime {
     void this.act({ kind: 'tick', atMs });
   }
 
-  #hostPolicies(tenant: TenantId): HostedPolicy[] {
-    return [...this.#ledgers.values()].map((ledger) => new HostedPolicy(ledger, tenant, this.#services, this.#guard));
-  }
-
   // Engines
 
   /** Makes an engine known, so that intents reach it; the host is what its `start` wants. */
@@ -125,7 +123,8 @@ export class Runtime {
   /** The engine is gone, and what it held with it. */
   removeEngine(replica: ReplicaId): void {
     this.#engines.remove(replica);
-    for (const host of this.#tenants.all()) host.retention.get(replica)?.clear();
+    this.metrics.engineGone(replica);
+    for (const host of this.#tenants.all()) host.retention.get(replica)?.fanout.clear();
   }
 
   /** What the runtime offers the engine of that name. */
@@ -183,6 +182,7 @@ export class Runtime {
     else {
       this.#delivery.engineEvent(event);
       this.#engines.observe(event);
+      if (event.type === 'engine-up' || event.type === 'engine-down') this.metrics.engineUp(event.replica, event.type === 'engine-up');
       if (event.type !== 'engine-load') return;
       this.metrics.engineLoad(event);
       const idle = event.runningRequests === 0 && event.waitingRequests === 0;
@@ -203,7 +203,7 @@ export class Runtime {
   subscribe(listener: EventListener): () => void { return this.#delivery.subscribe(listener); }
 
   #requestEnded(record: RequestRecord): void {
-    this.#guard.settle(record, this.#ledgers.values());
+    this.#guard.settle(record, this.#policies.ledgers);
     if (this.#closed) return;
     this.#timers.soon(() => {
       this.#holds.wake();
@@ -264,26 +264,7 @@ export class Runtime {
    */
   retention(tenant: TenantId, replica: ReplicaId): RetentionIndex | undefined {
     const host = this.#tenants.of(tenant);
-    if (host === undefined) return undefined;
-    const known = host.retention.get(replica);
-    if (known !== undefined) return known;
-    let policies = host.policies.filter(({ ledger }) => ledger.definition.decisions.includes('retention'));
-    if (policies.length === 0) return undefined;
-    if (host.retention.size > 0) {
-      const cache = this.#engines.get(replica)?.capabilities.cache;
-      const services: HostedServices = { ...this.#services, cache: () => cache, takeSnapshot: () => undefined, keepSnapshot: () => {} };
-      policies = policies.map((policy) => new HostedPolicy(policy.ledger, tenant, services, this.#guard));
-      host.addFurther(policies);
-    }
-    const fanout = new RetentionFanout({
-      policies, guard: this.#guard, recordOf: (by) => this.#log.latestOf(by),
-      scored: (record, scores, nowMs) => record.decide({
-        decision: 'retention', atMs: nowMs, result: scores === undefined ? 'nothing to keep: shorter than a unit of the cache' : `kept by ${fanout.inForce() ?? 'least recent use'}`,
-        policies: (scores ?? []).map(({ policy, value, us }) => ({ policy: policy.name, mode: policy.ledger.mode, answer: { value }, us })),
-      }, this.limits.decisionsPerRequest),
-    });
-    host.retention.set(replica, fanout);
-    return fanout;
+    return host === undefined ? undefined : this.#retention.of(host, replica);
   }
 
   // predict
@@ -336,24 +317,19 @@ export class Runtime {
   }
 
   /** Whether any policy is on. */
-  get acting(): boolean { return [...this.#ledgers.values()].some((ledger) => ledger.mode === 'on'); }
+  get acting(): boolean { return this.#policies.acting; }
 
-  /** State is measured on each call: for people and scrapes, not for the path of a request. */
-  policies(): PolicyStatus[] {
-    return [...this.#ledgers.values()].map((ledger) => {
-      let stateBytes = 0;
-      for (const host of this.#tenants.all()) for (const policy of host.observers) if (policy.ledger === ledger) stateBytes += policy.stateBytes();
-      return statusOf(ledger, stateBytes);
-    });
-  }
+  policies(): PolicyStatus[] { return this.#policies.statuses(this.#tenants.all()); }
 
   /** Takes effect at the next call. A policy that is off forgets nothing that it can snapshot. @throws EntresolError `ENT_POLICY_UNKNOWN` */
   setMode(policy: string, mode: PolicyMode): void {
-    const ledger = this.#ledgers.get(policy);
-    if (ledger === undefined) throw new EntresolError('ENT_POLICY_UNKNOWN', `no policy here is called ${JSON.stringify(policy)}; there are: ${[...this.#ledgers.keys()].join(', ') || 'none'}.`);
-    ledger.setMode(mode);
-    this.#logSink('info', `policy ${policy} is now ${mode}`, { policy, mode });
-    if (mode === 'off') for (const host of this.#tenants.all()) for (const hosted of host.observers) hosted.instance();
+    this.#policies.setMode(policy, mode, this.#tenants.all());
+    this.#holds.wake();
+  }
+
+  /** Other policies, parameters or modes, from the next decision on. @throws EntresolError `ENT_CONFIG_INVALID`; then nothing has changed */
+  configure(policies: readonly PolicySetting[]): void {
+    this.#policies.configure(policies, this.#tenants.all());
     this.#holds.wake();
   }
 

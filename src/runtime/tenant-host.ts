@@ -1,14 +1,23 @@
 import type { ReplicaId, TenantId } from '../core/index.ts';
-import type { HostedPolicy } from './hosted-policy.ts';
+import type { HostedPolicy, HostedServices } from './hosted-policy.ts';
 import type { RetentionFanout } from './retention-fanout.ts';
+
+/** What answers for a tenant's units in one engine. */
+export interface HostedRetention {
+  readonly fanout: RetentionFanout;
+  /** Absent: the tenant's own policies serve it. Else instances of its own, made with these services. */
+  readonly services?: HostedServices;
+  policies: readonly HostedPolicy[];
+}
+
+export const retains = ({ ledger }: HostedPolicy): boolean => ledger.definition.decisions.includes('retention');
 
 /** The policies of one tenant. Nothing is shared with another. */
 export class TenantHost {
   openRequests = 0;
   /** Retention by engine: the first engine is served by the tenant's own policies, each further one by instances of its own. */
-  readonly retention = new Map<ReplicaId, RetentionFanout>();
-  readonly #policies: readonly HostedPolicy[];
-  readonly #further: HostedPolicy[] = [];
+  readonly retention = new Map<ReplicaId, HostedRetention>();
+  #policies: readonly HostedPolicy[];
 
   constructor(readonly tenant: TenantId, policies: readonly HostedPolicy[]) {
     this.#policies = policies;
@@ -17,9 +26,20 @@ export class TenantHost {
   /** Those that answer decisions and act, in the order of configuration. */
   get policies(): readonly HostedPolicy[] { return this.#policies; }
   /** Those that are told events: with the instances that serve further engines. */
-  get observers(): readonly HostedPolicy[] { return this.#further.length === 0 ? this.#policies : [...this.#policies, ...this.#further]; }
+  get observers(): readonly HostedPolicy[] {
+    if (this.retention.size < 2) return this.#policies;
+    return [...this.#policies, ...[...this.retention.values()].flatMap(({ services, policies }) => (services === undefined ? [] : policies))];
+  }
 
-  addFurther(policies: readonly HostedPolicy[]): void { this.#further.push(...policies); }
+  /** @param replace answers the policies to have now, of those that there are and new ones made with `services` (absent: the tenant's) */
+  replacePolicies(replace: (policies: readonly HostedPolicy[], services?: HostedServices) => readonly HostedPolicy[]): void {
+    this.#policies = replace(this.#policies);
+    for (const retention of this.retention.values()) {
+      const { services } = retention;
+      retention.policies = (services === undefined ? this.#policies : replace(retention.policies, services)).filter(retains);
+      retention.fanout.setPolicies(retention.policies);
+    }
+  }
 
   /** It may be dropped: no request is open and no engine holds anything of it. */
   get idle(): boolean { return this.openRequests === 0 && this.retention.size === 0; }

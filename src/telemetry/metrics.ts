@@ -3,7 +3,7 @@
  * Prometheus registry at scrape time. Label values are bounded: names of policies, kinds, statuses, replicas.
  */
 import { Counter, Gauge, Registry } from 'prom-client';
-import type { Decision, EngineLoad, Intent, Outcome, RequestEnd, TenantId } from '../core/index.ts';
+import type { Decision, EngineLoad, Intent, Outcome, ReplicaId, RequestEnd, TenantId } from '../core/index.ts';
 import { AgentAccounts, type AgentAccount } from './agent-accounts.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { ScrapedHistogram, type HistogramSeries } from './scraped-histogram.ts';
@@ -28,6 +28,7 @@ export class Metrics {
   readonly #running = this.#gauge('entresol_running_requests', 'Requests that the engine works on.', ['replica']);
   readonly #waiting = this.#gauge('entresol_waiting_requests', 'Queue depth: requests that wait in the engine.', ['replica']);
   readonly #cacheUsed = this.#gauge('entresol_cache_used_fraction', 'Used share of the engine\'s cache.', ['replica']);
+  readonly #up = this.#gauge('entresol_engine_up', '1 while the engine gets calls, 0 while it is left alone.', ['replica']);
   readonly #held = this.#gauge('entresol_held_requests', 'Requests held by admission.', []);
   readonly #agentCalls = this.#gauge('entresol_agent_calls', 'Calls per workload and agent; the lighter ones are pooled.', ['tenant', 'workload', 'agent']);
 
@@ -73,6 +74,11 @@ export class Metrics {
     this.#running.set({ replica: load.replica }, load.runningRequests);
     this.#waiting.set({ replica: load.replica }, load.waitingRequests);
     this.#cacheUsed.set({ replica: load.replica }, load.cacheUsedFraction);
+  }
+  engineUp(replica: ReplicaId, up: boolean): void { this.#up.set({ replica }, up ? 1 : 0); }
+  /** It was taken away: its series end. */
+  engineGone(replica: ReplicaId): void {
+    for (const gauge of [this.#up, this.#running, this.#waiting, this.#cacheUsed]) gauge.remove({ replica });
   }
   heldRequests(count: number): void { this.#held.set(count); }
 
