@@ -7,6 +7,7 @@ export interface ErrorKind {
 export const ERRORS = {
   ENT_BAD_JSON: { status: 400, mend: 'Send one JSON object as the body.' },
   ENT_BAD_REQUEST: { status: 400, mend: 'Correct the named field.' },
+  ENT_UNTRANSLATABLE: { status: 400, mend: 'Leave it out, or serve with an engine that speaks this API itself; docs/protocols.md lists what is translated.' },
   ENT_UNKNOWN_MODEL: { status: 404, mend: 'Ask GET /v1/models for the models served here.' },
   ENT_UNKNOWN_ROUTE: { status: 404, mend: 'See docs/http.md for the routes.' },
   ENT_UNKNOWN_REQUEST: { status: 404, mend: 'Only recent requests are kept; use the x-entresol-request-id of a recent answer.' },

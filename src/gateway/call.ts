@@ -13,8 +13,10 @@ import { notTaken, untilTaken } from './failover.ts';
 import { headerOf, requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
-import { sendError } from './respond.ts';
 import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
+import type { TranslatedAnswer } from './protocols/translated-answer.ts';
+import { CHAT_PATH, chatHeaders, translateCall, translatedAnswer, type TranslatedCall } from './protocols/translate.ts';
+import { sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
 import { askForUsage, setMember } from './splice.ts';
@@ -41,6 +43,8 @@ interface Prepared {
   readonly body: ReceivedBody;
   readonly receivedAtMs: number;
   readonly identified: Identified;
+  /** Where no engine speaks the client's dialect: the call as engines get it. */
+  readonly translated?: TranslatedCall;
 }
 
 export class Calls {
@@ -58,13 +62,26 @@ export class Calls {
     const parsed = parseObject(body.plain);
     validateRequest(parsed, dialect);
     const able = await enginesFor(enginesForModel(this.services.engines, textOf(parsed.model)), dialect, context.path, context.headers);
+    const translated = able.translated ? { translated: translateCall(dialect, parsed) } : {};
     const identified = identifier.identify(context.headers, parsed, context.caller);
-    await this.run({ context, dialect, parsed, body, receivedAtMs, identified }, able.engines);
+    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, ...translated }, able.engines);
   }
 
   /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
   async countTokens(context: RouteContext): Promise<void> {
-    await this.passDialect(context, 'messages');
+    const received = await receiveBody(context.call, this.services.bodyBytes);
+    const request = parseObject(received.plain);
+    validateRequest(request, 'messages');
+    const able = await enginesFor(enginesForModel(this.services.engines, textOf(request.model)), 'messages', context.path, context.headers);
+    if (!able.translated) {
+      await this.passTo(able.engines, context, received);
+      return;
+    }
+    const { parsed, body } = translateCall('messages', request);
+    const counter = leastBusy(able.engines);
+    const counted = await counter.inspect?.({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers: [], body, parsed, signal: context.call }, context.caller.tenant);
+    if (counted === undefined) throw new EntresolError('ENT_UNKNOWN_ROUTE', 'The engine here counts no tokens ahead of a call.', { at: context.path });
+    sendJson(context.response, context.requestId, { input_tokens: counted.promptTokens });
   }
 
   /** Any other path of an upstream: passed on as it is. */
@@ -147,16 +164,24 @@ export class Calls {
   }
 
   private engineCall(prepared: Prepared, engine: Engine): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
-    const { context, dialect, parsed, body: { bytes, plain } } = prepared;
+    const { context, dialect, parsed, body: { bytes, plain }, translated } = prepared;
+    this.checkCredential(engine, context);
+    if (translated !== undefined) return this.translatedCall(translated, engine, context);
     const { hosted, countsCachedTokens, passThrough } = engine.capabilities;
     const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed) : { body: plain, removeUsageChunk: false };
-    this.checkCredential(engine, context);
     const spliced = this.salted(asked, parsed, engine, context.caller.tenant);
     // A compressed body goes on as it came, to whoever reads it, unless something had to be added to it.
     const body = spliced === plain && passThrough === true ? bytes : spliced;
     const headers = requestHeaders(context.headers, { accept: removeUsageChunk ? 'plain' : 'readable', hosted: hosted === true, unpacked: body !== bytes });
     return { call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, parsed, signal: context.call }, removeUsageChunk };
+  }
+
+  /** The call in chat completions; its answer is asked for plain, for it has to be read. */
+  private translatedCall({ body, parsed }: TranslatedCall, engine: Engine, context: RouteContext): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
+    const headers = chatHeaders(requestHeaders(context.headers, { accept: 'plain', hosted: false, unpacked: true }));
+    const salted = this.salted(body, parsed, engine, context.caller.tenant);
+    return { call: { dialect: 'chat', method: 'POST', path: CHAT_PATH, headers, body: salted, parsed, signal: context.call }, removeUsageChunk: false };
   }
 
   /** With the salt of the tenant in place of any that the client sent: by a guessed one it could feel for another's prompts. */
@@ -213,6 +238,14 @@ class ObservedCall {
     });
   }
 
+  /** Where the engine does not speak the client's dialect: what stands between its answer and the client. */
+  private translation(answer: ClientAnswer): TranslatedAnswer | undefined {
+    const { translated, dialect, parsed } = this.prepared;
+    if (translated === undefined) return undefined;
+    const promptTokens = this.view.promptTokensExact ? this.view.promptTokens : 0;
+    return translatedAnswer(dialect, answer, { requestId: this.view.id, request: parsed, leftOut: translated.leftOut, promptTokens, nowSeconds: Math.floor(Date.now() / 1000) });
+  }
+
   /** @throws EntresolError only while no byte of an answer has gone out */
   async dispatch(engine: Engine, call: EngineCall, removeUsageChunk: boolean): Promise<void> {
     const { runtime, clock } = this.services;
@@ -221,12 +254,13 @@ class ObservedCall {
     this.engine = engine;
     this.answer = answer;
     this.dispatchedAtMs = clock.nowMs();
+    const translation = this.translation(answer);
     runtime.observe({ type: 'request-dispatch', atMs: this.dispatchedAtMs, by: this.view.by, request: this.view.id, replica: engine.replica });
     try {
-      const report = await engine.handle(call, answer);
+      const report = await engine.handle(call, translation ?? answer);
       const { settled } = answer;
       if (settled !== undefined) await settled.catch(() => undefined);
-      this.end(signal.aborted ? 'cancelled' : 'error', report);
+      this.end(signal.aborted ? 'cancelled' : 'error', translation === undefined ? report : translation.completed(report));
     } catch (thrown) {
       const error = asEntresolError(thrown);
       if (!answer.begun && notTaken(error)) throw error;

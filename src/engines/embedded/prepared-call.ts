@@ -2,7 +2,7 @@
 import { EntresolError, type EngineCall, type TenantId } from '../../core/index.ts';
 import { readChatRequest } from './dialect/chat-request.ts';
 import { readCompletionRequest } from './dialect/completion-request.ts';
-import { objectOf, type JsonObject } from './dialect/fields.ts';
+import { objectOf, type JsonObject } from '../../core/fields.ts';
 import type { SamplingOptions } from './dialect/sampling.ts';
 import type { LocalModel } from './local-model.ts';
 

@@ -1,5 +1,5 @@
 /** A chat completion request, checked and in our own words. */
-import { arrayOf, badField, booleanOf, isObject, objectOf, optional, refuseUnless, stringOf, type JsonObject } from './fields.ts';
+import { arrayOf, badField, booleanOf, isObject, objectOf, optional, refuseUnless, stringOf, type JsonObject } from '../../../core/fields.ts';
 import type { ToolCallText } from './forced-answer.ts';
 import { readSampling, type SamplingOptions } from './sampling.ts';
 

@@ -1,5 +1,5 @@
 /** A completion request (the older, plain-text dialect), checked and in our own words. */
-import { badField, integerFrom, refuseUnless, stringOf, type JsonObject } from './fields.ts';
+import { badField, integerFrom, refuseUnless, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { readSampling, type SamplingOptions } from './sampling.ts';
 
 export interface CompletionRequest extends SamplingOptions {

@@ -1,4 +1,4 @@
-import { arrayOf, badField, integerFrom, objectOf, optional, stringOf } from './fields.ts';
+import { arrayOf, badField, integerFrom, objectOf, optional, stringOf } from '../../../core/fields.ts';
 
 /** Teacher forcing: what the engine is to decode, at real cost, in place of what it would choose. */
 export type ForcedAnswer =

@@ -1,4 +1,4 @@
-import { arrayOf, badField, booleanOf, integerFrom, isObject, numberWithin, objectOf, optional, refuseUnless, stringOf, type JsonObject } from './fields.ts';
+import { arrayOf, badField, booleanOf, integerFrom, isObject, numberWithin, objectOf, optional, refuseUnless, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { forcedAnswer, type ForcedAnswer } from './forced-answer.ts';
 
 /** What the chat and completions dialects have in common. */

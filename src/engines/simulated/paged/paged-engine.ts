@@ -10,7 +10,7 @@ import {
 } from '../../../core/index.ts';
 import { StreamedCompletionAnswer, WholeCompletionAnswer } from '../../embedded/dialect/completion-answer.ts';
 import { readCompletionRequest } from '../../embedded/dialect/completion-request.ts';
-import { objectOf } from '../../embedded/dialect/fields.ts';
+import { objectOf } from '../../../core/fields.ts';
 import type { SleepingClock } from '../virtual-clock.ts';
 import { Batcher, checkFits } from './batcher.ts';
 import { BlockPool } from './block-pool.ts';

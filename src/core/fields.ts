@@ -1,5 +1,5 @@
 /** Reads the fields of a request body; every error names the field. */
-import { EntresolError } from '../../../core/index.ts';
+import { EntresolError } from './errors.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 

@@ -1,0 +1,229 @@
+/** Messages and Responses before engines that speak chat completions only. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { closeAll, closeLater, eventsOf, post, until } from '../../../test/support/gateway-setup.ts';
+import { startUpstream, type ReceivedRequest, type Script, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
+import { chatBody, chatStream, type SpokenAnswer } from '../../../test/support/spoken-answer.ts';
+import { startServer, type RunningServer } from '../../cli/compose.ts';
+import type { Event } from '../../core/index.ts';
+import { OpenAiEngine } from '../../engines/openai/engine.ts';
+
+afterEach(closeAll);
+
+/** A server that has chat completions and nothing else. */
+export const olderServer = (chat: Script): Script => (request, response) => {
+  if (request.path.startsWith('/v1/chat/completions')) return chat(request, response);
+  response.writeHead(404, { 'content-type': 'application/json' });
+  response.end('{"detail":"Not Found"}');
+};
+const says = (answer: SpokenAnswer): Script => (request, response) => {
+  const { stream, stream_options: options } = JSON.parse(request.body.toString()) as { stream?: boolean; stream_options?: { include_usage?: boolean } };
+  response.writeHead(200, { 'content-type': stream === true ? 'text/event-stream' : 'application/json' });
+  response.end(stream === true ? chatStream(answer, options?.include_usage === true) : chatBody(answer));
+};
+
+async function before(chat: Script): Promise<{ server: RunningServer; upstream: ScriptedUpstream; events: Event[]; calls: () => readonly ReceivedRequest[] }> {
+  const upstream = await startUpstream(olderServer(chat));
+  closeLater(() => upstream.close());
+  const server = await startServer({ engines: [new OpenAiEngine({ kind: 'openai-compatible', url: upstream.url })], log: () => undefined });
+  closeLater(() => server.close(0));
+  const events: Event[] = [];
+  server.runtime.subscribe((event) => events.push(event));
+  return { server, upstream, events, calls: () => upstream.received.filter((request) => request.path === '/v1/chat/completions') };
+}
+const eventsIn = (text: string): { type: string; [field: string]: unknown }[] =>
+  text.split('\n\n').filter((event) => event !== '').map((event) => {
+    const [, name, data] = /^event: (.*)\ndata: (.*)$/u.exec(event) ?? [];
+    const value = JSON.parse(data) as { type: string };
+    expect(value.type).toBe(name);
+    return value;
+  });
+const question = { model: 'm', max_tokens: 9, messages: [{ role: 'user', content: 'hello' }] };
+const spoken: SpokenAnswer = { thinking: 'Let me see.', text: 'Grüße 🌍', toolCalls: [{ id: 'call_a', name: 'search', arguments: '{"q":"a b"}' }, { id: 'call_b', name: 'read', arguments: '{}' }] };
+
+describe('Messages before chat completions', () => {
+  it('are answered whole', async () => {
+    const { server, events, calls } = await before(says(spoken));
+    const answer = await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, metadata: { user_id: 'u' } }), { 'x-api-key': 'sk-ant', 'anthropic-version': '2023-06-01' });
+    expect(await answer.json()).toMatchObject({
+      type: 'message', role: 'assistant', model: 'm', stop_reason: 'tool_use', stop_sequence: null,
+      content: [
+        { type: 'thinking', thinking: 'Let me see.' }, { type: 'text', text: 'Grüße 🌍' },
+        { type: 'tool_use', id: 'call_a', name: 'search', input: { q: 'a b' } }, { type: 'tool_use', id: 'call_b', name: 'read', input: {} },
+      ],
+      usage: { input_tokens: 4, cache_read_input_tokens: 8, cache_creation_input_tokens: 0, output_tokens: 3 },
+    });
+    expect(answer.headers.get('x-entresol-left-out')).toBe('metadata');
+    expect(answer.headers.get('request-id')).toBe(answer.headers.get('x-entresol-request-id'));
+    const [call] = calls();
+    expect(JSON.parse(call.body.toString())).toEqual(question);
+    expect(call.headers).toContain('Bearer sk-ant');
+    expect(call.headers.join()).not.toMatch(/anthropic|x-api-key/i);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'ok', stop: 'tool_calls', promptTokens: 12, cachedTokens: 8, outputTokens: 3, tools: ['search', 'read'] }]);
+  });
+
+  it('stream', async () => {
+    const { server, events } = await before(says(spoken));
+    const answer = await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }));
+    expect(answer.headers.get('content-type')).toContain('text/event-stream');
+    const stream = eventsIn(await answer.text());
+    expect(stream.map((event) => event.type.replace('content_block_', '')).join(' ')).toMatch(/^message_start (start (delta )+stop ){4}message_delta message_stop$/);
+    expect(stream.at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' }, usage: { input_tokens: 4, cache_read_input_tokens: 8, output_tokens: 3 } });
+    await until(() => eventsOf(events, 'request-end').length > 0);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'ok', stop: 'tool_calls', promptTokens: 12, cachedTokens: 8, tools: ['search', 'read'] }]);
+  });
+
+  it('are asked for once whether the server has them', async () => {
+    const { server, upstream } = await before(says({ text: 'x' }));
+    for (let count = 0; count < 3; count++) await post(`${server.url}/v1/messages`, JSON.stringify(question));
+    expect(upstream.received.map((request) => request.path)).toEqual(['/v1/messages', ...Array.from({ length: 3 }, () => '/v1/chat/completions')]);
+  });
+
+  it('go as they are to a server that has them', async () => {
+    const { server, upstream } = await before(says({ text: 'x' }));
+    upstream.script((request, response) => {
+      response.writeHead(request.body.toString() === '{}' ? 400 : 200, { 'content-type': 'application/json' });
+      response.end(request.path);
+    });
+    const sent = JSON.stringify(question);
+    expect(await (await post(`${server.url}/v1/messages`, sent)).text()).toBe('/v1/messages');
+    expect(upstream.received.at(-1)?.body.toString()).toBe(sent);
+  });
+
+  it('get the engine\'s errors in Anthropic\'s form, with what helps to retry', async () => {
+    const { server, events } = await before((_request, response) => {
+      response.writeHead(429, { 'content-type': 'application/json', 'retry-after': '7', 'x-should-retry': 'true' });
+      response.end('{"error":{"message":"Slow down.","type":"rate_limit"}}');
+    });
+    const answer = await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }));
+    expect(answer.status).toBe(429);
+    expect(answer.headers.get('retry-after')).toBe('7');
+    expect(await answer.json()).toEqual({ type: 'error', error: { type: 'rate_limit_error', message: 'Slow down.' } });
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'error' }]);
+  });
+
+  it('end in an error event when the engine fails in its stream', async () => {
+    const { server, events } = await before((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(`${chatStream({ text: 'half' }, false).split('data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},')[0]}data: {"error":{"message":"Out of memory."}}\n\n`);
+    });
+    const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }))).text());
+    expect(stream.at(-1)).toEqual({ type: 'error', error: { type: 'api_error', message: 'Out of memory.' } });
+    expect(stream.some((event) => event.type === 'message_stop')).toBe(false);
+    await until(() => eventsOf(events, 'request-end').length > 0);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'error' }]);
+  });
+
+  it.each([['cuts its stream', true], ['ends its stream before its answer', false]])('stay cut when the engine %s', async (_what, cut) => {
+    const { server, events } = await before((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatStream({ text: 'half an answer' }, false).slice(0, 500));
+      if (cut) response.socket?.destroySoon();
+      else response.end();
+    });
+    const answer = await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }));
+    await expect(answer.text()).rejects.toThrow();
+    await until(() => eventsOf(events, 'request-end').length > 0);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'error' }]);
+  });
+
+  it.each([
+    ['no chat completion', 200, 'application/json', '{"hello":1}'],
+    ['no JSON', 200, 'text/html', '<h1>hi</h1>'],
+    ['an empty stream', 200, 'text/event-stream', ''],
+    ['a page of errors', 503, 'text/html', '<h1>no</h1>'],
+    ['a redirect', 302, 'text/html', ''],
+  ])('are told when the engine\'s answer is %s', async (_what, status, type, body) => {
+    const { server } = await before((_request, response) => {
+      response.writeHead(status, { 'content-type': type });
+      response.end(body);
+    });
+    const answer = await post(`${server.url}/v1/messages`, JSON.stringify(question));
+    expect(answer.status).toBe(status === 503 ? 503 : 502);
+    expect(await answer.json()).toMatchObject({ type: 'error', error: { message: expect.any(String) } });
+  });
+
+  it('abort the engine when the client leaves', async () => {
+    let received: ReceivedRequest | undefined;
+    const { server, events } = await before((request, response) => {
+      received = request;
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(chatStream({ text: 'half an answer' }, false).slice(0, 500));
+    });
+    const leaving = new AbortController();
+    const answer = await fetch(`${server.url}/v1/messages`, { method: 'POST', body: JSON.stringify({ ...question, stream: true }), signal: leaving.signal });
+    await answer.body?.getReader().read();
+    leaving.abort();
+    await received?.aborted;
+    await until(() => eventsOf(events, 'request-end').length > 0);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'cancelled' }]);
+  });
+
+  it('count no tokens where the engine cannot', async () => {
+    const { server } = await before(says({ text: 'x' }));
+    const answer = await post(`${server.url}/v1/messages/count_tokens`, JSON.stringify(question));
+    expect(answer.status).toBe(404);
+    expect(await answer.json()).toMatchObject({ type: 'error', error: { code: 'ENT_UNKNOWN_ROUTE' } });
+  });
+});
+
+describe('Responses before chat completions', () => {
+  const asked = { model: 'm', instructions: 'Be kind.', input: 'hello', tools: [{ type: 'function', name: 'search', parameters: { type: 'object' }, strict: true }], store: true };
+
+  it('are answered whole', async () => {
+    const { server, calls } = await before(says(spoken));
+    const answer = await post(`${server.url}/v1/responses`, JSON.stringify(asked));
+    expect(await answer.json()).toMatchObject({
+      object: 'response', status: 'completed', model: 'm', instructions: 'Be kind.', tools: asked.tools, store: false, error: null, incomplete_details: null,
+      output: [
+        { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Let me see.' }] },
+        { type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: 'Grüße 🌍', annotations: [] }] },
+        { type: 'function_call', call_id: 'call_a', name: 'search', arguments: '{"q":"a b"}', status: 'completed' },
+        { type: 'function_call', call_id: 'call_b', name: 'read', arguments: '{}' },
+      ],
+      usage: { input_tokens: 12, input_tokens_details: { cached_tokens: 8 }, output_tokens: 3, total_tokens: 15 },
+    });
+    expect(answer.headers.get('x-entresol-left-out')).toBe('store');
+    expect(JSON.parse(calls()[0].body.toString())).toEqual({
+      model: 'm', messages: [{ role: 'system', content: 'Be kind.' }, { role: 'user', content: 'hello' }],
+      tools: [{ type: 'function', function: { name: 'search', parameters: { type: 'object' }, strict: true } }],
+    });
+  });
+
+  it('stream', async () => {
+    const { server, events } = await before(says({ ...spoken, cut: true }));
+    const stream = eventsIn(await (await post(`${server.url}/v1/responses`, JSON.stringify({ ...asked, stream: true }))).text());
+    expect(stream.map((event) => event.sequence_number)).toEqual(stream.map((_, index) => index));
+    expect(stream[0]).toMatchObject({ type: 'response.created', response: { status: 'in_progress', output: [] } });
+    expect(stream.at(-1)).toMatchObject({ type: 'response.incomplete', response: { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, output: [{ type: 'reasoning' }, { type: 'message' }, { type: 'function_call' }, { type: 'function_call', status: 'incomplete' }] } });
+    await until(() => eventsOf(events, 'request-end').length > 0);
+    expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'ok', stop: 'length', promptTokens: 12, cachedTokens: 8, outputTokens: 3, tools: ['search', 'read'] }]);
+  });
+
+  it('fail when the engine fails in its stream', async () => {
+    const { server } = await before((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end('data: {"error":{"message":"Out of memory."}}\n\n');
+    });
+    const stream = eventsIn(await (await post(`${server.url}/v1/responses`, JSON.stringify({ ...asked, stream: true }))).text());
+    expect(stream.map((event) => event.type)).toEqual(['response.created', 'response.in_progress', 'response.failed']);
+    expect(stream.at(-1)).toMatchObject({ response: { status: 'failed', error: { code: 'server_error', message: 'Out of memory.' } } });
+  });
+
+  it('carry tools of free text and of namespaces there and back', async () => {
+    const { server, calls } = await before(says({ toolCalls: [{ id: 'call_p', name: 'apply_patch', arguments: '{"input":"*** Begin"}' }, { id: 'call_n', name: 'mcp__a__read', arguments: '{}' }] }));
+    const input = [
+      { role: 'user', content: 'patch it' },
+      { type: 'custom_tool_call', id: 'ctc_1', call_id: 'call_o', name: 'apply_patch', input: 'x', status: 'completed' },
+      { type: 'custom_tool_call_output', call_id: 'call_o', output: 'done' },
+    ];
+    const sent = { model: 'm', input, tools: [{ type: 'custom', name: 'apply_patch', description: 'Patches.', format: { type: 'text' } }, { type: 'namespace', name: 'mcp__a', tools: [{ type: 'function', name: 'read', parameters: {} }] }] };
+    expect(await (await post(`${server.url}/v1/responses`, JSON.stringify(sent))).json()).toMatchObject({ output: [{ type: 'custom_tool_call', call_id: 'call_p', name: 'apply_patch', input: '*** Begin' }, { type: 'function_call', namespace: 'mcp__a', name: 'read' }] });
+    const stream = eventsIn(await (await post(`${server.url}/v1/responses`, JSON.stringify({ ...sent, stream: true }))).text());
+    expect(stream).toContainEqual(expect.objectContaining({ type: 'response.custom_tool_call_input.done', input: '*** Begin' }));
+    expect((JSON.parse(calls()[0].body.toString()) as { messages: unknown }).messages).toEqual([
+      { role: 'user', content: 'patch it' },
+      { role: 'assistant', content: null, tool_calls: [{ id: 'call_o', type: 'function', function: { name: 'apply_patch', arguments: '{"input":"x"}' } }] },
+      { role: 'tool', tool_call_id: 'call_o', content: 'done' },
+    ]);
+  });
+});
