@@ -40,6 +40,9 @@ export class SessionState implements LiveSession {
   readonly endEvidence = new Float64Array(END_FEATURES);
   endProbability = -1;
 
+  /** How likely the beginnings since its last call are if one of them took its place, against their being others' or their own. */
+  followed = 0;
+
   /** Share of this session that the expectation step counts as ended; -1 while it is not counted. */
   expectedEnd = -1;
 

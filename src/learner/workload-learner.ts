@@ -87,6 +87,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     if (session === undefined) {
       session = this.registry.add(event.by.session, (forgotten) => this.forget(forgotten));
       tables.transitions.learn(OUTSIDE, slot);
+      tables.succession.begins(event.atMs, (other) => 1 - this.alive(other, event.atMs));
     } else {
       if (session.over) this.takeBack(session);
       else tables.ends.settle(session, false);
@@ -109,6 +110,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     tables.gapsFromArrival.describeArrival(session, event.promptTokens);
     tables.ends.describeArrival(session);
     this.registry.refresh(session);
+    tables.succession.called(session);
     if (event.final === true) this.signalEnd(session.id, 'final');
     this.expectation(event.atMs);
     if (this.arrivals - this.drawnAt >= (this.arrivals < REDRAW.earlyUntil ? REDRAW.early : REDRAW.late)) this.redraw();
@@ -158,6 +160,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     this.tables.ends.settle(session, true);
     this.tables.transitions.learn(session.agentSlot, OUTSIDE);
     session.over = true;
+    this.tables.succession.countEnd(1);
     session.revision++;
     this.ends++;
     this.registry.retire(session);
@@ -166,6 +169,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     this.tables.ends.takeBack(session);
     this.tables.transitions.unlearn(session.agentSlot, OUTSIDE);
     session.over = false;
+    this.tables.succession.countEnd(-1);
   }
   /** Room was needed: a live session that has been silent longest counts as ended. */
   private forget(session: SessionState): void {
@@ -204,14 +208,14 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   /** P(the session calls again), by Bayes from how its last call looked and how long it has been silent. */
   private alive(session: SessionState, nowMs: number): number {
     if (session.over) return 0;
-    return this.aliveGiven(session, this.remainingGap(session, this.silenceMs(session, nowMs), this.scratch));
+    return this.aliveGiven(session, this.remainingGap(session, this.silenceMs(session, nowMs), this.scratch), nowMs);
   }
   /** @param survival P(gap > silence); while the call is running its silence says nothing about the end */
-  private aliveGiven(session: SessionState, survival: number): number {
+  private aliveGiven(session: SessionState, survival: number, nowMs: number): number {
     const end = this.tables.ends.probability(session);
-    if (session.callDurationMs < 0) return 1 - end;
-    const returning = (1 - end) * survival;
-    return returning / (returning + end);
+    const ended = end * this.tables.succession.odds(session, nowMs);
+    const returning = (1 - end) * (session.callDurationMs < 0 ? 1 : survival);
+    return returning / (returning + ended);
   }
 
   // ---- SessionForecasts
@@ -246,7 +250,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     const survival = this.remainingGap(session, idleMs, raw);
     out.fill(0);
     if (session.over || survival <= 0) return;
-    const scale = this.aliveGiven(session, survival) / survival;
+    const scale = this.aliveGiven(session, survival, nowMs) / survival;
     for (let bin = timeBin(idleMs); bin < TIME_BINS; bin++) {
       if (raw[bin] <= 0) continue;
       const remainingMs = BIN_LOW_MS[bin] < idleMs ? (BIN_HIGH_MS[bin] - idleMs) / 2 : BIN_MIDDLE_MS[bin] - idleMs;
