@@ -66,6 +66,20 @@ describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
     expect(draws[2]).not.toBe(draws[0]);
   });
 
+  it('draws the same tokens in two pieces as in one, wherever the second is decoded', async () => {
+    const sampled = greedy(12, { temperature: 1.5, seed: 7 });
+    const whole = await engine.generate(0, someTokens(40), sampled);
+    await engine.trim(0, 0);
+    const first = await engine.generate(0, someTokens(40), { ...sampled, maxTokens: 5 });
+    const state = await engine.save(0);
+    await engine.trim(0, 0);
+    await engine.load(1, state);
+    const second = await engine.generate(1, first.output.slice(-1), { ...sampled, maxTokens: 7, decodedBefore: 5 });
+    expect([...first.output, ...second.output]).toEqual([...whole.output]);
+    await engine.trim(1, 0);
+    await engine.drop(state);
+  });
+
   it('decodes forced tokens and goes on as if it had chosen them', async () => {
     const prompt = someTokens(50);
     const forced = someTokens(9, 5);

@@ -102,7 +102,7 @@ export class LlamaTokenEngine implements TokenEngine {
         sequence, tokens,
         work: {
           maxTokens: options.maxTokens, temperature: options.temperature, topP: options.topP ?? 1,
-          seed: options.seed ?? Math.floor(Math.random() * 2 ** 31), forced: options.forced, stopTokens: options.stopTokens ?? [],
+          seed: options.seed ?? Math.floor(Math.random() * 2 ** 31), forced: options.forced, stopTokens: options.stopTokens ?? [], decodedBefore: options.decodedBefore ?? 0,
         },
       }, { signal: options.signal, onToken: options.onToken });
       record.length = result.length;

@@ -30,6 +30,8 @@ export interface GenerateWork {
   readonly seed: number;
   readonly forced?: Int32Array;
   readonly stopTokens: readonly number[];
+  /** Draws count from here. */
+  readonly decodedBefore: number;
 }
 
 export interface GenerateReply {

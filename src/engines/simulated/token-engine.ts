@@ -232,7 +232,11 @@ export class SimulatedTokenEngine implements TokenEngine {
       throw new EntresolError('ENT_PROMPT_TOO_LONG', `${content.length + tokens.length} tokens exceed the context of ${this.contextTokens}.`);
     }
     return new Promise((resolve, reject) => {
-      this.#work.push({ sequence, content, prompt: tokens, options, signal, output: [], pending: undefined, resolve, reject });
+      const resumes = options?.decodedBefore !== undefined && options.decodedBefore > 0 && tokens.length === 1;
+      this.#work.push({
+        sequence, content, options, signal, output: [], resolve, reject,
+        prompt: resumes ? new Int32Array(0) : tokens, pending: resumes ? tokens[0] : undefined,
+      });
       this.#kick();
     });
   }

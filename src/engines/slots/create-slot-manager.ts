@@ -40,6 +40,10 @@ export interface SlotManagerOptions {
   readonly agingFactor?: number;
   /** `survival` only. Shared prefixes from this length on are kept on their own. Default 64; Infinity: never. */
   readonly anchorTokens?: number;
+  /** `survival` only. Calls that may lie parked: they made way for waiting prompts while they decoded. 0: none does. Default 2. */
+  readonly parkedCalls?: number;
+  /** `survival` only. One that has lain parked for so long goes on before a waiting one begins. Default 3,000. */
+  readonly patienceMs?: number;
   /** `llama-server` only. Idle slots are saved when a call starts (its `--cache-idle-slots`, on by default). */
   readonly cacheIdleSlots?: boolean;
 }
@@ -71,6 +75,8 @@ export function createSlotManager(options: SlotManagerOptions): SlotManager {
       rememberedUnits: options.rememberedUnits ?? Math.max(4096, Math.ceil(4 * fitting)),
       prefillLimit: options.prefillLimit ?? 1,
       agingFactor: options.agingFactor ?? 0.15,
+      parkedCalls: options.parkedCalls ?? 2,
+      patienceMs: options.patienceMs ?? 3000,
       anchorTokens: options.anchorTokens ?? 64,
     }, desk),
   });

@@ -1,6 +1,21 @@
 /** One call in a slot manager: waits, runs, and settles exactly once. */
 import { EntresolError, type RequestId, type TenantId } from '../../core/index.ts';
+import type { Generation } from './generation.ts';
 import type { SlotJob, SlotResult } from './slot-manager.ts';
+
+/** How far a call has come that has had a slot. */
+export interface Progress {
+  readonly dispatchedMs: number;
+  readonly generation: Generation;
+  reusedTokens: number;
+  /** When the engine was given what is left of the prompt. */
+  startedMs: number | undefined;
+  prefilledMs: number | undefined;
+  /** Whether or not its state could be put aside. */
+  wasInterrupted: boolean;
+  /** When its state was put aside last. */
+  parkedMs: number | undefined;
+}
 
 export class Job {
   readonly input: SlotJob;
@@ -11,6 +26,8 @@ export class Job {
   readonly settled: Promise<SlotResult>;
   /** Clipped to what the context leaves. */
   readonly maxTokens: number;
+  /** Set once it has had a slot. */
+  progress: Progress | undefined;
   #open = true;
   #resolve!: (result: SlotResult) => void;
   #reject!: (error: Error) => void;

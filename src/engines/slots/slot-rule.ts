@@ -36,10 +36,31 @@ export interface RuleCounts {
   readonly evictions: number;
 }
 
+/**
+ * Lets a call that decodes make way for one that waits: its state is put aside, and it goes on later as if nothing had
+ * happened.
+ */
+export interface Parking<P extends Placement> {
+  /** A parked call that has waited so long goes on before a waiting one begins. */
+  readonly patienceMs: number;
+  /** Which of the calls that decode makes way for one that waits, if any should. */
+  choose(decoding: readonly Job[]): Job | undefined;
+  /** Puts aside what the slot holds. False: there is no room for it, and the call goes on. The slot is idle after true. */
+  park(job: Job, placement: P): Promise<boolean>;
+  /** Chooses an idle slot to go on in, or undefined to wait. */
+  place(job: Job): P | undefined;
+  /** Brings the state into the slot, and returns how many tokens of it could be brought: all or none. */
+  resume(job: Job, placement: P): Promise<number>;
+  /** It was cancelled while it lay parked. */
+  cancelled(job: Job): void;
+}
+
 export interface SlotRule<P extends Placement = Placement> {
   readonly runningLimit: number;
   /** How many calls may be between dispatch and first token at a time. */
   readonly prefillLimit: number;
+  /** Absent: a call that has a slot keeps it to its end. */
+  readonly parking?: Parking<P>;
   arrived(job: Job): void;
   /** It left the queue without running. */
   withdrawn(job: Job): void;

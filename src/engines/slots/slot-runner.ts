@@ -4,7 +4,8 @@
  * what its sequence holds.
  */
 import { EntresolError, type EngineHost, type Intent, type Outcome, type TenantId } from '../../core/index.ts';
-import { Job } from './job.ts';
+import { Generation } from './generation.ts';
+import { Job, type Progress } from './job.ts';
 import type { SlotJob, SlotManager, SlotResult, SlotStatistics } from './slot-manager.ts';
 import type { Placement, SlotDesk, SlotRule } from './slot-rule.ts';
 import { emptySlot, type Slot } from './slot.ts';
@@ -30,6 +31,10 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   readonly #waitingLimit: number;
   #waiting: Job[] = [];
   readonly #running = new Map<Job, Promise<void>>();
+  /** In the order in which they were interrupted. */
+  readonly #parked = new Set<Job>();
+  /** On its way to being parked. */
+  #interrupted: Job | undefined;
   #prefilling = 0;
   /** Slots that were not used since the engine came back: the engine may wait to be told that nobody counts on their old content. */
   readonly #unclean = new Set<Slot>();
@@ -74,7 +79,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
 
   statistics(): SlotStatistics {
     const slotTokens = this.slots.reduce((sum, slot) => sum + slot.tokens.length, 0);
-    return { running: this.#running.size, waiting: this.#waiting.length, slotTokens, ...this.#rule.counts() };
+    return { running: this.#running.size + this.#parked.size, waiting: this.#waiting.length, slotTokens, ...this.#rule.counts() };
   }
 
   reset(): void {
@@ -94,7 +99,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
       this.#rule.withdrawn(job);
       job.reject(new EntresolError('ENT_DRAINING', `Request ${job.id} was still waiting.`));
     }
-    for (const job of this.#running.keys()) job.abort.abort();
+    for (const job of [...this.#running.keys(), ...this.#parked]) job.abort.abort();
     await Promise.all(this.#running.values());
     await this.#rule.close();
   }
@@ -129,19 +134,50 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   }
 
   #dispatch(): void {
-    while (!this.#down && !this.#closed && this.#waiting.length > 0
-      && this.#running.size < this.#rule.runningLimit && this.#prefilling < this.#rule.prefillLimit
-      && this.slots.some((slot) => !slot.busy)) {
+    while (!this.#down && !this.#closed && this.#running.size < this.#rule.runningLimit && this.slots.some((slot) => !slot.busy)) {
+      const parked = this.#nextParked();
+      if (parked !== undefined) {
+        const placement = this.#place(parked);
+        if (placement === undefined) return;
+        this.#parked.delete(parked);
+        if (placement !== 'failed') this.#start(parked, placement);
+        continue;
+      }
+      if (this.#waiting.length === 0 || this.#prefilling >= this.#rule.prefillLimit) return;
       const job = this.#waiting[this.#next()];
       const placement = this.#place(job);
       if (placement === undefined) return;
       if (placement === 'failed') continue;
       this.#waiting.splice(this.#waiting.indexOf(job), 1);
-      placement.slot.busy = true;
-      placement.slot.job = job;
       this.#prefilling++;
-      this.#running.set(job, this.#run(job, placement));
+      this.#start(job, placement);
     }
+    this.#makeWay();
+  }
+
+  #start(job: Job, placement: P): void {
+    placement.slot.busy = true;
+    placement.slot.job = job;
+    this.#running.set(job, this.#run(job, placement));
+  }
+
+  /** The longest parked call, if it should go on now: it is overdue, or no waiting call can begin. */
+  #nextParked(): Job | undefined {
+    const [oldest] = this.#parked;
+    if (oldest?.progress === undefined) return undefined;
+    const canBegin = this.#waiting.length > 0 && this.#prefilling < this.#rule.prefillLimit;
+    const patienceMs = this.#rule.parking?.patienceMs ?? 0;
+    return !canBegin || this.nowMs() - (oldest.progress.parkedMs ?? 0) >= patienceMs ? oldest : undefined;
+  }
+
+  /** A call waits that could begin at once if one that decodes made way. */
+  #makeWay(): void {
+    const { parking, prefillLimit } = this.#rule;
+    if (parking === undefined || this.#down || this.#closed || this.#interrupted !== undefined) return;
+    if (this.#waiting.length === 0 || this.#prefilling >= prefillLimit) return;
+    const decoding = [...this.#running.keys()].filter((job) => job.progress?.generation.running === true);
+    this.#interrupted = parking.choose(decoding);
+    this.#interrupted?.progress?.generation.interrupt();
   }
 
   /** The rule asks policies: a fault of theirs must not stop the queue. */
@@ -155,12 +191,16 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   }
 
   #place(job: Job): P | 'failed' | undefined {
+    const { parking } = this.#rule;
     try {
-      return this.#rule.place(job);
+      return this.#parked.has(job) ? parking?.place(job) : this.#rule.place(job);
     } catch (error) {
       this.failed(error, this.#life);
-      this.#waiting.splice(this.#waiting.indexOf(job), 1);
-      this.#rule.withdrawn(job);
+      if (this.#parked.has(job)) parking?.cancelled(job);
+      else {
+        this.#waiting.splice(this.#waiting.indexOf(job), 1);
+        this.#rule.withdrawn(job);
+      }
       job.reject(new EntresolError('ENT_INTERNAL', `Request ${job.id} could not be placed.`, { cause: error }));
       return 'failed';
     }
@@ -180,6 +220,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   }
 
   #withdraw(job: Job): void {
+    if (this.#parked.delete(job)) this.#endParked(job);
     const index = this.#waiting.indexOf(job);
     if (index < 0) return;
     this.#waiting.splice(index, 1);
@@ -187,8 +228,17 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     job.rejectCancelled();
   }
 
+  /** Cancelled while it lay parked: it ends with what there is. */
+  #endParked(job: Job): void {
+    this.#rule.parking?.cancelled(job);
+    const { progress } = job;
+    if (progress === undefined) return;
+    const { generation } = progress;
+    job.resolve(this.#resultOf(job, progress, { length: generation.interrupted?.length ?? 0, output: generation.output, stop: 'cancelled' }));
+  }
+
   #cancel(request: string): Outcome {
-    const job = [...this.#waiting, ...this.#running.keys()].find((candidate) => candidate.id === request);
+    const job = [...this.#waiting, ...this.#running.keys(), ...this.#parked].find((candidate) => candidate.id === request);
     if (job === undefined) return { status: 'rejected', why: 'no such call waits or runs here' };
     job.abort.abort();
     return { status: 'accepted' };
@@ -197,63 +247,94 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   async #run(job: Job, placement: P): Promise<void> {
     const life = this.#life;
     const { slot } = placement;
-    const dispatchedMs = this.nowMs();
-    let prefilledMs: number | undefined;
-    const prefilled = (): void => {
-      if (prefilledMs !== undefined || life !== this.#life) return;
-      prefilledMs = this.nowMs();
-      this.#prefilling--;
-    };
+    const begins = job.progress === undefined;
+    const progress = job.progress ??= this.#begin(job, placement);
     try {
       if (this.#unclean.delete(slot)) await this.engine.trim(slot.sequence, 0);
       this.checkLife(life);
-      const { reused, held } = await this.#rule.prepare(job, placement);
+      let held = begins ? await this.#prepare(job, placement, progress) : await this.#rule.parking?.resume(job, placement) ?? 0;
       this.checkLife(life);
-      const result = await this.#generate(job, placement, held, prefilled);
+      let result: GenerateResult | undefined;
+      while ((result = await progress.generation.run(this.engine, slot.sequence, held)) === undefined) {
+        this.checkLife(life);
+        if (await this.#park(job, placement, progress, life)) return;
+        held = slot.tokens.length;
+      }
       this.checkLife(life);
-      prefilled();
-      slot.tokens = sequenceTokens(job.tokens, result);
-      slot.tenant = job.tenant;
-      slot.by = job.input.request.by;
-      slot.lastUsedMs = this.nowMs();
+      this.#prefilled(progress, life);
+      this.#hold(job, slot, sequenceTokens(job.tokens, result));
       this.#rule.finished(job, placement);
       this.#leave(job, slot);
-      job.resolve({
-        promptTokens: job.tokens.length, cachedTokens: reused, output: result.output, stop: result.stop,
-        queueMs: dispatchedMs - job.arrivedMs, prefillMs: (prefilledMs ?? dispatchedMs) - dispatchedMs, notes: job.notes,
-      });
+      job.resolve(this.#resultOf(job, progress, result));
     } catch (error) {
       if (isCrash(error)) this.#lost(error as EntresolError, life);
       if (life !== this.#life) {
         job.reject(error as Error);
         return;
       }
-      prefilled();
+      this.#prefilled(progress, life);
       await this.#clear(job, placement);
       job.reject(error instanceof EntresolError ? error : new EntresolError('ENT_INTERNAL', `Request ${job.id} failed in the engine.`, { cause: error }));
+    } finally {
+      if (this.#interrupted === job) this.#interrupted = undefined;
     }
     this.wake();
   }
 
-  async #generate(job: Job, placement: P, held: number, prefilled: () => void): Promise<GenerateResult> {
-    if (job.cancelled) return { length: held, output: new Int32Array(0), stop: 'cancelled' };
-    const { generate } = job.input;
-    const startedMs = this.nowMs();
-    let first = true;
-    return this.engine.generate(placement.slot.sequence, job.tokens.subarray(held), {
-      ...generate,
-      maxTokens: job.maxTokens,
-      signal: job.abort.signal,
-      onToken: (token) => {
-        if (first) {
-          first = false;
-          this.#rule.prefilled(job, placement, this.nowMs() - startedMs);
-          prefilled();
-          this.wake();
-        }
-        generate.onToken(token);
-      },
-    });
+  #begin(job: Job, placement: P): Progress {
+    const life = this.#life;
+    const progress: Progress = {
+      dispatchedMs: this.nowMs(), startedMs: undefined, prefilledMs: undefined, parkedMs: undefined, wasInterrupted: false, reusedTokens: 0,
+      generation: new Generation(job, () => {
+        this.#rule.prefilled(job, placement, this.nowMs() - (progress.startedMs ?? progress.dispatchedMs));
+        this.#prefilled(progress, life);
+        this.wake();
+      }),
+    };
+    return progress;
+  }
+
+  async #prepare(job: Job, placement: P, progress: Progress): Promise<number> {
+    const { reused, held } = await this.#rule.prepare(job, placement);
+    progress.reusedTokens = reused;
+    progress.startedMs = this.nowMs();
+    return held;
+  }
+
+  #prefilled(progress: Progress, life: number): void {
+    if (progress.prefilledMs !== undefined || life !== this.#life) return;
+    progress.prefilledMs = this.nowMs();
+    this.#prefilling--;
+  }
+
+  /** False: there was no room to put it aside, and it goes on at once. */
+  async #park(job: Job, placement: P, progress: Progress, life: number): Promise<boolean> {
+    const { slot } = placement;
+    this.#interrupted = undefined;
+    this.#hold(job, slot, progress.generation.interrupted ?? slot.tokens);
+    progress.wasInterrupted = true;
+    if (await this.#rule.parking?.park(job, placement) !== true) return false;
+    this.checkLife(life);
+    progress.parkedMs = this.nowMs();
+    this.#leave(job, slot);
+    this.#parked.add(job);
+    this.wake();
+    return true;
+  }
+
+  #hold(job: Job, slot: Slot, tokens: Int32Array): void {
+    slot.tokens = tokens;
+    slot.tenant = job.tenant;
+    slot.by = job.input.request.by;
+    slot.lastUsedMs = this.nowMs();
+  }
+
+  #resultOf(job: Job, { dispatchedMs, prefilledMs, reusedTokens, parkedMs }: Progress, result: GenerateResult): SlotResult {
+    if (parkedMs !== undefined) job.notes.push('made way for another prompt while it decoded');
+    return {
+      promptTokens: job.tokens.length, cachedTokens: reusedTokens, output: result.output, stop: result.stop,
+      queueMs: dispatchedMs - job.arrivedMs, prefillMs: (prefilledMs ?? dispatchedMs) - dispatchedMs, notes: job.notes,
+    };
   }
 
   #leave(job: Job, slot: Slot): void {
@@ -288,8 +369,10 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     this.#down = true;
     this.#life++;
     this.#prefilling = 0;
-    const jobs = [...this.#waiting.splice(0), ...this.#running.keys()];
+    const jobs = [...this.#waiting.splice(0), ...this.#running.keys(), ...this.#parked];
     this.#running.clear();
+    this.#parked.clear();
+    this.#interrupted = undefined;
     for (const job of jobs) job.reject(new EntresolError('ENT_ENGINE_CRASHED', `The engine went down while request ${job.id} was in it.`, { cause: error }));
   }
 }

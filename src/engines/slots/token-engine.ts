@@ -63,6 +63,8 @@ export interface GenerateOptions {
   readonly seed?: number;
   /** Nucleus sampling; 1 (the default) keeps all tokens. */
   readonly topP?: number;
+  /** Tokens that this call has decoded in an earlier piece: draws go on from there. Default 0. */
+  readonly decodedBefore?: number;
   /** Teacher forcing: these are decoded at real cost and returned in place of what is sampled. */
   readonly forced?: Int32Array;
   /** Ends generation; an end-of-generation token of the model does too unless forced. */

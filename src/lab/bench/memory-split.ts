@@ -9,7 +9,7 @@ export interface MemoryLayout {
 /** llama-server's own default number of slots. */
 const LLAMA_SERVER_SLOTS = 4;
 /** Slots are registers: one computes its prompt while the others decode. More of them pay only beside an ample store. */
-const OWN_SLOTS = [{ fromContexts: 14, slots: 4 }, { fromContexts: 12, slots: 3 }, { fromContexts: 2, slots: 2 }, { fromContexts: 1, slots: 1 }] as const;
+const OWN_SLOTS = [{ fromContexts: 20, slots: 4 }, { fromContexts: 16, slots: 3 }, { fromContexts: 12, slots: 2 }, { fromContexts: 1, slots: 1 }] as const;
 
 /** Total memory in tokens: the stated fraction of the working set, but at least what llama-server takes as it comes. */
 export function totalMemoryTokens(workingSetTokens: number, capacityFraction: number, contextTokens: number): number {

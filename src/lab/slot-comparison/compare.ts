@@ -20,6 +20,8 @@ export interface ComparisonOptions {
   readonly sessions: number;
   readonly concurrency: number;
   readonly contextTokens: number;
+  /** Beside the usual variants one with these settings, at the same total memory. */
+  readonly tuned?: Partial<Pick<SlotManagerOptions, 'slots' | 'parkedCalls' | 'patienceMs' | 'agingFactor' | 'prefillLimit' | 'spareSlots'>>;
   onRow(row: ComparisonRow): void;
 }
 
@@ -50,8 +52,7 @@ interface Variant {
 const VARIANTS: readonly Variant[] = [
   { name: 'survival', options: {}, survival: true },
   { name: 'survival, LRU', options: {}, survival: false },
-  { name: 'survival, one spare slot', options: { spareSlots: 1 }, survival: true },
-  { name: 'survival, two prompts at a time', options: { prefillLimit: 2 }, survival: true },
+  { name: 'survival, no parking', options: { parkedCalls: 0 }, survival: true },
   { name: 'survival, no shared beginnings', options: { anchorTokens: Infinity }, survival: true },
 ];
 
@@ -93,9 +94,12 @@ async function* compareOn(trace: string, sessions: readonly PlannedSession[], ca
   });
   yield row('llama-server', baseline);
   const own = layOut('own', totalTokens, contextTokens);
-  for (const { name, options: extra, survival } of VARIANTS) {
+  const { tuned = {} } = options;
+  const named = Object.entries(tuned).map(([name, value]) => `${name} ${value}`).join(', ');
+  for (const { name, options: extra, survival } of named === '' ? VARIANTS : [...VARIANTS, { name: named, options: tuned, survival: true }]) {
     const retention = survival ? { policy: cacheSage, learners: createLearnerSource() } : undefined;
-    yield row(name, await runSide({ ...common, thinkMs, retention, manager: { kind: 'survival', ...own, ...extra } }));
+    const slots = extra.slots ?? own.slots;
+    yield row(name, await runSide({ ...common, thinkMs, retention, manager: { kind: 'survival', ...extra, slots, storeTokens: totalTokens - slots * contextTokens } }));
   }
 }
 

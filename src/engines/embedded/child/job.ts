@@ -46,7 +46,7 @@ export class Job {
       generateNext: {
         token: true,
         ...(recordTopLogits ? { logits: { filter: { includeTop: 2 } } } : {}),
-        options: { temperature: work.temperature, topK: work.temperature === 0 ? 1 : 0, topP: work.topP, minP: 0, seed: drawSeed(work.seed, this.#output.length) },
+        options: { temperature: work.temperature, topK: work.temperature === 0 ? 1 : 0, topP: work.topP, minP: 0, seed: drawSeed(work.seed, work.decodedBefore + this.#output.length) },
       },
     };
   }

@@ -114,7 +114,7 @@ describe('survival', () => {
     const history = tokensOf('history', 300);
     await run(world, history, { session: 'a' });
     const order: string[] = [];
-    const submit = (name: string, tokens: Int32Array, session: string): Promise<unknown> => world.manager.submit(makeJob(tokens, { session })).then(() => { order.push(name); });
+    const submit = (name: string, tokens: Int32Array, session: string): Promise<unknown> => world.manager.submit(makeJob(tokens, { session }, { maxTokens: 1 })).then(() => { order.push(name); });
     await world.clock.runUntil(Promise.all([
       submit('running', tokensOf('running', 300), 'r'), submit('cold', tokensOf('cold', 300), 'c'), submit('warm', joined(history, tokensOf('x', 5)), 'a'),
     ]));
@@ -124,14 +124,14 @@ describe('survival', () => {
   it('follows the order of the policies where there is one', async () => {
     const world = makeWorld({ slots: 1, order: (waiting) => waiting.map((_, at) => at).reverse() });
     const order: string[] = [];
-    await world.clock.runUntil(Promise.all(['a', 'b', 'c'].map((name) => world.manager.submit(makeJob(tokensOf(name, 50))).then(() => { order.push(name); }))));
+    await world.clock.runUntil(Promise.all(['a', 'b', 'c'].map((name) => world.manager.submit(makeJob(tokensOf(name, 50), {}, { maxTokens: 1 })).then(() => { order.push(name); }))));
     expect(order).toEqual(['a', 'c', 'b']);
   });
 
   it('goes on when a policy throws', async () => {
     let faulty = true;
     const index = new StrictIndex(() => { if (faulty) throw new Error('policy fault'); return 1; });
-    const world = makeWorld({ slots: 1, retention: () => index, order: () => { throw new Error('policy fault'); } });
+    const world = makeWorld({ slots: 1, parkedCalls: 0, retention: () => index, order: () => { throw new Error('policy fault'); } });
     const outcomes = await world.clock.runUntil(Promise.allSettled(['a', 'b', 'c'].map((name) => world.manager.submit(makeJob(tokensOf(name, 100), { session: name })))));
     expect(outcomes[0].status).toBe('fulfilled');
     faulty = false;

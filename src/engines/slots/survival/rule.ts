@@ -11,7 +11,9 @@ import type { Slot } from '../slot.ts';
 import type { HeldState } from './held-state.ts';
 import { IndexFeed } from './index-feed.ts';
 import { CacheIntents } from './cache-intents.ts';
+import { SurvivalParking } from './parking.ts';
 import { Residency } from './residency.ts';
+import { sharedUnits, SlotContents } from './slot-contents.ts';
 import { findSources, longestHeld, type Sources } from './sources.ts';
 import { StateStore } from './state-store.ts';
 import { UnitTrie, type Unit } from './unit-trie.ts';
@@ -32,6 +34,10 @@ export interface SurvivalOptions {
   readonly agingFactor: number;
   /** Prefixes that sessions share are kept on their own from this length on; Infinity: never. */
   readonly anchorTokens: number;
+  /** Calls that have made way for prompts while they decoded: so many at a time; 0: none ever does. */
+  readonly parkedCalls: number;
+  /** One that has lain parked for so long goes on before a waiting one begins. */
+  readonly patienceMs: number;
 }
 
 export interface SurvivalPlacement extends Placement<HeldState | undefined> {
@@ -42,6 +48,7 @@ export interface SurvivalPlacement extends Placement<HeldState | undefined> {
 export class SurvivalRule implements SlotRule<SurvivalPlacement> {
   readonly runningLimit: number;
   readonly prefillLimit: number;
+  readonly parking: SurvivalParking | undefined;
   readonly #options: SurvivalOptions;
   readonly #desk: SlotDesk;
   readonly #trie: UnitTrie;
@@ -52,8 +59,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
   readonly #store: StateStore;
   readonly #intents: CacheIntents;
   readonly #chains = new Map<Job, Unit[]>();
-  /** What each slot holds. */
-  readonly #live = new Map<Slot, HeldState>();
+  readonly #slots: SlotContents;
 
   constructor(options: SurvivalOptions, desk: SlotDesk) {
     this.#options = options;
@@ -66,12 +72,18 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     this.#worth = new Worth(this.#feed);
     this.#residency = new Residency(this.#trie, this.#feed, options.host, options.replica);
     this.#store = new StateStore({ desk, residency: this.#residency, worth: this.#worth, budgetTokens: { host: options.storeTokens, disk: options.diskTokens }, unitTokens: options.unitTokens });
+    this.#slots = new SlotContents({ desk, store: this.#store, residency: this.#residency, worth: this.#worth, cost: this.#cost, unitTokens: options.unitTokens, anchorTokens: options.anchorTokens });
+    this.parking = options.parkedCalls === 0 ? undefined : new SurvivalParking({
+      desk, slots: this.#slots, store: this.#store, limit: options.parkedCalls, patienceMs: options.patienceMs,
+      hold: (job, { slot }) => { this.#hold(slot, job, this.#trie.chain(job.tenant, slot.tokens, (unit) => this.#feed.define(unit))); },
+      withdrawn: (job) => { this.withdrawn(job); },
+    });
     this.#intents = new CacheIntents({
-      desk, store: this.#store, live: this.#live, trie: this.#trie,
-      demote: async (slot) => { await this.#demote(slot, 0); },
-      restore: (state, slot) => this.#restoreTo(state, slot),
-      clear: (slot, length) => this.#trim(slot, length),
-      victim: () => this.#victim(),
+      desk, store: this.#store, live: this.#slots.states, trie: this.#trie,
+      demote: async (slot) => { await this.#slots.demote(slot, 0); },
+      restore: (state, slot) => this.#slots.restoreTo(state, slot),
+      clear: (slot, length) => this.#slots.trim(slot, length),
+      victim: () => this.#slots.victim(),
       worthOf: (state) => this.#worth.perToken(state, desk.nowMs()),
     });
   }
@@ -115,18 +127,18 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     const last = job.tokens.length - 1;
     const slotReuse = Math.min(inSlot?.reuse ?? 0, last);
     const storeReuse = Math.min(inStore?.reuse ?? 0, last);
-    if (inSlot?.state.slot !== undefined && slotReuse >= storeReuse && !this.#losesHistory(inSlot.state, slotReuse, job)) {
+    if (inSlot?.state.slot !== undefined && slotReuse >= storeReuse && !this.#slots.losesHistory(inSlot.state, slotReuse, job.input.request.by)) {
       return { slot: inSlot.state.slot, source: inSlot.state, kind: 'extend', reuse: slotReuse };
     }
     // To branch off a slot costs its state's place there: a stored copy that is hardly shorter is better.
     if (inStore !== undefined && storeReuse + this.#options.unitTokens > slotReuse) {
-      const slot = this.#victim();
+      const slot = this.#slots.victim();
       if (slot === undefined) return undefined;
       inStore.state.locks++;
       return { slot, source: inStore.state, kind: 'restore', reuse: storeReuse };
     }
     if (inSlot?.state.slot !== undefined) return { slot: inSlot.state.slot, source: inSlot.state, kind: 'branch', reuse: slotReuse };
-    const slot = this.#victim();
+    const slot = this.#slots.victim();
     return slot === undefined ? undefined : { slot, source: undefined, kind: 'fresh', reuse: 0 };
   }
 
@@ -136,12 +148,12 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     let { reuse } = placement;
     let made: readonly string[] = [];
     try {
-      if (kind !== 'extend') made = await this.#makeRoom(slot, kind === 'branch' ? reuse : 0);
-      if (kind === 'restore' && source !== undefined) reuse = await this.#load(source, slot) ? reuse : 0;
+      if (kind !== 'extend') made = await this.#slots.makeRoom(slot, kind === 'branch' ? reuse : 0);
+      if (kind === 'restore' && source !== undefined) reuse = await this.#slots.load(source, slot) ? reuse : 0;
     } finally {
       if (kind === 'restore' && source !== undefined && life === this.#desk.life) source.locks--;
     }
-    await this.#trim(slot, reuse);
+    await this.#slots.trim(slot, reuse);
     this.#desk.checkLife(life);
     job.notes.push(note(kind, reuse, source), ...made);
     this.#hold(slot, job, this.#chain(job).slice(0, Math.floor(reuse / this.#options.unitTokens)));
@@ -151,7 +163,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
   prefilled(job: Job, placement: SurvivalPlacement, ms: number): void {
     const { slot } = placement;
     this.#cost.observePrefill(job.tokens.length - slot.tokens.length, slot.tokens.length, ms);
-    this.#holdAs(slot, job.tenant, job.input.request.by, this.#chain(job), job.tokens);
+    this.#slots.holdAs(slot, job.tenant, job.input.request.by, this.#chain(job), job.tokens);
   }
 
   finished(job: Job, placement: SurvivalPlacement): void {
@@ -168,7 +180,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
   }
 
   failed(job: Job, placement: SurvivalPlacement): void {
-    this.#release(placement.slot);
+    this.#slots.release(placement.slot);
     this.withdrawn(job);
   }
 
@@ -187,7 +199,8 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
 
   reset(): void {
     for (const job of this.#chains.keys()) this.withdrawn(job);
-    for (const slot of this.#desk.slots) this.#release(slot);
+    for (const slot of this.#desk.slots) this.#slots.release(slot);
+    this.parking?.reset();
     this.#store.reset();
   }
 
@@ -202,59 +215,6 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
 
   #chain(job: Job): readonly Unit[] {
     return this.#chains.get(job) ?? [];
-  }
-
-  /** Would taking this slot for the job destroy another's history that lies nowhere else and is worth something? */
-  #losesHistory(state: HeldState, reuse: number, job: Job): boolean {
-    if (state.tokens.length - reuse < this.#options.unitTokens) return false;
-    const { by } = job.input.request;
-    if (state.by.session === by.session && state.by.instance === by.instance) return false;
-    return this.#worth.perToken(state, this.#desk.nowMs()) > 0;
-  }
-
-  /** The idle slot that holds least: empty, else of the least worth per token, else least recently used. */
-  #victim(): Slot | undefined {
-    const nowMs = this.#desk.nowMs();
-    let best: Slot | undefined;
-    let least = Infinity;
-    for (const slot of this.#desk.slots) {
-      if (slot.busy) continue;
-      const state = this.#live.get(slot);
-      const worth = state === undefined || slot.tokens.length === 0 ? -1 : this.#worth.perToken(state, nowMs);
-      if (worth < least || (worth === least && best !== undefined && slot.lastUsedMs < best.lastUsedMs)) {
-        least = worth;
-        best = slot;
-      }
-    }
-    return best;
-  }
-
-  /** As `#demote`, with what was kept and dropped for it in words. */
-  async #makeRoom(slot: Slot, reuse: number): Promise<string[]> {
-    const held = slot.tokens.length;
-    const { evictions } = this.#store;
-    const kept = await this.#demote(slot, reuse);
-    const evicted = this.#store.evictions - evictions;
-    return [
-      ...(held === 0 ? [] : [kept === undefined ? `let go of the ${held} tokens in its slot: held elsewhere, or worth less than what is saved` : `saved ${kept.tokens.length} of the ${held} tokens in its slot`]),
-      ...(evicted === 0 ? [] : [`evicted saved states that were worth less: ${evicted}`]),
-    ];
-  }
-
-  /** Keeps what the slot holds, else the part of it that sessions share, if it is worth its room; the slot keeps `reuse` tokens at least. */
-  async #demote(slot: Slot, reuse: number): Promise<HeldState | undefined> {
-    const state = this.#live.get(slot);
-    if (state === undefined || slot.tokens.length === 0) return undefined;
-    const keep = (): Promise<HeldState | undefined> => this.#store.keep({
-      slot, tenant: state.tenant, by: state.by, tokens: state.tokens, units: state.units, leaseUntilMs: state.leaseUntilMs, leaving: [state],
-    });
-    const whole = await keep();
-    if (whole !== undefined) return whole;
-    const shared = sharedUnits(state.units);
-    const length = shared * this.#options.unitTokens;
-    if (length < this.#options.anchorTokens || length < reuse || isHeldElsewhere(state.units[shared - 1], state)) return undefined;
-    await this.#trim(slot, length);
-    return keep();
   }
 
   /** Computes the part of the prompt that sessions share and nobody holds by itself, and keeps it before going on. */
@@ -276,7 +236,7 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     this.#cost.observePrefill(length - held, held, this.#desk.nowMs() - startedMs);
     slot.tokens = job.tokens.slice(0, length);
     this.#hold(slot, job, chain.slice(0, shared));
-    const state = this.#live.get(slot);
+    const state = this.#slots.states.get(slot);
     if (state === undefined) return length;
     const kept = await this.#store.keep({
       slot, tenant: job.tenant, by: state.by, tokens: state.tokens, units: state.units, leaseUntilMs: 0, leaving: [state],
@@ -285,103 +245,14 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     return length;
   }
 
-  async #load(source: HeldState, slot: Slot): Promise<boolean> {
-    if (source.saved === undefined) return false;
-    const life = this.#desk.life;
-    const startedMs = this.#desk.nowMs();
-    this.#release(slot);
-    try {
-      await this.#desk.engine.load(slot.sequence, source.saved);
-    } catch (error) {
-      if (!(error instanceof EntresolError) || error.code !== 'ENT_STATE_CORRUPT') throw error;
-      this.#desk.log('warn', 'A saved state cannot be read and is dropped.', { tokens: source.tokens.length });
-      this.#desk.checkLife(life);
-      slot.tokens = new Int32Array(0);
-      await this.#store.drop(source);
-      return false;
-    }
-    this.#desk.checkLife(life);
-    this.#store.restores++;
-    this.#cost.observeRestore(source.tokens.length, this.#desk.nowMs() - startedMs);
-    slot.tokens = source.tokens;
-    return true;
-  }
-
-  async #restoreTo(state: HeldState, slot: Slot): Promise<boolean> {
-    state.locks++;
-    try {
-      await this.#demote(slot, 0);
-      if (!await this.#load(state, slot)) return false;
-    } finally {
-      state.locks--;
-    }
-    this.#holdAs(slot, state.tenant, state.by, state.units);
-    return true;
-  }
-
-  async #trim(slot: Slot, length: number): Promise<void> {
-    if (slot.tokens.length <= length) return;
-    const life = this.#desk.life;
-    await this.#desk.engine.trim(slot.sequence, length);
-    this.#desk.checkLife(life);
-    slot.tokens = slot.tokens.slice(0, length);
-    if (length === 0) {
-      this.#release(slot);
-      return;
-    }
-    const state = this.#live.get(slot);
-    if (state === undefined) return;
-    state.tokens = slot.tokens;
-    this.#residency.set(state, state.units.slice(0, Math.floor(length / this.#options.unitTokens)));
-  }
-
   #hold(slot: Slot, job: Job, units: readonly Unit[]): void {
-    this.#holdAs(slot, job.tenant, job.input.request.by, units);
-  }
-
-  #holdAs(slot: Slot, tenant: TenantId, by: HeldState['by'], units: readonly Unit[], tokens = slot.tokens): void {
-    let state = this.#live.get(slot);
-    if (state !== undefined && state.tenant !== tenant) {
-      this.#release(slot);
-      state = undefined;
-    }
-    if (state === undefined) {
-      state = { tenant, by, tokens, units: [], tier: 'device', slot, locks: 0, leaseUntilMs: 0 };
-      this.#live.set(slot, state);
-    }
-    if (state.by.session !== by.session) state.leaseUntilMs = 0;
-    state.by = by;
-    state.tokens = tokens;
-    this.#residency.set(state, units);
-  }
-
-  #release(slot: Slot): void {
-    const state = this.#live.get(slot);
-    if (state === undefined) return;
-    this.#residency.set(state, []);
-    this.#live.delete(slot);
+    this.#slots.holdAs(slot, job.tenant, job.input.request.by, units);
   }
 
   /** The tenant's index in force, for whoever wants to show it. */
   indexOf(tenant: TenantId): RetentionIndex | undefined {
     return this.#feed.of(tenant);
   }
-}
-
-/** How many leading units calls of several sessions have used. */
-function sharedUnits(chain: readonly Unit[]): number {
-  let low = 0;
-  let high = chain.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (chain[middle].shared) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function isHeldElsewhere(unit: Unit, state: HeldState): boolean {
-  return unit.holders.size > (unit.holders.has(state) ? 1 : 0);
 }
 
 function reusable(job: Job, { inSlot, inStore }: Sources): number {

@@ -34,6 +34,8 @@ export interface Candidate {
   readonly leaseUntilMs: number;
   /** Other copies that are about to go, such as the slot's own. */
   readonly leaving: readonly HeldState[];
+  /** A call counts on it: it is kept whatever it is worth, if there is room once all that is not locked has gone. */
+  readonly insists?: boolean;
 }
 
 export class StateStore {
@@ -61,7 +63,8 @@ export class StateStore {
   /** Saves the candidate if it is worth its room. Returns the entry that now holds it, or undefined. */
   async keep(candidate: Candidate): Promise<HeldState | undefined> {
     const { desk, residency, worth, budgetTokens } = this.#parts;
-    if (candidate.units.length === 0 || candidate.tokens.length > budgetTokens.host) return undefined;
+    const { insists = false } = candidate;
+    if ((candidate.units.length === 0 && !insists) || candidate.tokens.length > budgetTokens.host) return undefined;
     const nowMs = desk.nowMs();
     const entry: HeldState = {
       tenant: candidate.tenant, by: candidate.by, tokens: candidate.tokens, units: candidate.units,
@@ -69,10 +72,11 @@ export class StateStore {
     };
     const superseded = this.#containedIn(candidate);
     const leaving = new Set([...candidate.leaving, ...superseded]);
-    if (worth.ownUnits(entry, leaving) === 0) return undefined;
+    if (worth.ownUnits(entry, leaving) === 0 && !insists) return undefined;
+    const gain = (): number => (insists ? Infinity : worth.of(entry, nowMs, leaving));
     const gone = new Set(superseded);
     const size = this.#ownTokens(entry);
-    const victims = this.#victims('host', size, worth.of(entry, nowMs, leaving), gone, nowMs, entry);
+    const victims = this.#victims('host', size, gain(), gone, nowMs, entry);
     if (victims === undefined) return undefined;
 
     const life = desk.life;
@@ -80,7 +84,7 @@ export class StateStore {
     try {
       await Promise.all([...superseded.map((state) => this.drop(state)), ...victims.map((state) => this.#spill(state, nowMs))]);
       desk.checkLife(life);
-      const saved = await this.#save(candidate, () => this.#leastWorth('host', size, worth.of(entry, nowMs, leaving), gone, nowMs, entry));
+      const saved = await this.#save(candidate, () => this.#leastWorth('host', size, gain(), gone, nowMs, entry));
       desk.checkLife(life);
       const kept: HeldState = { ...entry, units: [], saved };
       this.#entries.add(kept);
