@@ -88,6 +88,6 @@ async function finish({ call, prepared, model, answer }: CallContext, writer: An
   if (exact && prepared.dialect === 'chat') model.format.remember(call.request.by.tenant, { text, toolCalls }, result.output);
   const ended: FinishReason = result.stop === 'length' ? 'length' : 'stop';
   const reason: FinishReason = ended === 'stop' && toolCalls.length > 0 ? 'tool_calls' : ended;
-  await writer.end(reason, { promptTokens: result.promptTokens, cachedTokens: result.cachedTokens, outputTokens: result.output.length });
+  await writer.end(reason, { promptTokens: result.promptTokens, cachedTokens: result.cachedTokens, outputTokens: result.output.length }, decoder.matchedStop);
   return { status: 'ok', stop: reason, ...report };
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Answer, Dialect } from '../../core/index.ts';
 import type { JsonObject } from '../../core/fields.ts';
+import { listOf } from '../json-fields.ts';
 import type { LeftOut } from './field-table.ts';
 import { MessagesWriter } from './messages/answer-writer.ts';
 import { chatFromMessages } from './messages/request.ts';
@@ -56,7 +57,7 @@ export interface AnswerContext {
 export function translatedAnswer(dialect: Dialect, to: Answer, { requestId, request, leftOut, promptTokens, nowSeconds }: AnswerContext): TranslatedAnswer {
   const id = randomUUID().replaceAll('-', '');
   return new TranslatedAnswer(to, {
-    writer: dialect === 'messages' ? new MessagesWriter(id, promptTokens) : new ResponsesWriter({ id, createdAt: nowSeconds, request }),
+    writer: dialect === 'messages' ? new MessagesWriter(id, promptTokens, listOf(request.stop_sequences)) : new ResponsesWriter({ id, createdAt: nowSeconds, request }),
     stream: request.stream === true,
     model: typeof request.model === 'string' ? request.model : '',
     headers: [dialect === 'messages' ? 'request-id' : 'x-request-id', requestId, ...(leftOut.length === 0 ? [] : ['x-entresol-left-out', leftOut.join(', ')])],

@@ -55,6 +55,8 @@ export class AnswerDecoder {
 
   /** The answer ended before its last token: at a stop string, or at the one tool call. */
   get enough(): boolean { return this.#enough; }
+  /** The stop string that it ended at. */
+  get matchedStop(): string | undefined { return this.#scanner.matched; }
 
   /** After the last token. `exact`: the answer's tokens, decoded again from this text, would be these. */
   async finish(): Promise<AnswerText & { exact: boolean }> {

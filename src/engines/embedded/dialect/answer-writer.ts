@@ -11,7 +11,8 @@ export type FinishReason = 'stop' | 'length' | 'tool_calls';
 export interface AnswerWriter extends AnswerSink {
   /** The first token has been decoded. */
   begin(): void | Promise<void>;
-  end(finish: FinishReason, usage: Usage): void | Promise<void>;
+  /** @param matchedStop the stop string that ended it */
+  end(finish: FinishReason, usage: Usage, matchedStop?: string): void | Promise<void>;
 }
 
 export interface AnswerHeading {

@@ -8,6 +8,11 @@ export function newToolCallId(): string {
   return `call_${randomBytes(12).toString('hex')}`;
 }
 
+/** Which stop string ended an answer, under the name that vLLM and SGLang have for it. */
+function stopReason(matchedStop: string | undefined): object {
+  return matchedStop === undefined ? {} : { stop_reason: matchedStop };
+}
+
 export class StreamedChatAnswer implements AnswerWriter {
   readonly #stream: EventStream;
   readonly #heading: object;
@@ -36,16 +41,16 @@ export class StreamedChatAnswer implements AnswerWriter {
     return this.#delta({ tool_calls: [{ index, function: { arguments: delta } }] });
   }
 
-  async end(finish: FinishReason, usage: Usage): Promise<void> {
-    await this.#delta({}, finish);
+  async end(finish: FinishReason, usage: Usage, matchedStop?: string): Promise<void> {
+    await this.#delta({}, finish, matchedStop);
     if (this.#includeUsage) await this.#stream.send({ ...this.#heading, choices: [], usage: usageJson(usage) });
     this.#stream.close();
   }
 
-  #delta(delta: object, finish: FinishReason | null = null): void | Promise<void> {
+  #delta(delta: object, finish: FinishReason | null = null, matchedStop?: string): void | Promise<void> {
     return this.#stream.send({
       ...this.#heading,
-      choices: [{ index: 0, delta, logprobs: null, finish_reason: finish }],
+      choices: [{ index: 0, delta, logprobs: null, finish_reason: finish, ...stopReason(matchedStop) }],
       ...(this.#includeUsage ? { usage: null } : {}),
     });
   }
@@ -76,7 +81,7 @@ export class WholeChatAnswer implements AnswerWriter {
     this.#toolCalls[index].function.arguments += delta;
   }
 
-  end(finish: FinishReason, usage: Usage): void {
+  end(finish: FinishReason, usage: Usage, matchedStop?: string): void {
     const called = this.#toolCalls.length > 0;
     sendJson(this.#answer, {
       id: this.#heading.id, object: 'chat.completion', created: this.#heading.created, model: this.#heading.model,
@@ -88,6 +93,7 @@ export class WholeChatAnswer implements AnswerWriter {
         },
         logprobs: null,
         finish_reason: finish,
+        ...stopReason(matchedStop),
       }],
       usage: usageJson(usage),
     });

@@ -89,6 +89,7 @@ export function readChatRequest(body: JsonObject, teacherForcing: boolean): Chat
   refuseUnless(body, 'logprobs', (value) => value === false);
   refuseUnless(body, 'top_logprobs', () => false);
   refuseUnless(body, 'response_format', isPlainText);
+  refuseUnless(body, 'top_k', (value) => value === -1 || value === 0);
   refuseUnless(body, 'functions', () => false);
   refuseUnless(body, 'function_call', () => false);
   refuseUnless(body, 'audio', () => false);

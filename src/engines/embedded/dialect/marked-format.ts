@@ -32,8 +32,12 @@ export function toolCallJson(call: ToolCallText): string {
   return `{"name":${JSON.stringify(call.name)},"arguments":${call.argumentsJson}}`;
 }
 
+/** White space between the tokens of a JSON text; what stands in strings is matched with them and kept. */
+const JSON_SPACE = /("(?:[^"\\]|\\.)*")|\s+/gu;
+
+/** Clients that parse a call's arguments send them back in their own spelling: as the same answer, and so the same tokens. */
 function answerKey(tenant: TenantId, answer: AnswerText): string {
-  return JSON.stringify([tenant, answer.text, ...answer.toolCalls.map(toolCallJson)]);
+  return JSON.stringify([tenant, answer.text, ...answer.toolCalls.map((call) => toolCallJson(call).replace(JSON_SPACE, '$1'))]);
 }
 
 export class MarkedFormat implements ChatFormat {

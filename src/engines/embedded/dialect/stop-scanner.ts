@@ -2,7 +2,10 @@
 export class StopScanner {
   readonly #stops: readonly string[];
   #held = '';
-  stopped = false;
+  /** The one that was found. */
+  matched: string | undefined;
+
+  get stopped(): boolean { return this.matched !== undefined; }
 
   constructor(stops: readonly string[]) {
     this.#stops = stops;
@@ -13,11 +16,12 @@ export class StopScanner {
     if (this.stopped) return '';
     if (this.#stops.length === 0) return piece;
     const text = this.#held + piece;
-    const found = this.#stops.map((stop) => text.indexOf(stop)).filter((index) => index >= 0);
-    if (found.length > 0) {
-      this.stopped = true;
+    const places = this.#stops.map((stop) => text.indexOf(stop));
+    const first = Math.min(...places.filter((index) => index >= 0));
+    if (first < Infinity) {
+      this.matched = this.#stops[places.indexOf(first)];
       this.#held = '';
-      return text.slice(0, Math.min(...found));
+      return text.slice(0, first);
     }
     const keep = Math.max(...this.#stops.map((stop) => longestBeginning(stop, text)));
     this.#held = text.slice(text.length - keep);

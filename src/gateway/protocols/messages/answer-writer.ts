@@ -15,11 +15,12 @@ interface Stop {
   readonly stop_sequence: string | null;
 }
 
-function stopOf(blocks: readonly Block[], { finish = 'stop', matchedStop }: AnswerOutcome): Stop {
+/** @param stops those that the client gave: a server may have ended at one of its own */
+function stopOf(blocks: readonly Block[], { finish = 'stop', matchedStop }: AnswerOutcome, stops: readonly unknown[]): Stop {
   // Some servers say `stop` where they have called tools.
   if (finish === 'stop' && blocks.some((block) => block.kind === 'tool')) return { stop_reason: 'tool_use', stop_sequence: null };
   if (finish === 'stop' && blocks.some((block) => block.kind === 'refusal')) return { stop_reason: 'refusal', stop_sequence: null };
-  if (finish === 'stop' && matchedStop !== undefined) return { stop_reason: 'stop_sequence', stop_sequence: matchedStop };
+  if (finish === 'stop' && matchedStop !== undefined && stops.includes(matchedStop)) return { stop_reason: 'stop_sequence', stop_sequence: matchedStop };
   return { stop_reason: STOPS[finish] ?? finish, stop_sequence: null };
 }
 
@@ -39,11 +40,13 @@ export class MessagesWriter implements AnswerWriter {
   private readonly events = new EventBuffer();
   private readonly id: string;
   private readonly promptTokens: number;
+  private readonly stops: readonly unknown[];
 
   /** @param promptTokens what is known of the prompt before the answer; 0 if nothing */
-  constructor(id: string, promptTokens: number) {
+  constructor(id: string, promptTokens: number, stops: readonly unknown[]) {
     this.id = `msg_${id}`;
     this.promptTokens = promptTokens;
+    this.stops = stops;
   }
 
   begin(model: string): void {
@@ -69,7 +72,7 @@ export class MessagesWriter implements AnswerWriter {
   }
 
   end(blocks: readonly Block[], outcome: AnswerOutcome): void {
-    this.events.add({ type: 'message_delta', delta: stopOf(blocks, outcome), usage: usageOf(outcome) });
+    this.events.add({ type: 'message_delta', delta: stopOf(blocks, outcome, this.stops), usage: usageOf(outcome) });
     this.events.add({ type: 'message_stop' });
   }
 
@@ -82,7 +85,7 @@ export class MessagesWriter implements AnswerWriter {
   }
 
   document(blocks: readonly Block[], outcome: AnswerOutcome): object {
-    return { id: this.id, type: 'message', role: 'assistant', model: outcome.model, content: blocks.flatMap(wholeBlocks), ...stopOf(blocks, outcome), usage: usageOf(outcome) };
+    return { id: this.id, type: 'message', role: 'assistant', model: outcome.model, content: blocks.flatMap(wholeBlocks), ...stopOf(blocks, outcome, this.stops), usage: usageOf(outcome) };
   }
 
   errorDocument(status: number, error: EngineError): object {
