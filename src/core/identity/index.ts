@@ -1,7 +1,11 @@
 export * from './types.ts';
+export type { Hashing } from './hashing.ts';
+export { Outline } from './outline/outline.ts';
+export { OutlineReader, DEFAULT_OUTLINE_LIMITS, type OutlineLimits } from './outline/outline-reader.ts';
 export { OWN_ROW, VENDOR_ROWS, type VendorRow } from './vendors.ts';
+export { CLIENT_ROWS, mendOf, type ClientRow } from './clients.ts';
 export { resolveIdentity } from './resolve.ts';
 export { rememberRequest, rememberAnswer, type AnswerOutline } from './remember.ts';
 export { IdentityState, DEFAULT_IDENTITY_LIMITS, type IdentityStateLimits } from './state.ts';
 export type { Inference } from './infer.ts';
-export type { OutlinedToolCall } from './outline.ts';
+export type { OutlinedToolCall } from './outline/outline.ts';

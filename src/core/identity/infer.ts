@@ -1,113 +1,172 @@
 /** Identity from the conversation itself, for calls whose client says nothing. Reads the state, writes nothing. */
 import { agentId, instanceId, sessionId, type AgentId, type InstanceId, type SessionId } from '../ids.ts';
-import { labelOf, normaliseSystem } from './fingerprint.ts';
-import { outline, type Outline, type OutlinedToolCall } from './outline.ts';
+import { callIdKey, callKey, LEAST_TEXT, openingKeys } from './clues.ts';
+import type { Outline } from './outline/outline.ts';
+import type { ToolList } from './outline/surroundings.ts';
+
 import type { Owner } from './state.ts';
 import type { Evidence, IdentityInput } from './types.ts';
 
 /** How sure each inference is; explicit ids of clients rank from 0.92 up, weak ones (a cache key, a trace id) below. */
-export const CONFIDENCE = { toolCall: 0.91, lineage: 0.9, spawn: 0.8, opener: 0.7, fingerprint: 0.9, bareFingerprint: 0.3, nothing: 0.1 } as const;
+export const CONFIDENCE = {
+  response: 0.93, toolCall: 0.91, lineage: 0.9, toolCallId: 0.89, spawn: 0.8, opener: 0.7, handOff: 0.7, quote: 0.75, pendingSpawn: 0.6, openerText: 0.6, newSession: 0.5,
+  fingerprint: 0.9, bareFingerprint: 0.3, nothing: 0.1,
+} as const;
 
-/** How many of the latest tool calls are looked up. */
-const JOINED_CALLS = 8;
-/** Arguments shorter than this open no sub-agent's conversation. */
-export const SPAWN_TEXT_LENGTH = 24;
+/** A system prompt of so many bytes names its role even where some of its tools come and go. */
+const TELLING_SYSTEM = 200;
+const SAME_TOOLS = 0.6;
 
 export interface Inference {
   readonly outline?: Outline;
   /** Best first. */
   readonly sessions: readonly Evidence<SessionId>[];
-  readonly instance?: Evidence<InstanceId>;
+  /** Whose conversation this call goes on with, where that is sure. */
+  readonly owner?: Owner;
   readonly parent?: Evidence<InstanceId>;
-  readonly systemHash: string;
   readonly agent: Evidence<AgentId>;
+  readonly fingerprint: bigint;
+  /** Of prompts that begin alike, with the same tools. */
+  readonly family: bigint;
   readonly label?: string;
-  /** Chain of message hashes: entry i covers messages 0 to i. */
-  readonly chain: readonly string[];
-  readonly openerKey: string;
+  /** Of system prompt and first text. */
+  readonly opener: bigint;
+  /** Of the first text alone; 0 where it is too short to tell anything. */
+  readonly openerText: bigint;
 }
 
-export function toolCallKey(call: OutlinedToolCall, hash: (text: string) => string): string {
-  return hash(`${call.id}\u0000${call.name}\u0000${call.arguments}`);
+interface Found { readonly owner: Owner; readonly source: string; readonly confidence: number }
+
+function byResponse({ state, hashing }: IdentityInput, view: Outline): Found | undefined {
+  if (view.member('previous_response_id') === undefined) return undefined;
+  const id = view.value('previous_response_id');
+  const owner = typeof id === 'string' ? state.find('response', hashing.bytes(Buffer.from(id), 0n)) : undefined;
+  return owner === undefined ? undefined : { owner, source: 'response-id', confidence: CONFIDENCE.response };
 }
 
-export function extendChain(chain: string, message: string, hash: (text: string) => string): string {
-  return hash(`${chain}\u0000${message}`);
-}
-
-function joinByToolCall(input: IdentityInput, calls: readonly OutlinedToolCall[]): Owner | undefined {
-  for (const call of calls.slice(-JOINED_CALLS).toReversed()) {
+function byToolCall({ state, hashing }: IdentityInput, view: Outline): Found | undefined {
+  let byId: Owner | undefined;
+  for (const call of view.toolCalls()) {
     if (call.id === '') continue;
-    const owner = input.state.toolCalls.peek(toolCallKey(call, input.hash));
-    if (owner !== undefined && !owner.shared) return owner;
+    const owner = state.find('call', callKey(call, hashing));
+    if (owner !== undefined) return { owner, source: 'tool-call-id', confidence: CONFIDENCE.toolCall };
+    const key = callIdKey(call.id, hashing);
+    if (byId === undefined && key !== undefined) byId = state.find('callId', key);
+  }
+  return byId === undefined ? undefined : { owner: byId, source: 'tool-call-id', confidence: CONFIDENCE.toolCallId };
+}
+
+/** The longest remembered chain that this conversation goes on from. */
+function byLineage({ state }: IdentityInput, view: Outline): Found | undefined {
+  if (!view.answered) return undefined;
+  const { chain } = view.facts.conversation;
+  for (let index = chain.length - 1; index >= 0; index--) {
+    const owner = state.find('lineage', chain[index]);
+    if (owner !== undefined) return { owner, source: 'lineage', confidence: CONFIDENCE.lineage };
   }
   return undefined;
 }
 
-/** The longest remembered chain that this conversation goes on from; openers alone are no lineage. */
-function longestLineage(input: IdentityInput, view: Outline, chain: readonly string[]): Owner | undefined {
-  if (view.firstAnswer < 0) return undefined;
-  for (let index = chain.length - 1; index >= view.firstAnswer; index--) {
-    const owner = input.state.lineages.peek(chain[index]);
-    if (owner !== undefined && !owner.shared) return owner;
+/** A conversation that opens with what an agent wrote: an argument of a tool call, or an answer that is quoted. */
+function byOpeningText({ state, hashing }: IdentityInput, view: Outline): Found | undefined {
+  if (view.answered) return undefined;
+  let whole = true;
+  for (const key of openingKeys(view.firstText, hashing)) {
+    const owner = state.find('text', key);
+    if (owner !== undefined) return { owner, source: whole ? 'spawn' : 'quote', confidence: whole ? CONFIDENCE.spawn : CONFIDENCE.quote };
+    whole = false;
   }
   return undefined;
 }
 
-function byOpener(input: IdentityInput, view: Outline, chain: readonly string[], openerKey: string): SessionId {
-  const known = input.state.openers.peek(openerKey);
-  const retried = Number(input.headers.get('x-stainless-retry-count') ?? 0) > 0 && known?.chain === chain.at(-1);
-  if (known !== undefined && (view.firstAnswer >= 0 || retried)) return known.session;
-  return sessionId(`session-${openerKey.slice(0, 12)}-${(known?.count ?? 0) + 1}`);
+/** The session that opened so, or the name of a new one. */
+function byOpener(input: IdentityInput, view: Outline, opener: bigint): Evidence<SessionId> {
+  const known = input.state.openers.peek(opener);
+  const retried = Number.parseInt(input.headers.get('x-stainless-retry-count') ?? '0', 10) > 0 && known?.chain === view.chain;
+  if (known !== undefined && (view.answered || retried)) return { value: known.session, source: 'opener', confidence: CONFIDENCE.opener };
+  const name = sessionId(`session-${(opener & 0xffffffffffffn).toString(16).padStart(12, '0')}-${(known?.count ?? 0) + 1}`);
+  return { value: name, source: 'opener', confidence: CONFIDENCE.newSession };
 }
 
-/** Key of (session, system prompt) in `state.agents`. */
-export function agentKey(session: SessionId, systemHash: string): string {
-  return `${systemHash} ${session}`;
+/** Share of names that two lists have in common. */
+function likeness(one: ToolList, other: ToolList): number {
+  if (one.digest === other.digest) return 1;
+  const names = new Set(one.names);
+  const common = other.names.filter((name) => names.has(name)).length;
+  return common / (names.size + other.names.length - common || 1);
 }
+
+function agentIn(input: IdentityInput, view: Outline, session: SessionId, fingerprint: bigint, family: bigint): AgentId {
+  const { system, tools } = view.facts;
+  if (system.bytes > 0) {
+    // A reflection without tools, a server that added some in mid-run: in its session an agent is known by its prompt.
+    for (const owner of input.state.session(session)?.instances.toReversed() ?? []) {
+      if (owner.system !== system.hash) continue;
+      if (tools.names.length === 0 || owner.tools.digest === tools.digest || (system.bytes >= TELLING_SYSTEM && likeness(owner.tools, tools) >= SAME_TOOLS)) return owner.agent;
+    }
+  }
+  return input.state.roles.agentOf(fingerprint, family);
+}
+
+function parentOf(input: IdentityInput, view: Outline, session: SessionId, agent: AgentId, opener: bigint, found: Found | undefined, opening: Found | undefined): Evidence<InstanceId> | undefined {
+  const memory = input.state.session(session);
+  const known = memory?.ofAgent(agent, opener);
+  if (known !== undefined) return known.parent;
+  if (opening !== undefined && opening.owner.session === session) return { value: opening.owner.instance, source: opening.source, confidence: opening.confidence };
+  if (found !== undefined && found.owner.session === session && found.owner.agent !== agent && memory?.ofAgent(agent) === undefined) {
+    return { value: found.owner.instance, source: 'hand-off', confidence: CONFIDENCE.handOff };
+  }
+  if (!view.answered && memory?.pending !== undefined && memory.ofAgent(agent) === undefined) return { value: memory.pending, source: 'pending-spawn', confidence: CONFIDENCE.pendingSpawn };
+  return undefined;
+}
+
+const NOTHING: Inference = {
+  sessions: [{ value: sessionId('session'), source: 'none', confidence: CONFIDENCE.nothing }],
+  agent: { value: agentId('agent'), source: 'none', confidence: CONFIDENCE.nothing },
+  fingerprint: 0n, family: 0n, opener: 0n, openerText: 0n,
+};
 
 /** @param knownSession the session that a client names, where it does: an agent seen there without its tools is still that agent. */
 export function infer(input: IdentityInput, knownSession?: SessionId): Inference {
-  const view = outline(input.body);
-  if (view === undefined) {
-    const nothing: Evidence<AgentId> = { value: agentId('agent'), source: 'none', confidence: CONFIDENCE.nothing };
-    return { sessions: [{ value: sessionId('session'), source: 'none', confidence: CONFIDENCE.nothing }], systemHash: '', agent: nothing, chain: [], openerKey: '' };
-  }
-  const { hash, state } = input;
-  const rawHash = hash(view.system);
-  const system = state.systems.peek(rawHash) ?? { hash: hash(normaliseSystem(view.system)), label: labelOf(view.system) };
+  const { outline: view, hashing, state } = input;
+  if (view === undefined || !view.hasConversation) return NOTHING;
+  const { system, tools } = view.facts;
+  const first = view.firstTextBytes;
+  const opener = hashing.bytes(first, system.hash);
+  const openerText = first.length < LEAST_TEXT ? 0n : hashing.bytes(first, 1n);
 
-  const chain: string[] = [];
-  for (const message of view.messages) chain.push(extendChain(chain.at(-1) ?? '', message, hash));
-  const openerKey = hash(`${system.hash}\u0000${view.firstUser}\u0000${view.model}`);
-
-  const sessions: Evidence<SessionId>[] = [];
-  const join = joinByToolCall(input, view.toolCalls);
-  if (join !== undefined) sessions.push({ value: join.session, source: 'tool-call-id', confidence: CONFIDENCE.toolCall });
-  const lineage = longestLineage(input, view, chain);
-  if (lineage !== undefined) sessions.push({ value: lineage.session, source: 'lineage', confidence: CONFIDENCE.lineage });
-  const spawn = view.firstAnswer < 0 && view.firstUser.length >= SPAWN_TEXT_LENGTH ? state.spawns.peek(hash(view.firstUser.trim())) : undefined;
-  if (spawn !== undefined && !spawn.shared) sessions.push({ value: spawn.session, source: 'spawn', confidence: CONFIDENCE.spawn });
-  sessions.push({ value: byOpener(input, view, chain, openerKey), source: 'opener', confidence: CONFIDENCE.opener });
+  const joined = [byResponse(input, view), byToolCall(input, view), byLineage(input, view)].filter((found) => found !== undefined);
+  const opening = joined.length > 0 ? undefined : byOpeningText(input, view);
+  const candidates: Evidence<SessionId>[] = [...joined, ...(opening === undefined ? [] : [opening])].map(({ owner, source, confidence }) => ({ value: owner.session, source, confidence }));
+  const opened = byOpener(input, view, opener);
+  candidates.push(opened);
+  const sameText = joined.length > 0 || openerText === 0n || state.openers.peek(opener) !== undefined ? undefined : state.find('openerText', openerText);
+  if (sameText !== undefined) candidates.push({ value: sameText.session, source: 'opener-text', confidence: CONFIDENCE.openerText });
+  const sessions = candidates.sort((a, b) => b.confidence - a.confidence);
 
   const session = knownSession ?? sessions[0].value;
-  const bare = view.system === '' && view.toolNames.length === 0;
-  const remembered = view.toolNames.length === 0 && view.system !== '' ? state.agents.peek(agentKey(session, system.hash)) : undefined;
-  const fingerprint = remembered ?? agentId(`agent-${hash([system.hash, ...[...new Set(view.toolNames)].sort()].join('\u0000')).slice(0, 8)}`);
-  const spawned = spawn !== undefined && !spawn.shared && session === spawn.session;
+  const fingerprint = hashing.bytes(Buffer.from(`${system.hash} ${tools.digest}`), 2n);
+  const family = hashing.bytes(Buffer.from(`${system.head} ${tools.digest}`), 3n);
+  const agent = agentIn(input, view, session, fingerprint, family);
+  const parent = parentOf(input, view, session, agent, opener, joined[0], opening);
+  const bare = system.bytes === 0 && tools.names.length === 0;
   return {
-    outline: view,
-    sessions,
-    ...(spawned ? { parent: { value: spawn.instance, source: 'spawn', confidence: CONFIDENCE.spawn } } : {}),
-    systemHash: system.hash,
-    agent: { value: fingerprint, source: 'fingerprint', confidence: bare ? CONFIDENCE.bareFingerprint : CONFIDENCE.fingerprint },
+    outline: view, sessions, fingerprint, family, opener, openerText,
+    ...(joined.length === 0 ? {} : { owner: joined[0].owner }),
+    ...(parent === undefined ? {} : { parent }),
+    agent: { value: agent, source: 'fingerprint', confidence: bare ? CONFIDENCE.bareFingerprint : CONFIDENCE.fingerprint },
     ...(system.label === undefined ? {} : { label: system.label }),
-    chain,
-    openerKey,
   };
 }
 
-/** An instance that nobody named: this role within this session. */
-export function defaultInstance(session: SessionId, agent: AgentId): InstanceId {
-  return instanceId(`${session}/${agent}`);
+/** An instance that nobody named: this role within this session; the second conversation of a role is its second instance. */
+export function inferredInstance(input: IdentityInput, session: SessionId, agent: AgentId, inference: Inference): InstanceId {
+  const memory = input.state.session(session);
+  const { owner, opener, outline } = inference;
+  if (owner !== undefined && owner.session === session && owner.agent === agent) return owner.instance;
+  const known = memory?.ofAgent(agent, opener) ?? (outline?.answered === true ? memory?.ofAgent(agent) : undefined);
+  if (known !== undefined) return known.instance;
+  const others = memory?.instances.filter((instance) => instance.agent === agent).length ?? 0;
+  return instanceId(`${session}/${agent}${others === 0 ? '' : `#${others + 1}`}`);
 }
+

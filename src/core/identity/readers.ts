@@ -1,8 +1,13 @@
 /** How a place of a vendor row (`reader:argument`) is read from a call. */
+import type { Outline } from './outline/outline.ts';
+
 export interface Readable {
   readonly headers: ReadonlyMap<string, string>;
-  readonly body: unknown;
+  readonly outline: Outline | undefined;
 }
+
+/** A member that holds ids is not as long as this. */
+const LONGEST_MEMBER = 65_536;
 
 type Reader = (call: Readable, argument: string) => string | undefined;
 
@@ -14,6 +19,16 @@ export function valueAt(value: unknown, path: string): unknown {
     current = (current as Record<string, unknown>)[name];
   }
   return current;
+}
+
+/** The value at a dotted path of the body; only its first step's member is parsed. */
+function inBody({ outline }: Readable, path: string): unknown {
+  const dot = path.indexOf('.');
+  const name = dot < 0 ? path : path.slice(0, dot);
+  const member = outline?.member(name);
+  if (outline === undefined || member === undefined || member.end - member.start > LONGEST_MEMBER) return undefined;
+  const value = outline.value(name);
+  return dot < 0 ? value : valueAt(value, path.slice(dot + 1));
 }
 
 function asText(value: unknown): string | undefined {
@@ -54,8 +69,8 @@ function baggage(header: string | undefined, wanted: string): string | undefined
 }
 
 /** Claude Code's `metadata.user_id`: JSON with `session_id` (new) or `user_…_account_…_session_<uuid>` (old). */
-function claudeUserId(body: unknown, field: string): string | undefined {
-  const userId = asText(valueAt(body, 'metadata.user_id'));
+function claudeUserId(call: Readable, field: string): string | undefined {
+  const userId = asText(inBody(call, 'metadata.user_id'));
   if (userId === undefined) return undefined;
   const parsed = parsedOrUndefined(userId);
   if (parsed !== undefined) return asText(valueAt(parsed, field));
@@ -64,19 +79,32 @@ function claudeUserId(body: unknown, field: string): string | undefined {
 
 const SESSION_HEADER = /^x-.+-session-id$/;
 
+/** Of a path in a header, `/a/b/c`. */
+const segments = (call: Readable, name: string): string[] => (call.headers.get(name) ?? '').split('/').filter((segment) => segment !== '');
+
 const READERS: Readonly<Record<string, Reader>> = {
   header: (call, name) => call.headers.get(name),
   'header-json': (call, argument) => {
     const dot = argument.indexOf('.');
     return asText(valueAt(parsedOrUndefined(call.headers.get(argument.slice(0, dot))), argument.slice(dot + 1)));
   },
-  'header-last-segment': (call, name) => call.headers.get(name)?.split('/').findLast((segment) => segment !== ''),
+  'header-last-segment': (call, name) => segments(call, name).at(-1),
+  'header-parent-path': (call, name) => {
+    const path = segments(call, name);
+    return path.length < 2 ? undefined : `/${path.slice(0, -1).join('/')}`;
+  },
   'any-session-header': (call) => {
     for (const [name, value] of call.headers) if (SESSION_HEADER.test(name) && !name.includes('parent')) return value;
     return undefined;
   },
-  body: (call, path) => asText(valueAt(call.body, path)),
-  'claude-user-id': (call, field) => claudeUserId(call.body, field),
+  body: (call, path) => asText(inBody(call, path)),
+  /** `body-json:a.b>c`: the field `c` of the JSON text at `a.b`. */
+  'body-json': (call, argument) => {
+    const [path, field] = argument.split('>');
+    return asText(valueAt(parsedOrUndefined(asText(inBody(call, path))), field));
+  },
+  'claude-user-id': (call, field) => claudeUserId(call, field),
+  'system-text': (call) => (call.outline?.facts.system.subAgent === true ? 'subagent' : undefined),
   baggage: (call, name) => baggage(call.headers.get('baggage'), name),
   traceparent: (call) => /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(call.headers.get('traceparent') ?? '')?.[1],
 };

@@ -1,16 +1,19 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { testHash } from '../../../test/support/hash.ts';
-import { IdentityState, OWN_ROW, rememberAnswer, rememberRequest, resolveIdentity, VENDOR_ROWS, type AnswerOutline, type Identity } from './index.ts';
+import { testHashing } from '../../../test/support/hash.ts';
+import { IdentityState, Outline, OutlineReader, OWN_ROW, rememberAnswer, rememberRequest, resolveIdentity, VENDOR_ROWS, type AnswerOutline, type Identity } from './index.ts';
 import { VENDOR_EXAMPLES } from './vendors.examples.ts';
 
 const lower = (headers: Readonly<Record<string, string>>): Map<string, string> => new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+/** As the gateway reads it: from bytes. */
+const outlined = (body: unknown): Outline | undefined =>
+  (typeof body === 'object' && body !== null && !Array.isArray(body) ? new OutlineReader(testHashing).read(Buffer.from(JSON.stringify(body))) : undefined);
 const resolve = (headers: Readonly<Record<string, string>>, body: unknown, state = new IdentityState()): Identity =>
-  resolveIdentity({ headers: lower(headers), body, state, hash: testHash }).identity;
+  resolveIdentity({ headers: lower(headers), outline: outlined(body), state, hashing: testHashing }).identity;
 
 /** One call and its answer, as the gateway lives them. */
 function converse(state: IdentityState, body: unknown, answer: AnswerOutline, headers: Readonly<Record<string, string>> = {}): Identity {
-  const input = { headers: lower(headers), body, state, hash: testHash };
+  const input = { headers: lower(headers), outline: outlined(body), state, hashing: testHashing };
   const { identity, inference } = resolveIdentity(input);
   rememberRequest(input, identity, inference);
   rememberAnswer(input, identity, inference, answer);
@@ -175,8 +178,13 @@ describe('inference', () => {
   });
 
   it('stays within its bounds', () => {
-    const state = new IdentityState({ toolCalls: 4, lineages: 4, openers: 4, systems: 4, spawns: 4 });
-    for (let index = 0; index < 50; index++) converse(state, { messages: [user(`m${index}`)], tools: [tool('t')] }, { text: 'x', toolCalls: [{ id: `c${index}`, name: 't', arguments: `{"a":"${'long text '.repeat(4)}${index}"}` }] });
-    expect([state.toolCalls.size, state.lineages.size, state.openers.size, state.systems.size, state.spawns.size].every((size) => size <= 4)).toBe(true);
+    const state = new IdentityState({ sessions: 4, openers: 4, ambiguous: 4 });
+    for (let index = 0; index < 50; index++) {
+      for (let turn = 0; turn < 5; turn++) {
+        converse(state, { messages: [user(`m${index}`), ...Array.from({ length: turn }, () => ({ role: 'assistant', content: 'x' }))], tools: [tool('t')] }, { text: `x${turn}`, toolCalls: [{ id: `call_${index}_${turn}`, name: 't', arguments: `{"a":"${'long text '.repeat(4)}${index}"}` }] });
+      }
+    }
+    expect(state.size.sessions).toBeLessThanOrEqual(4);
+    expect(state.size.keys).toBeLessThanOrEqual(4 * 38);
   });
 });

@@ -1,15 +1,20 @@
 /** The one function that says who is calling: headers of ours, vendors' rows, the body, tracing, then inference. */
 import { agentId, DEFAULT_WORKLOAD, instanceId, sessionId, workloadId, type AgentId, type InstanceId, type SessionId } from '../ids.ts';
-import { defaultInstance, infer, type Inference } from './infer.ts';
+import { clientOf } from './clients.ts';
+import { infer, inferredInstance, type Inference } from './infer.ts';
 import { cleanId, isYes, readPlace } from './readers.ts';
 import type { Conflict, Evidence, Identity, IdentityInput } from './types.ts';
 import { OWN_ROW, VENDOR_ROWS, type VendorRow } from './vendors.ts';
 
-type FieldName = 'session' | 'agent' | 'instance' | 'parent';
-const FIELDS: readonly FieldName[] = ['session', 'agent', 'instance', 'parent'];
+type FieldName = 'session' | 'agent' | 'instance' | 'parent' | 'kind' | 'task';
+const FIELDS: readonly FieldName[] = ['session', 'agent', 'instance', 'parent', 'kind', 'task'];
+/** An id that a harness makes anew for every call says less than the conversation. */
+const PER_CALL_CONFIDENCE = 0.2;
 
 interface RowAnswer {
   readonly row: VendorRow;
+  /** The row's, unless use has shown that its ids are no sessions. */
+  readonly confidence: number;
   readonly fields: Partial<Record<FieldName, { readonly text: string; readonly source: string }>>;
   readonly final: boolean;
 }
@@ -33,13 +38,15 @@ function readRow(input: IdentityInput, row: VendorRow, dropped: Set<string>): Ro
     if (found !== undefined) fields[name] = found;
   }
   const final = (row.final ?? []).some((place) => isYes(readPlace(input, place)));
-  return Object.keys(fields).length === 0 && !final ? undefined : { row, fields, final };
+  const perCall = fields.session !== undefined && row !== OWN_ROW && input.state.sources.sessionPerCall(fields.session.source);
+  const confidence = perCall ? Math.min(PER_CALL_CONFIDENCE, row.confidence) : row.confidence;
+  return Object.keys(fields).length === 0 && !final ? undefined : { row, confidence, fields, final };
 }
 
 /** The rows that hold, the surest first; rows that are equally sure in the table's order. */
 function answeringRows(input: IdentityInput, dropped: Set<string>): RowAnswer[] {
   const answers = VENDOR_ROWS.map((row) => readRow(input, row, dropped)).filter((answer) => answer !== undefined);
-  return answers.sort((a, b) => b.row.confidence - a.row.confidence);
+  return answers.sort((a, b) => b.confidence - a.confidence);
 }
 
 /**
@@ -59,7 +66,7 @@ class Gathering {
   take(answer: RowAnswer, names: readonly FieldName[]): void {
     for (const name of names) {
       const field = answer.fields[name];
-      if (field !== undefined) this.offer(name, { value: field.text, source: field.source, confidence: answer.row.confidence });
+      if (field !== undefined) this.offer(name, { value: field.text, source: field.source, confidence: answer.confidence });
     }
   }
 
@@ -86,7 +93,7 @@ export function resolveIdentity(input: IdentityInput): { readonly identity: Iden
   const inference = infer(input, named === undefined ? undefined : sessionId(named));
 
   const best = inference.sessions[0];
-  const outranked = claimed === undefined && best.confidence > (winner?.row.confidence ?? 0);
+  const outranked = claimed === undefined && best.confidence > (winner?.confidence ?? 0);
   if (outranked) gathered.offer('session', best);
   if (winner !== undefined && !outranked) gathered.take(winner, FIELDS);
   const session = gathered.get('session', sessionId) ?? best;
@@ -97,9 +104,17 @@ export function resolveIdentity(input: IdentityInput): { readonly identity: Iden
   }
   for (const evidence of inference.sessions) if (evidence.confidence >= best.confidence || evidence.source === 'lineage') gathered.offer('session', evidence);
 
-  const agent: Evidence<AgentId> = gathered.get('agent', agentId) ?? inference.agent;
-  const instance: Evidence<InstanceId> = gathered.get('instance', instanceId) ?? shortened(session.value, agent, input.hash);
-  const parent = gathered.get('parent', instanceId) ?? inference.parent;
+  const claimedAgent = gathered.get('agent', agentId);
+  // A name that is new with every spawn names no role: the prompt does.
+  const pooled = claimedAgent !== undefined && claimedAgent.confidence < 1 && input.state.sources.agentPerSpawn(claimedAgent.source);
+  const agent: Evidence<AgentId> = claimedAgent === undefined || pooled ? inference.agent : claimedAgent;
+  if (pooled) gathered.conflicts.push({ field: 'agent', ...claimedAgent, confidence: PER_CALL_CONFIDENCE });
+  const instance: Evidence<InstanceId> = gathered.get('instance', instanceId) ?? unnamedInstance(input, session.value, agent, inference);
+  const inferredParent = inference.parent?.value === instance.value ? undefined : inference.parent;
+  const parent = gathered.get('parent', instanceId) ?? input.state.session(session.value)?.instance(instance.value)?.parent ?? inferredParent;
+  const kind = gathered.get('kind', String);
+  const task = gathered.get('task', String);
+  const client = input.state.session(session.value)?.client ?? clientOf(input);
   const workload = firstClean(input, ['header:x-entresol-workload'], dropped);
   const finals = [own, outranked ? undefined : winner];
   const identity: Identity = {
@@ -110,15 +125,18 @@ export function resolveIdentity(input: IdentityInput): { readonly identity: Iden
     agent,
     instance,
     ...(parent === undefined ? {} : { parent }),
+    ...(kind === undefined ? {} : { kind }),
+    ...(task === undefined ? {} : { task }),
+    ...(client === undefined ? {} : { client }),
     final: finals.some((answer) => answer?.final === true),
-    conflicts: gathered.conflicts.filter((conflict) => conflict.source !== 'opener' && conflict.source !== 'none'),
+    conflicts: gathered.conflicts.filter(({ field, source }) => field !== 'kind' && field !== 'task' && source !== 'opener' && source !== 'opener-text' && source !== 'none'),
     dropped: [...dropped],
     ...(inference.label === undefined ? {} : { label: inference.label }),
   };
   return { identity, inference };
 }
 
-function shortened(session: SessionId, agent: Evidence<AgentId>, hash: (text: string) => string): Evidence<InstanceId> {
-  const full = defaultInstance(session, agent.value);
-  return { value: full.length <= 256 ? full : instanceId(`instance-${hash(full)}`), source: 'session and agent', confidence: agent.confidence };
+function unnamedInstance(input: IdentityInput, session: SessionId, agent: Evidence<AgentId>, inference: Inference): Evidence<InstanceId> {
+  const full = inferredInstance(input, session, agent.value, inference);
+  return { value: full.length <= 256 ? full : instanceId(`instance-${input.hashing.text(full)}`), source: 'session and agent', confidence: agent.confidence };
 }

@@ -1,56 +1,124 @@
 /** What inference remembers of one tenant's calls: bounded, hashes and ids only, never text. */
 import { BoundedMap } from '../bounded-map.ts';
 import type { AgentId, InstanceId, SessionId } from '../ids.ts';
+import type { Evidence } from './types.ts';
+import type { ToolList } from './outline/surroundings.ts';
+import { RoleMemory } from './roles.ts';
+import { SourceMemory } from './sources.ts';
 
-/** Who a hash belongs to; `shared` once two sessions have claimed it: then it tells nothing. */
+/** One live context of an agent, as far as calls have shown it. */
 export interface Owner {
   readonly session: SessionId;
   readonly instance: InstanceId;
-  readonly shared: boolean;
+  readonly agent: AgentId;
+  /** Of its system prompt without volatile parts, and of what its conversation opened with. */
+  readonly system: bigint;
+  readonly opener: bigint;
+  readonly tools: ToolList;
+  readonly parent?: Evidence<InstanceId>;
 }
 
 export interface Opener {
   readonly session: SessionId;
   /** Chain of the messages of the call that opened it last: a retry has the same. */
-  readonly chain: string;
+  readonly chain: bigint;
   /** How many conversations have opened like this. */
   readonly count: number;
 }
 
-export interface IdentityStateLimits {
-  readonly toolCalls: number;
-  readonly lineages: number;
-  readonly openers: number;
-  readonly systems: number;
-  readonly spawns: number;
-}
-export const DEFAULT_IDENTITY_LIMITS: IdentityStateLimits = { toolCalls: 16_384, lineages: 32_768, openers: 8192, systems: 2048, spawns: 2048 };
+/** What can show whose conversation a call goes on, and how many of each are kept of a session: the latest. */
+const KEPT = { call: 10, callId: 10, lineage: 6, text: 8, response: 2, openerText: 2 } as const;
+export type Clue = keyof typeof KEPT;
+const CLUES = Object.keys(KEPT) as readonly Clue[];
+/** Equal hashes of different clues are different keys. */
+const SALT: Readonly<Record<Clue, bigint>> = { call: 0x11n << 56n, callId: 0x22n << 56n, lineage: 0x33n << 56n, text: 0x44n << 56n, response: 0x55n << 56n, openerText: 0x66n << 56n };
 
-export class IdentityState {
-  /** By hash of id, name and arguments: some engines count `call_0`, `call_1` in every answer. */
-  readonly toolCalls: BoundedMap<string, Owner>;
-  /** By the chain of message hashes at the end of a request or an answer. */
-  readonly lineages: BoundedMap<string, Owner>;
-  readonly openers: BoundedMap<string, Opener>;
-  /** Hash of a raw system prompt to that of the normalised one: normalising is the dear part. */
-  readonly systems: BoundedMap<string, { readonly hash: string; readonly label?: string }>;
-  /** By session and system prompt: the agent, for the calls that come without their tools. */
-  readonly agents: BoundedMap<string, AgentId>;
-  /** By hash of a long text argument of a tool call: a sub-agent's conversation opens with it. */
-  readonly spawns: BoundedMap<string, Owner>;
+const KEPT_INSTANCES = 12;
 
-  constructor(limits: IdentityStateLimits = DEFAULT_IDENTITY_LIMITS) {
-    this.toolCalls = new BoundedMap(limits.toolCalls);
-    this.lineages = new BoundedMap(limits.lineages);
-    this.openers = new BoundedMap(limits.openers);
-    this.systems = new BoundedMap(limits.systems);
-    this.agents = new BoundedMap(limits.openers);
-    this.spawns = new BoundedMap(limits.spawns);
+/** A session's own part: its instances, and the keys by which calls find it. */
+export class SessionMemory {
+  readonly instances: Owner[] = [];
+  /** The instance whose answer called for a sub-agent or a hand-over and has not gone on since. */
+  pending?: InstanceId;
+  /** What calls; told once by what its first request looks like. */
+  client?: Evidence<string>;
+  readonly keys: Partial<Record<Clue, bigint[]>> = {};
+
+  instance(id: InstanceId): Owner | undefined { return this.instances.find((owner) => owner.instance === id); }
+
+  /** The latest of that role; `opener`: of those the one whose conversation opened so. */
+  ofAgent(agent: AgentId, opener?: bigint): Owner | undefined {
+    return this.instances.findLast((owner) => owner.agent === agent && (opener === undefined || owner.opener === opener));
+  }
+
+  put(owner: Owner): void {
+    const index = this.instances.findIndex((known) => known.instance === owner.instance);
+    if (index >= 0) this.instances.splice(index, 1);
+    this.instances.push(owner);
+    if (this.instances.length > KEPT_INSTANCES) this.instances.shift();
   }
 }
 
-/** Notes whom a hash belongs to; a second session's claim makes it shared. */
-export function claim(map: BoundedMap<string, Owner>, hash: string, session: SessionId, instance: InstanceId): void {
-  const known = map.peek(hash);
-  map.set(hash, { session, instance, shared: known !== undefined && (known.shared || known.session !== session) });
+export interface IdentityStateLimits {
+  readonly sessions: number;
+  readonly openers: number;
+  readonly ambiguous: number;
+}
+export const DEFAULT_IDENTITY_LIMITS: IdentityStateLimits = { sessions: 24_576, openers: 24_576, ambiguous: 8192 };
+
+export class IdentityState {
+  readonly openers: BoundedMap<bigint, Opener>;
+  readonly roles = new RoleMemory();
+  readonly sources = new SourceMemory();
+  private readonly memories: BoundedMap<SessionId, SessionMemory>;
+  private readonly owners = new Map<bigint, Owner>();
+  /** Keys that two sessions have claimed: they tell nothing. */
+  private readonly ambiguous: BoundedMap<bigint, true>;
+
+  constructor(limits: IdentityStateLimits = DEFAULT_IDENTITY_LIMITS) {
+    this.memories = new BoundedMap(limits.sessions);
+    this.openers = new BoundedMap(limits.openers);
+    this.ambiguous = new BoundedMap(limits.ambiguous);
+  }
+
+  /** How many sessions and keys are remembered. */
+  get size(): { readonly sessions: number; readonly keys: number } { return { sessions: this.memories.size, keys: this.owners.size }; }
+
+  session(session: SessionId): SessionMemory | undefined { return this.memories.peek(session); }
+
+  /** The session's memory, made if there is none; the session idle for longest is forgotten for it. */
+  enter(session: SessionId): SessionMemory {
+    const known = this.memories.get(session);
+    if (known !== undefined) return known;
+    const memory = new SessionMemory();
+    const evicted = this.memories.set(session, memory);
+    if (evicted !== undefined) for (const clue of CLUES) for (const key of evicted[1].keys[clue] ?? []) this.owners.delete(key);
+    return memory;
+  }
+
+  find(clue: Clue, hash: bigint): Owner | undefined {
+    const owner = this.owners.get(hash ^ SALT[clue]);
+    // The owner may have been renamed or have gained a parent since.
+    return owner === undefined ? undefined : (this.session(owner.session)?.instance(owner.instance) ?? owner);
+  }
+
+  /** Notes whom a clue leads to; once two sessions have claimed it, it leads nowhere. */
+  claim(clue: Clue, hash: bigint, owner: Owner): void {
+    const key = hash ^ SALT[clue];
+    if (this.ambiguous.get(key) === true) return;
+    const known = this.owners.get(key);
+    if (known !== undefined && known.session !== owner.session) {
+      this.owners.delete(key);
+      this.ambiguous.set(key, true);
+      return;
+    }
+    this.owners.set(key, owner);
+    if (known !== undefined) return;
+    const { keys } = this.enter(owner.session);
+    const ring = (keys[clue] ??= []);
+    ring.push(key);
+    if (ring.length <= KEPT[clue]) return;
+    const oldest = ring.shift();
+    if (oldest !== undefined) this.owners.delete(oldest);
+  }
 }

@@ -1,5 +1,7 @@
 /** What identity resolution is given and what it answers: each field with its source and confidence, conflicts kept. */
 import type { AgentId, InstanceId, SessionId, WorkloadId } from '../ids.ts';
+import type { Hashing } from './hashing.ts';
+import type { Outline } from './outline/outline.ts';
 import type { IdentityState } from './state.ts';
 
 export interface Evidence<Value> {
@@ -29,6 +31,12 @@ export interface Identity {
   readonly conflicts: readonly Conflict[];
   /** Sources whose value was dropped: longer than 256 bytes, empty or not printable. */
   readonly dropped: readonly string[];
+  /** What kind of call it is in its harness: `main`, `subagent`, `compaction`, `auxiliary`, `review`, … */
+  readonly kind?: Evidence<string>;
+  /** The task, turn or prompt within the session. */
+  readonly task?: Evidence<string>;
+  /** The program or framework that calls, where anything tells: `claude-code`, `openai-agents`. */
+  readonly client?: Evidence<string>;
   /** How a person might call the agent, where its prompt says (`You are the planner`). Never a key. */
   readonly label?: string;
 }
@@ -37,10 +45,9 @@ export interface Identity {
 export interface IdentityInput {
   /** Lower-case names; of a repeated header the first value. */
   readonly headers: ReadonlyMap<string, string>;
-  /** The parsed body, or undefined. */
-  readonly body: unknown;
+  /** What was read of the body; undefined where there is none. */
+  readonly outline: Outline | undefined;
   /** What earlier calls of this tenant taught; read here, written by `rememberRequest` and `rememberAnswer`. */
   readonly state: IdentityState;
-  /** A stable hash of a text as 16 hexadecimal digits. */
-  hash(text: string): string;
+  readonly hashing: Hashing;
 }

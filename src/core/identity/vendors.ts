@@ -18,6 +18,10 @@ export interface VendorRow {
   readonly instance?: readonly string[];
   readonly parent?: readonly string[];
   readonly final?: readonly string[];
+  /** What kind of call it is in its harness. */
+  readonly kind?: readonly string[];
+  /** The task, turn or prompt within the session. */
+  readonly task?: readonly string[];
 }
 
 /** Our own headers: each may stand alone and overrides that field of whatever row is taken. */
@@ -44,6 +48,8 @@ export const VENDOR_ROWS: readonly VendorRow[] = [
     instance: ['header:x-switchyard-agent-id'],
     parent: ['header:x-switchyard-parent-agent-id'],
     agent: ['header:x-switchyard-agent-role', 'header:x-switchyard-agent-kind'],
+    kind: ['header:x-switchyard-agent-kind', 'header:x-switchyard-task-kind'],
+    task: ['header:x-switchyard-task-id', 'header:x-switchyard-turn-id'],
     final: ['header:x-switchyard-session-final'],
   },
   { vendor: 'nemo-relay', confidence: 0.97, session: ['header:x-nemo-relay-session-id'], instance: ['header:x-nemo-relay-subagent-id'] },
@@ -53,14 +59,21 @@ export const VENDOR_ROWS: readonly VendorRow[] = [
     instance: ['header:x-claude-code-agent-id'],
     parent: ['header:x-claude-code-parent-agent-id'],
     agent: ['header:x-claude-code-agent-type', 'header:x-claude-code-request-class'],
+    kind: ['header:x-claude-code-request-class', 'system-text:cc_is_subagent'],
+    task: ['header:x-claude-code-prompt-id'],
   },
   {
     vendor: 'codex', confidence: 0.96,
-    when: ['header:x-codex-turn-metadata', 'header:thread-id', 'header:x-codex-window-id', 'header:x-openai-subagent', 'header:session-id', 'header:session_id', 'header:conversation_id'],
-    session: ['header:session-id', 'header:session_id', 'header:conversation_id', 'header-json:x-codex-turn-metadata.session_id', 'body:client_metadata.session_id'],
-    instance: ['header:thread-id', 'header-json:x-codex-turn-metadata.thread_id', 'body:client_metadata.thread_id'],
-    parent: ['header:x-codex-parent-thread-id', 'header-json:x-codex-turn-metadata.parent_thread_id'],
-    agent: ['header-json:x-codex-turn-metadata.agent_role', 'header:x-openai-subagent'],
+    when: ['header:x-codex-turn-metadata', 'header:thread-id', 'header:x-codex-window-id', 'header:x-openai-subagent', 'header:session-id', 'header:session_id', 'header:conversation_id', 'body:client_metadata.thread_id', 'body:client_metadata.x-codex-turn-metadata'],
+    session: [
+      'header:session-id', 'header:session_id', 'header:conversation_id', 'header-json:x-codex-turn-metadata.session_id', 'body:client_metadata.session_id',
+      'body-json:client_metadata.x-codex-turn-metadata>session_id', 'header:x-client-request-id',
+    ],
+    instance: ['header:thread-id', 'header-json:x-codex-turn-metadata.thread_id', 'body:client_metadata.thread_id', 'body-json:client_metadata.x-codex-turn-metadata>thread_id'],
+    parent: ['header:x-codex-parent-thread-id', 'header-json:x-codex-turn-metadata.parent_thread_id', 'body-json:client_metadata.x-codex-turn-metadata>parent_thread_id', 'header-json:x-codex-turn-metadata.forked_from_thread_id'],
+    agent: ['header-json:x-codex-turn-metadata.agent_role', 'body-json:client_metadata.x-codex-turn-metadata>agent_role', 'header:x-openai-subagent'],
+    kind: ['header:x-openai-subagent', 'header-json:x-codex-turn-metadata.subagent_kind', 'header-json:x-codex-turn-metadata.request_kind'],
+    task: ['header-json:x-codex-turn-metadata.turn_id', 'header-json:x-codex-turn-metadata.task_id', 'body-json:client_metadata.x-codex-turn-metadata>turn_id'],
   },
   {
     vendor: 'opencode', confidence: 0.95,
@@ -74,15 +87,24 @@ export const VENDOR_ROWS: readonly VendorRow[] = [
     instance: ['body:vllm_xargs.agentic_context.agent_id'],
     parent: ['body:vllm_xargs.agentic_context.parent_program_id'],
     agent: ['body:vllm_xargs.agentic_context.agent_role'],
+    kind: ['body:vllm_xargs.agentic_context.spawn_reason'],
+    task: ['body:vllm_xargs.agentic_context.task_id'],
   },
-  { vendor: 'copilot', confidence: 0.85, session: ['header:vscode-sessionid'] },
+  { vendor: 'copilot', confidence: 0.85, session: ['header:vscode-sessionid'], kind: ['header:x-interaction-type', 'header:x-initiator'], task: ['header:x-interaction-id'] },
   {
     vendor: 'litellm', confidence: 0.94,
     when: ['header:x-litellm-trace-id', 'header:x-litellm-session-id', 'header:x-litellm-agent-id', 'body:litellm_session_id'],
     session: ['header:x-litellm-trace-id', 'header:x-litellm-session-id', 'body:litellm_session_id'],
     agent: ['header:x-litellm-agent-id'],
   },
-  { vendor: 'helicone', confidence: 0.94, session: ['header:helicone-session-id'], agent: ['header-last-segment:helicone-session-path'] },
+  {
+    // The path is the tree: `/outline/lesson` is the agent `lesson`, spawned by `/outline`.
+    vendor: 'helicone', confidence: 0.94,
+    session: ['header:helicone-session-id'],
+    agent: ['header-last-segment:helicone-session-path', 'header:helicone-session-name'],
+    instance: ['header:helicone-session-path'],
+    parent: ['header-parent-path:helicone-session-path'],
+  },
   { vendor: 'portkey', confidence: 0.75, session: ['header:x-portkey-trace-id'] },
   { vendor: 'bifrost', confidence: 0.94, session: ['header:x-bf-session-id'] },
   { vendor: 'merge', confidence: 0.94, session: ['header:x-merge-thread-id'] },
@@ -92,7 +114,7 @@ export const VENDOR_ROWS: readonly VendorRow[] = [
     parent: ['body:agent_hint.parent_session_id'],
   },
   { vendor: 'claude-user-id', confidence: 0.94, session: ['claude-user-id:session_id'], parent: ['claude-user-id:parent_session_id'] },
-  { vendor: 'session-header', confidence: 0.93, session: ['header:x-session-id'], parent: ['header:x-parent-session-id'] },
+  { vendor: 'session-header', confidence: 0.93, session: ['header:x-session-id'], parent: ['header:x-parent-session-id'], kind: ['header:x-session-type'] },
   { vendor: 'any-session-header', confidence: 0.92, session: ['any-session-header:'] },
   { vendor: 'session-affinity', confidence: 0.8, session: ['header:x-session-affinity'] },
   { vendor: 'routing-key', confidence: 0.75, session: ['header:x-smg-routing-key'] },
@@ -106,7 +128,10 @@ export const VENDOR_ROWS: readonly VendorRow[] = [
     session: ['baggage:gen_ai.conversation.id', 'baggage:session.id'],
     agent: ['baggage:gen_ai.agent.name'],
     instance: ['baggage:gen_ai.agent.id'],
+    kind: ['baggage:gen_ai.operation.name'],
   },
+  { vendor: 'a2a', confidence: 0.92, session: ['body:contextId', 'body:params.message.contextId'], task: ['body:taskId', 'body:params.message.taskId'] },
+  { vendor: 'mcp', confidence: 0.5, session: ['header:mcp-session-id'], kind: ['header:mcp-method'] },
   { vendor: 'correlation', confidence: 0.4, session: ['header:x-correlation-id'] },
   { vendor: 'prompt-cache-key', confidence: 0.35, session: ['body:prompt_cache_key'] },
   { vendor: 'traceparent', confidence: 0.3, session: ['traceparent:trace-id'] },

@@ -1,0 +1,69 @@
+/**
+ * Which program or framework calls, as data: by its own headers, its user agent, or what only its requests look like. It
+ * names the client for people and for the coverage report; it is no part of session or agent.
+ */
+import { readPlace, type Readable } from './readers.ts';
+import type { Evidence } from './types.ts';
+
+export interface ClientRow {
+  readonly client: string;
+  /** Places that only this client fills. */
+  readonly when?: readonly string[];
+  readonly userAgent?: RegExp;
+  /** What its requests look like; for frameworks whose user agent is the SDK's. */
+  readonly shape?: (call: Readable) => boolean;
+  /** How its agents and sessions could be named: shown where they are inferred. */
+  readonly mend: string;
+}
+
+const OWN_HEADERS = 'send x-entresol-session and x-entresol-agent';
+const strings = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as readonly unknown[]) : []);
+
+/** The beginning of the system prompt or first message holds this. */
+function opensWith(call: Readable, pattern: RegExp): boolean {
+  const { outline } = call;
+  return outline !== undefined && pattern.test(outline.bytes.toString('latin1', 0, Math.min(outline.bytes.length, 8192)));
+}
+
+/** The first that holds; harnesses before frameworks, those before bare SDKs. */
+export const CLIENT_ROWS: readonly ClientRow[] = [
+  { client: 'claude-code', when: ['header:x-claude-code-session-id'], userAgent: /^claude-(?:cli|code)\//i, mend: 'set CLAUDE_CODE_GATEWAY_HINT_HEADERS=1 (2.1.273 or newer)' },
+  { client: 'codex', when: ['header:x-codex-turn-metadata', 'header:x-codex-window-id', 'header:thread-id'], userAgent: /^codex[_-]/i, mend: 'upgrade Codex: it names thread, parent and role by itself' },
+  { client: 'opencode', when: ['header:x-opencode-session', 'header:x-opencode-client'], userAgent: /^opencode\//i, mend: OWN_HEADERS },
+  { client: 'copilot', when: ['header:vscode-sessionid'], userAgent: /^GitHubCopilot/i, mend: OWN_HEADERS },
+  { client: 'openai-agents', userAgent: /^Agents\/(?:JavaScript|Python)/i, mend: 'pass headers x-entresol-session and x-entresol-agent in the modelSettings (extra_headers) of each agent' },
+  { client: 'pydantic-ai', userAgent: /^pydantic-ai\//i, mend: 'set extra_headers x-entresol-session and x-entresol-agent in the model settings of each agent' },
+  { client: 'langchain', userAgent: /^(?:langchainjs-|langchain-)/i, mend: 'set default headers x-entresol-agent on each node\'s model, x-entresol-session from thread_id' },
+  { client: 'ai-sdk', userAgent: /^(?:ai\/|ai-sdk\/)/i, mend: 'pass headers: {"x-entresol-session", "x-entresol-agent"} in each call or agent' },
+  { client: 'litellm', when: ['header:x-litellm-trace-id', 'header:x-litellm-session-id'], userAgent: /^litellm\//i, mend: 'pass extra_headers, or litellm_session_id' },
+  { client: 'smolagents', shape: (call) => strings(call.outline?.value('stop')).includes('Calling tools:'), mend: 'pass extra_headers to the model' },
+  { client: 'crewai', shape: (call) => opensWith(call, /\\nYour personal goal is: /), mend: 'pass extra_headers to each agent\'s LLM' },
+  { client: 'google-adk', shape: (call) => opensWith(call, /Your internal name is \\"|For context:.{0,200}\[\w+\] (?:said|called tool)/s), mend: 'pass extra_headers to LiteLlm of each agent' },
+  { client: 'autogen', shape: (call) => opensWith(call, /Transferred to \w+, adopting the role of \w+ immediately\./), mend: 'pass default_headers to each model client' },
+  { client: 'anthropic-sdk', userAgent: /^(?:Async)?Anthropic\//i, mend: OWN_HEADERS },
+  { client: 'openai-sdk', userAgent: /^(?:Async)?OpenAI\//i, mend: OWN_HEADERS },
+];
+
+/** Shapes are looked for only where the user agent is an SDK's or nobody's. */
+const GENERIC_AGENT = /^(?:(?:Async)?OpenAI\/|(?:Async)?Anthropic\/|litellm\/|python-|node|undici|axios|curl|$)/i;
+
+export function clientOf(call: Readable): Evidence<string> | undefined {
+  const userAgent = call.headers.get('user-agent') ?? '';
+  for (const row of CLIENT_ROWS) {
+    const place = row.when?.find((name) => readPlace(call, name) !== undefined);
+    if (place !== undefined) return { value: row.client, source: place, confidence: 0.95 };
+    if (row.userAgent?.test(userAgent) === true && !(row.client === 'litellm' && framework(call) !== undefined)) return { value: row.client, source: 'header:user-agent', confidence: 0.9 };
+    if (row.shape !== undefined && GENERIC_AGENT.test(userAgent) && row.shape(call)) return { value: row.client, source: 'body shape', confidence: 0.8 };
+  }
+  return undefined;
+}
+
+/** Frameworks that call through litellm show in the body alone. */
+function framework(call: Readable): ClientRow | undefined {
+  return CLIENT_ROWS.find((row) => row.shape?.(call) === true);
+}
+
+/** What would name the sessions and agents of a client that does not do so itself. */
+export function mendOf(client: string | undefined): string {
+  return CLIENT_ROWS.find((row) => row.client === client)?.mend ?? OWN_HEADERS;
+}

@@ -1,0 +1,64 @@
+/**
+ * Where reading a body may begin, if it begins like one that was read before: the state at a boundary between messages, kept
+ * under the hash of all bytes up to a grid point at or after it. Equal hash, equal bytes, equal state: the state is right for
+ * whatever follows. Of a session the places near its latest end are kept, some hundred bytes each, and never its body.
+ */
+import type { ConversationState } from './conversation.ts';
+import type { Surroundings } from './surroundings.ts';
+
+/** The member that holds the conversation. */
+export type ConversationKind = 'messages' | 'input' | 'prompt';
+
+/** What followed the conversation, told by its length and hash; places count from its start. */
+export interface Suffix {
+  readonly length: number;
+  readonly hash: bigint;
+  readonly after: Surroundings;
+}
+
+export interface Checkpoint {
+  readonly kind: ConversationKind;
+  /** Where the conversation begins. */
+  readonly start: number;
+  readonly before: Surroundings;
+  readonly state: ConversationState;
+  readonly suffix: Suffix;
+  /** The keys of all checkpoints of this body, and of those of the body that it began like. */
+  readonly siblings: readonly bigint[];
+  readonly elders: readonly bigint[];
+}
+
+export class Checkpoints {
+  private readonly byPrefix = new Map<bigint, Checkpoint>();
+  private readonly capacity: number;
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  get size(): number { return this.byPrefix.size; }
+
+  /** The longest known prefix among these. */
+  find(prefixes: readonly bigint[]): Checkpoint | undefined {
+    for (let index = prefixes.length - 1; index >= 0; index--) {
+      const known = this.byPrefix.get(prefixes[index]);
+      if (known !== undefined) return known;
+    }
+    return undefined;
+  }
+
+  /** Keeps the latest of a session; what lies two bodies back goes, the one body back stays for those that fork there. */
+  keep(latest: ReadonlyMap<bigint, Omit<Checkpoint, 'siblings' | 'elders'>>, from: Checkpoint | undefined): void {
+    const siblings = [...latest.keys()];
+    const elders = from?.siblings ?? [];
+    for (const key of from?.elders ?? []) if (!latest.has(key) && !elders.includes(key)) this.byPrefix.delete(key);
+    for (const [key, checkpoint] of latest) {
+      this.byPrefix.delete(key);
+      this.byPrefix.set(key, { ...checkpoint, siblings, elders });
+    }
+    for (const key of this.byPrefix.keys()) {
+      if (this.byPrefix.size <= this.capacity) break;
+      this.byPrefix.delete(key);
+    }
+  }
+}

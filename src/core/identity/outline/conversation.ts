@@ -1,0 +1,203 @@
+/** The conversation of a body, message by message, from its start or from a boundary between messages that is known. */
+import type { Hashing } from '../hashing.ts';
+import { OPEN_ARRAY, OPEN_OBJECT, QUOTE, type JsonScanner } from './json-scanner.ts';
+import { MessageParts, type CallPlace, type Span } from './message-parts.ts';
+import { joinSystem, NO_SYSTEM, type SystemText, type SystemTexts } from './system-texts.ts';
+
+/** How many hashes of the chain are kept: what a client adds in one turn is far less. */
+export const CHAIN_TAIL = 16;
+/** How many of the latest tool calls are kept. */
+export const KEPT_CALLS = 8;
+
+/** A message that is not as its dialect wants it. */
+export interface Flaw {
+  readonly message: number;
+  readonly what: 'no object' | 'no role';
+}
+
+/** A boundary between two messages, where no assistant's turn is open. */
+export interface Boundary {
+  /** After the last message that was read. */
+  readonly offset: number;
+  readonly messages: number;
+  /** Whether the assistant has spoken. */
+  readonly answered: boolean;
+  /** No message but system prompts has come. */
+  readonly atHead: boolean;
+  readonly system: SystemText;
+  /** The first text that no model wrote; -1 while there is none. */
+  readonly firstText: Span;
+  /** The latest message brought a tool's result. */
+  readonly broughtResult: boolean;
+  readonly flaw: Flaw | undefined;
+}
+
+/** All that reading on from a boundary needs: a few hundred bytes. Places are offsets in the body. */
+export interface ConversationState extends Boundary {
+  /** The chain of hashes after each of the latest messages, oldest first; the last one covers everything. */
+  readonly chain: readonly bigint[];
+  /** The latest tool calls of the assistant, oldest first. */
+  readonly calls: readonly CallPlace[];
+}
+
+export const emptyConversation = (offset: number): ConversationState => ({
+  offset, messages: 0, answered: false, atHead: true, system: NO_SYSTEM, firstText: { start: -1, end: -1 }, broughtResult: false, flaw: undefined, chain: [], calls: [],
+});
+
+/** The chain after an answer of this text and these calls; of an answer as it leaves the same is made. */
+export function extendByAnswer(chain: bigint, text: Uint8Array, callsHash: bigint, hashing: Hashing): bigint {
+  return hashing.bytes(text, chain ^ callsHash);
+}
+
+interface Mark { readonly boundary: Boundary; readonly entries: number; readonly calls: number }
+
+export class ConversationReader {
+  private readonly hashing: Hashing;
+  private readonly systems: SystemTexts;
+  private readonly parts: MessageParts;
+  private from: ConversationState = emptyConversation(0);
+  private entries: bigint[] = [];
+  private marks: Mark[] = [];
+  private end: Mark = { boundary: emptyConversation(0), entries: 0, calls: 0 };
+  private now = emptyConversation(0) as { -readonly [Field in keyof Boundary]: Boundary[Field] };
+  private answering = false;
+
+  constructor(hashing: Hashing, systems: SystemTexts) {
+    this.hashing = hashing;
+    this.systems = systems;
+    this.parts = new MessageParts(hashing);
+  }
+
+  /**
+   * Reads to the end of the array that the scanner stands in: at its first entry or after the message where `from` ends.
+   * @param strict entries must be objects with a role
+   */
+  readMessages(scanner: JsonScanner, from: ConversationState, strict: boolean): void {
+    this.begin(scanner, from);
+    let end = scanner.at;
+    for (let first = from.messages === 0; scanner.nextEntry(first); first = false) {
+      this.readMessage(scanner, strict);
+      end = scanner.at;
+      if (!this.answering) this.marks.push(this.markAt(end));
+    }
+    // A turn that ends with the body may go on in the next one: the state at the end is no boundary to read on from.
+    this.closeAnswer();
+    this.end = this.markAt(end);
+  }
+
+  /** Reads a conversation that is one text, or no text at all. */
+  readText(scanner: JsonScanner): void {
+    this.begin(scanner, emptyConversation(scanner.at));
+    const start = scanner.at;
+    scanner.skipValue();
+    if (scanner.bytes[start] === QUOTE) this.parts.firstText = { start: start + 1, end: scanner.at - 1 };
+    this.push(this.hashing.bytes(scanner.bytes.subarray(start, scanner.at), 0n));
+    this.now.messages = 1;
+    this.now.atHead = false;
+    this.end = this.markAt(scanner.at);
+  }
+
+  /** The state at the end. */
+  get last(): ConversationState { return this.stateOf(this.end); }
+
+  /** Where the last boundary lies that leaves out the `behind` latest messages; 0 if there is none. */
+  offsetBehind(behind: number): number {
+    const limit = this.now.messages - behind;
+    return this.marks[this.lastMark((boundary) => boundary.messages <= limit)]?.boundary.offset ?? 0;
+  }
+
+  /** The state at the last boundary at or before `offset`. */
+  before(offset: number): ConversationState | undefined {
+    const mark = this.marks[this.lastMark((boundary) => boundary.offset <= offset)];
+    return mark === undefined ? undefined : this.stateOf(mark);
+  }
+
+  private lastMark(fits: (boundary: Boundary) => boolean): number {
+    let index = this.marks.length - 1;
+    while (index >= 0 && !fits(this.marks[index].boundary)) index -= 1;
+    return index;
+  }
+
+  private begin(scanner: JsonScanner, from: ConversationState): void {
+    this.from = from;
+    const { offset, messages, answered, atHead, system, firstText, broughtResult, flaw } = from;
+    this.now = { offset, messages, answered, atHead, system, firstText, broughtResult, flaw };
+    this.parts.begin(scanner.bytes, firstText);
+    this.entries = [];
+    this.end = this.markAt(offset);
+    this.marks = messages === 0 ? [] : [this.end];
+    this.answering = false;
+  }
+
+  private readMessage(scanner: JsonScanner, strict: boolean): void {
+    const { parts, now } = this;
+    const whose = parts.open(scanner);
+    if (strict && now.flaw === undefined && scanner.bytes[parts.places.role] !== QUOTE) now.flaw = { message: now.messages, what: parts.places.isObject ? 'no role' : 'no object' };
+    now.messages += 1;
+    if (whose === 'skip') return;
+    if (whose === 'system') {
+      // A system message in mid-conversation is a reminder: it names no role, and later turns may come without it.
+      if (now.atHead) now.system = joinSystem(now.system, this.readSystem(scanner, parts.places.content), this.hashing);
+      return;
+    }
+    now.atHead = false;
+    if (whose === 'answer') {
+      now.answered = true;
+      now.broughtResult = false;
+      this.answering = true;
+      parts.addAnswer(scanner);
+      return;
+    }
+    this.closeAnswer();
+    this.push(parts.extend(scanner, this.chain));
+    now.broughtResult = parts.broughtResult;
+  }
+
+  /** The system text at a place: a string, or a list of texts. */
+  readSystem(scanner: JsonScanner, at: number): SystemText {
+    if (at < 0) return NO_SYSTEM;
+    const inner = scanner.from(at);
+    const kind = inner.peek();
+    if (kind === QUOTE) {
+      inner.skipString();
+      return this.systems.read(inner.bytes, at + 1, inner.at - 1);
+    }
+    if (kind !== OPEN_ARRAY) return NO_SYSTEM;
+    let system = NO_SYSTEM;
+    inner.at += 1;
+    for (let first = true; inner.nextEntry(first); first = false) {
+      const start = inner.at;
+      const text = inner.peek() === OPEN_OBJECT ? inner.memberAt('text') : start;
+      if (text === start) inner.skipValue();
+      if (text >= 0 && inner.bytes[text] === QUOTE) system = joinSystem(system, this.readSystem(inner, text), this.hashing);
+    }
+    return system;
+  }
+
+  private get chain(): bigint { return this.entries.at(-1) ?? this.from.chain.at(-1) ?? 0n; }
+
+  private push(chain: bigint): void {
+    this.entries.push(chain);
+  }
+
+  private closeAnswer(): void {
+    if (!this.answering) return;
+    this.answering = false;
+    this.push(extendByAnswer(this.chain, this.parts.text.trimmed, this.parts.callsHash, this.hashing));
+    this.parts.endAnswer();
+  }
+
+  private markAt(offset: number): Mark {
+    const { now } = this;
+    now.offset = offset;
+    now.firstText = this.parts.firstText;
+    const { messages, answered, atHead, system, firstText, broughtResult, flaw } = now;
+    return { boundary: { offset, messages, answered, atHead, system, firstText, broughtResult, flaw }, entries: this.entries.length, calls: this.parts.calls.length };
+  }
+
+  private stateOf({ boundary, entries, calls }: Mark): ConversationState {
+    const tail = <Item>(before: readonly Item[], read: readonly Item[], count: number, kept: number): Item[] =>
+      (count >= kept ? read.slice(count - kept, count) : [...before.slice(-(kept - count)), ...read.slice(0, count)]);
+    return { ...boundary, chain: tail(this.from.chain, this.entries, entries, CHAIN_TAIL), calls: tail(this.from.calls, this.parts.calls, calls, KEPT_CALLS) };
+  }
+}

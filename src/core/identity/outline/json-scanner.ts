@@ -1,0 +1,249 @@
+/**
+ * Walks JSON in its bytes, without decoding or keeping it. The structure, literals and numbers are checked; what lies
+ * within strings (escapes, control characters, UTF-8) is left to whoever decodes them, so that long strings can be skipped
+ * by a search for their quote.
+ */
+import { EntresolError } from '../../errors.ts';
+
+export const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+export const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+export const OPEN_ARRAY = 0x5b;
+const CLOSE_ARRAY = 0x5d;
+
+/** Of one value in a body: deeper than any real request. What recurses over a body stays far from the end of the stack. */
+export const MAXIMUM_DEPTH = 256;
+/** From here on a search for the quote is faster than a look at each byte. */
+const SHORT_STRING = 8;
+
+const NUMBER = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
+/** What may stand next in an array or object. */
+const enum Expect { Value, ValueOrClose, KeyOrClose, Key, Colon, CommaOrClose }
+
+export class JsonScanner {
+  /** Where the next byte is read. */
+  at: number;
+  readonly bytes: Buffer;
+
+  constructor(bytes: Buffer, at = 0) {
+    this.bytes = bytes;
+    this.at = at;
+  }
+
+  /** @throws EntresolError `ENT_BAD_JSON` */
+  fail(why: string): never {
+    throw new EntresolError('ENT_BAD_JSON', `The body is not JSON: ${why} at byte ${this.at}.`, { at: 'body' });
+  }
+
+  /** @returns the next byte that is no white space, -1 at the end */
+  peek(): number {
+    const { bytes } = this;
+    let { at } = this;
+    while (at < bytes.length) {
+      const byte = bytes[at];
+      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) break;
+      at += 1;
+    }
+    this.at = at;
+    return at < bytes.length ? bytes[at] : -1;
+  }
+
+  /** Takes the next byte if it is this one. */
+  take(wanted: number): boolean {
+    if (this.peek() !== wanted) return false;
+    this.at += 1;
+    return true;
+  }
+
+  /** Past the string that opens here. */
+  skipString(): void {
+    const { bytes } = this;
+    let index = this.at + 1;
+    let near = index + SHORT_STRING;
+    for (;;) {
+      if (index >= bytes.length) this.fail('a string without end');
+      const byte = bytes[index];
+      if (byte === QUOTE) break;
+      if (byte === BACKSLASH) index += 1;
+      index += 1;
+      if (index <= near) continue;
+      const quote = bytes.indexOf(QUOTE, index);
+      if (quote < 0) this.fail('a string without end');
+      let slash = quote - 1;
+      while (slash >= index && bytes[slash] === BACKSLASH) slash -= 1;
+      if ((quote - slash) % 2 === 1) {
+        index = quote;
+        break;
+      }
+      index = quote + 1;
+      near = index + SHORT_STRING;
+    }
+    this.at = index + 1;
+  }
+
+  /** Past the literal or number that begins here. */
+  private skipBare(): void {
+    const { bytes } = this;
+    const start = this.at;
+    let end = start;
+    while (end < bytes.length) {
+      const byte = bytes[end];
+      if (byte <= 0x20 || byte === COMMA || byte === CLOSE_OBJECT || byte === CLOSE_ARRAY || byte === COLON) break;
+      end += 1;
+    }
+    const text = bytes.toString('latin1', start, end);
+    if (text !== 'true' && text !== 'false' && text !== 'null' && !NUMBER.test(text)) this.fail(text === '' ? 'a value is missing' : 'no value');
+    this.at = end;
+  }
+
+  /** Past the value that begins here, whatever it is. */
+  skipValue(): void {
+    const first = this.peek();
+    if (first === QUOTE) this.skipString();
+    else if (first === OPEN_OBJECT || first === OPEN_ARRAY) this.skipContainer(first);
+    else this.skipBare();
+  }
+
+  private skipContainer(first: number): void {
+    const { bytes } = this;
+    const kinds: number[] = [first];
+    let expect = (first === OPEN_OBJECT ? Expect.KeyOrClose : Expect.ValueOrClose) as Expect;
+    this.at += 1;
+    while (kinds.length > 0) {
+      const byte = this.peek();
+      if (byte === QUOTE) {
+        if (expect === Expect.Colon || expect === Expect.CommaOrClose) this.fail('a string that nothing separates');
+        this.skipString();
+        expect = expect === Expect.KeyOrClose || expect === Expect.Key ? Expect.Colon : Expect.CommaOrClose;
+      } else if (byte === COMMA || byte === COLON) {
+        if (expect !== (byte === COMMA ? Expect.CommaOrClose : Expect.Colon)) this.fail('a separator out of place');
+        this.at += 1;
+        expect = byte === COLON || kinds[kinds.length - 1] === OPEN_ARRAY ? Expect.Value : Expect.Key;
+      } else if (byte === CLOSE_OBJECT || byte === CLOSE_ARRAY) {
+        const closes = byte === CLOSE_OBJECT ? OPEN_OBJECT : OPEN_ARRAY;
+        if (kinds[kinds.length - 1] !== closes || expect === Expect.Value || expect === Expect.Key || expect === Expect.Colon) this.fail('a bracket out of place');
+        kinds.pop();
+        this.at += 1;
+        expect = Expect.CommaOrClose;
+      } else {
+        if (expect !== Expect.Value && expect !== Expect.ValueOrClose) this.fail(byte < 0 ? 'it ends too early' : 'a value out of place');
+        if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+          kinds.push(byte);
+          if (kinds.length > MAXIMUM_DEPTH) throw new EntresolError('ENT_BAD_REQUEST', `The body is nested deeper than ${MAXIMUM_DEPTH} levels.`, { at: 'body' });
+          this.at += 1;
+          expect = byte === OPEN_OBJECT ? Expect.KeyOrClose : Expect.ValueOrClose;
+        } else {
+          if (byte < 0) this.fail('it ends too early');
+          this.skipBare();
+          expect = Expect.CommaOrClose;
+        }
+      }
+      if (this.at > bytes.length) this.fail('it ends too early');
+    }
+  }
+
+  /** Another scanner of the same bytes. */
+  from(at: number): JsonScanner { return new JsonScanner(this.bytes, at); }
+
+  /** Past the object that begins here. @returns where the value of its member of that name begins, the last of equal names; -1 if it has none */
+  memberAt(name: string): number {
+    let found = -1;
+    this.at += 1;
+    for (let first = true; ; first = false) {
+      const key = this.nextKey(first);
+      if (key === undefined) return found;
+      if (key === name) found = this.at;
+      this.skipValue();
+    }
+  }
+
+  /**
+   * The next key of the object that is being walked, decoded; undefined past its last member. Call with the position
+   * after the brace or after a value; afterwards it is at the value.
+   */
+  nextKey(first: boolean): string | undefined {
+    let byte = this.peek();
+    if (byte === CLOSE_OBJECT) {
+      this.at += 1;
+      return undefined;
+    }
+    if (!first) {
+      if (byte !== COMMA) this.fail(byte < 0 ? 'it ends too early' : 'a comma is missing');
+      this.at += 1;
+      byte = this.peek();
+    }
+    if (byte !== QUOTE) this.fail(byte < 0 ? 'it ends too early' : 'a key is missing');
+    const start = this.at;
+    this.skipString();
+    const key = this.stringAt(start, this.at);
+    if (!this.take(COLON)) this.fail('a colon is missing');
+    this.peek();
+    return key;
+  }
+
+  /** Goes to the next entry of the array that is being walked; false past its last one. */
+  nextEntry(first: boolean): boolean {
+    const byte = this.peek();
+    if (byte === CLOSE_ARRAY) {
+      this.at += 1;
+      return false;
+    }
+    if (first) return true;
+    if (byte !== COMMA) this.fail(byte < 0 ? 'it ends too early' : 'a comma is missing');
+    this.at += 1;
+    this.peek();
+    return true;
+  }
+
+  /** The string whose quotes are at `start` and before `end`, decoded; a broken one as it stands. */
+  stringAt(start: number, end: number): string {
+    const { bytes } = this;
+    if (end - start > LONGEST_WORD + 2) return decodeString(bytes.toString('utf8', start, end));
+    let hash = 0;
+    for (let index = start + 1; index < end - 1; index++) {
+      const byte = bytes[index];
+      if (byte >= 0x80 || byte === BACKSLASH) return decodeString(bytes.toString('utf8', start, end));
+      hash = (Math.imul(hash, 31) + byte) | 0;
+    }
+    const word = WORDS.get(hash);
+    return word !== undefined && isWord(bytes, start + 1, end - 1, word) ? word : bytes.toString('latin1', start + 1, end - 1);
+  }
+
+  /** The short string at a place that was walked over already; '' where there is none. */
+  wordAt(at: number): string {
+    const { bytes } = this;
+    if (at < 0 || bytes[at] !== QUOTE) return '';
+    let end = at + 1;
+    while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+    return this.stringAt(at, end + 1);
+  }
+}
+
+const LONGEST_WORD = 24;
+
+/** Words that bodies are full of: told without making a string. */
+const WORDS = new Map([
+  'role', 'content', 'type', 'text', 'user', 'assistant', 'tool', 'system', 'developer', 'function', 'name', 'arguments', 'id', 'tool_calls', 'tool_call_id',
+  'tool_use', 'tool_result', 'tool_use_id', 'input', 'output', 'call_id', 'function_call', 'function_call_output', 'message', 'input_text', 'output_text', 'reasoning',
+  'cache_control', 'is_error', 'status', 'refusal', 'annotations', 'parameters', 'description', 'input_schema', 'strict', 'model', 'messages', 'tools', 'stream',
+  'max_tokens', 'metadata', 'temperature', 'tool_choice', 'instructions', 'stream_options',
+].map((word) => [[...word].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0, 0), word] as const));
+
+function isWord(bytes: Buffer, start: number, end: number, word: string): boolean {
+  if (end - start !== word.length) return false;
+  for (let index = 0; index < word.length; index++) if (bytes[start + index] !== word.charCodeAt(index)) return false;
+  return true;
+}
+
+/** @param quoted a JSON string with its quotes */
+export function decodeString(quoted: string): string {
+  try {
+    return JSON.parse(quoted) as string;
+  } catch (error) {
+    if (error instanceof SyntaxError) return quoted.slice(1, -1);
+    throw error;
+  }
+}
