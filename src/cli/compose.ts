@@ -4,7 +4,7 @@
  */
 import createXxhash from 'xxhash-wasm';
 import type { Clock, Engine, LearnerSource, Random } from '../core/index.ts';
-import { Gateway, type GatewayLimits, type KeyRing } from '../gateway/index.ts';
+import { Gateway, hashingOf, type GatewayLimits, type KeyRing } from '../gateway/index.ts';
 import { createLearnerSource } from '../learner/index.ts';
 import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Stopwatch, type Timers } from '../runtime/index.ts';
 import { registeredPolicy } from '../runtime/load-policy.ts';
@@ -68,7 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const { engines } = options;
   const log = options.log ?? logSink(createLogger());
   const clock = options.clock ?? processClock;
-  const { h64ToString } = await createXxhash();
+  const hashing = hashingOf(await createXxhash());
   const runtime = new Runtime({
     policies: options.policies ?? defaultPolicies(engines),
     learners: options.learners ?? createLearnerSource(),
@@ -80,7 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.runtimeLimits === undefined ? {} : { limits: options.runtimeLimits }),
   });
   const gateway = new Gateway({
-    host: options.host ?? '127.0.0.1', port: options.port ?? 0, engines, runtime, clock, log, hash: (text) => h64ToString(text),
+    host: options.host ?? '127.0.0.1', port: options.port ?? 0, engines, runtime, clock, log, hashing,
     insecure: options.insecure ?? false,
     ...(options.keys === undefined ? {} : { keys: options.keys }),
     saltSecret: options.saltSecret ?? await saltSecretOf(options.state, log),

@@ -3,7 +3,7 @@ import {
   EntresolError, rememberAnswer, requestId, toolCallId,
   type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView, type TenantId,
 } from '../core/index.ts';
-import { parseObject, readBody, receiveBody, type JsonObject, type ReceivedBody } from './body.ts';
+import { readBody, receiveBody, type JsonObject, type ReceivedBody } from './body.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
 import { chooseEngine, enginesFor, enginesForModel, leastBusy, passThroughEngines } from './engine-choice.ts';
@@ -14,6 +14,7 @@ import { headerOf, requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
 import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
+import { lazyBody } from './lazy-body.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
 import { CHAT_PATH, chatHeaders, translateCall, translatedAnswer, type TranslatedCall } from './protocols/translate.ts';
 import { sendError, sendJson } from './respond.ts';
@@ -59,19 +60,21 @@ export class Calls {
     const { clock, identifier, bodyBytes } = this.services;
     const body = await receiveBody(context.call, bodyBytes);
     const receivedAtMs = clock.nowMs();
-    const parsed = parseObject(body.plain);
-    validateRequest(parsed, dialect);
+    const outline = identifier.read(body.plain, context.caller);
+    validateRequest(outline, dialect);
+    const parsed = lazyBody(outline);
     const able = await enginesFor(enginesForModel(this.services.engines, textOf(parsed.model)), dialect, context.path, context.headers);
     const translated = able.translated ? { translated: translateCall(dialect, parsed) } : {};
-    const identified = identifier.identify(context.headers, parsed, context.caller);
+    const identified = identifier.identify(context.headers, outline, context.caller);
     await this.run({ context, dialect, parsed, body, receivedAtMs, identified, ...translated }, able.engines);
   }
 
   /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
   async countTokens(context: RouteContext): Promise<void> {
     const received = await receiveBody(context.call, this.services.bodyBytes);
-    const request = parseObject(received.plain);
-    validateRequest(request, 'messages');
+    const outline = this.services.identifier.read(received.plain, context.caller);
+    validateRequest(outline, 'messages');
+    const request = lazyBody(outline);
     const able = await enginesFor(enginesForModel(this.services.engines, textOf(request.model)), 'messages', context.path, context.headers);
     if (!able.translated) {
       await this.passTo(able.engines, context, received);

@@ -2,7 +2,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { EntresolError, LOCAL_TENANT, type Clock, type Engine, type TenantId } from '../core/index.ts';
+import { EntresolError, LOCAL_TENANT, type Clock, type Engine, type TenantId, type Hashing } from '../core/index.ts';
 import { callerFrom, checkAccess, checkBinding, KeyRing, type Admitted } from './access/index.ts';
 import { Calls } from './call.ts';
 import { EventStreams } from './control/event-stream.ts';
@@ -27,8 +27,7 @@ export interface GatewayOptions {
   readonly engines: readonly Engine[];
   readonly runtime: CallRuntime & ControlRuntime;
   readonly clock: Clock;
-  /** A stable hash of a text as 16 hexadecimal digits. */
-  hash(text: string): string;
+  readonly hashing: Hashing;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
   /** Makes the salts that keep caches of tenants apart; random by default. */
   readonly saltSecret?: Buffer;
@@ -73,9 +72,9 @@ export class Gateway {
     checkBinding(options.host, options.insecure === true || !this.keys.empty);
     this.options = options;
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
-    const { engines, runtime, clock, hash, log } = options;
+    const { engines, runtime, clock, hashing, log } = options;
     this.calls = new Calls({
-      engines, runtime, clock, hash, log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), identifier: new Identifier(hash), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
+      engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), identifier: new Identifier(hashing), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
     });
     this.openCalls = new OpenCalls(clock, this.limits);
     this.events = new EventStreams(this.limits.eventBacklogBytes);

@@ -1,5 +1,5 @@
 /** Who is calling, and the view of the call that policies see. */
-import { IdentityState, rememberRequest, resolveIdentity, type Coordinate, type Identity, type IdentityInput, type Inference, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
+import { IdentityState, OutlineReader, rememberRequest, resolveIdentity, type Coordinate, type Hashing, type Identity, type IdentityInput, type Inference, type Outline, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
 import type { Caller } from './access/index.ts';
 import { headerMap } from './headers.ts';
 import type { JsonObject } from './body.ts';
@@ -11,30 +11,42 @@ export interface Identified {
   readonly input: IdentityInput;
 }
 
-/** Identity states by tenant: what one has said tells nothing about another. */
-export class Identifier {
-  private readonly states = new Map<TenantId, IdentityState>();
-  private readonly hash: (text: string) => string;
+/** What identity keeps of one tenant. */
+interface TenantIdentity {
+  readonly state: IdentityState;
+  readonly reader: OutlineReader;
+}
 
-  constructor(hash: (text: string) => string) {
-    this.hash = hash;
+/** By tenant: what one has said tells nothing about another. */
+export class Identifier {
+  private readonly tenants = new Map<TenantId, TenantIdentity>();
+  private readonly hashing: Hashing;
+
+  constructor(hashing: Hashing) {
+    this.hashing = hashing;
   }
 
-  identify(rawHeaders: readonly string[], body: JsonObject | undefined, { tenant, workload }: Caller): Identified {
-    const input: IdentityInput = { headers: headerMap(rawHeaders), body, state: this.stateOf(tenant), hash: this.hash };
+  /** @throws EntresolError `ENT_BAD_JSON`, `ENT_BAD_REQUEST`: no JSON object, or nested too deep */
+  read(body: Buffer, { tenant }: Caller): Outline {
+    return this.of(tenant).reader.read(body);
+  }
+
+  /** @param outline what `read` gave; undefined for a body that nobody reads */
+  identify(rawHeaders: readonly string[], outline: Outline | undefined, { tenant, workload }: Caller): Identified {
+    const input: IdentityInput = { headers: headerMap(rawHeaders), outline, state: this.of(tenant).state, hashing: this.hashing };
     const { identity: resolved, inference } = resolveIdentity(input);
     const identity: Identity = workload === undefined || resolved.workload.source !== 'default' ? resolved : { ...resolved, workload: { value: workload, source: 'key', confidence: 0.9 } };
     rememberRequest(input, identity, inference);
     return { tenant, identity, inference, input };
   }
 
-  private stateOf(tenant: TenantId): IdentityState {
-    let state = this.states.get(tenant);
-    if (state === undefined) {
-      state = new IdentityState();
-      this.states.set(tenant, state);
+  private of(tenant: TenantId): TenantIdentity {
+    let known = this.tenants.get(tenant);
+    if (known === undefined) {
+      known = { state: new IdentityState(), reader: new OutlineReader(this.hashing) };
+      this.tenants.set(tenant, known);
     }
-    return state;
+    return known;
   }
 }
 

@@ -27,6 +27,8 @@ export interface OutlineFacts {
 /** Longer first messages are known by their beginning. */
 const FIRST_TEXT_BYTES = 65_536;
 
+const TYPES: Readonly<Record<number, 'string' | 'array' | 'object' | 'null'>> = { 0x22: 'string', 0x5b: 'array', 0x7b: 'object', 0x6e: 'null' };
+
 function parsed(bytes: Buffer, start: number, end: number): unknown {
   try {
     return JSON.parse(bytes.toString('utf8', start, end)) as unknown;
@@ -52,6 +54,12 @@ export class Outline {
   /** The member of that name; the last one of equal names, which parsers go by. */
   member(name: string): Member | undefined {
     return this.facts.members.findLast((member) => member.name === name);
+  }
+
+  /** What a member is, by its first byte; undefined where there is none. */
+  typeOf(name: string): 'string' | 'array' | 'object' | 'null' | 'other' | undefined {
+    const member = this.member(name);
+    return member === undefined ? undefined : (TYPES[this.bytes[member.start]] ?? 'other');
   }
 
   /** The value of a member, parsed; undefined where there is none. @throws EntresolError `ENT_BAD_JSON` for a broken string in it */
