@@ -42,6 +42,7 @@ export function asEntresolError(thrown: unknown): EntresolError {
 /** Clients' SDKs try again on 429 and 5xx; what cannot succeed the second time says so. */
 export function errorHeaders(code: ErrorCode, retryAfterMs?: number): string[] {
   if (retryAfterMs !== undefined) return ['retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))), 'retry-after-ms', String(Math.ceil(retryAfterMs))];
+  if (code === 'ENT_OVERLOADED') return ['retry-after', '1'];
   if (code === 'ENT_UNAUTHORIZED') return ['www-authenticate', 'Bearer realm="entresol"'];
   if (code === 'ENT_INTERNAL' || code === 'ENT_POLICY_FAILED_CLOSED') return ['x-should-retry', 'false'];
   return [];

@@ -42,7 +42,7 @@ export const rawPost = (path: string, body: string, headers: readonly string[] =
   [`POST ${path} HTTP/1.1`, 'host: 127.0.0.1', 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`, ...headers, '', body].join('\r\n');
 
 /** A server that answers each connection's first request with raw bytes. */
-export async function startRawUpstream(answer: (socket: Socket) => void): Promise<{ url: string; close(): Promise<void> }> {
+export async function startRawUpstream(answer: (socket: Socket, head: string) => void): Promise<{ url: string; close(): Promise<void> }> {
   const { createServer } = await import('node:net');
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -55,7 +55,7 @@ export async function startRawUpstream(answer: (socket: Socket) => void): Promis
       head += part.toString('latin1');
       if (answered || !head.includes('\r\n\r\n')) return;
       answered = true;
-      answer(socket);
+      answer(socket, head.slice(0, head.indexOf('\r\n\r\n') + 2));
     });
   });
   await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve); });
