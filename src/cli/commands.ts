@@ -6,6 +6,7 @@ export const COMMANDS: SubCommandsDef = {
   serve: () => import('./serve.ts').then((module) => module.default),
   up: () => import('./up.ts').then((module) => module.default),
   replay: () => import('./replay.ts').then((module) => module.default),
+  trace: () => import('./trace.ts').then((module) => module.default),
   league: () => import('./league.ts').then((module) => module.default),
   bench: () => import('./bench.ts').then((module) => module.default),
   engine: () => import('./engine.ts').then((module) => module.default),

@@ -1,0 +1,2 @@
+export { statsText } from './stats-text.ts';
+export { traceStats, type TraceStats } from './trace-stats.ts';
