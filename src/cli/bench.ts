@@ -79,6 +79,7 @@ const engine = defineCommand({
       loads: plans,
       ampleLoads: quick || plans.some((plan) => plan.capacityFraction >= AMPLE_FRACTION) ? [] : [{ capacityFraction: AMPLE_CAPACITY, thinkTimes: true }],
       baselines: !quick && !options.flag('no-baselines'),
+      rehearses: !quick,
       durationSeconds: options.number('duration', { minimum: 2, maximum: 3600 }) ?? 20,
       say,
       onEngine: (description) => { say(engineLine({ engine: description })); },

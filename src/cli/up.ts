@@ -64,6 +64,7 @@ async function compareSides(options: Options, choice: EngineChoice, say: (line: 
     choice, startGateway: startServer, say,
     seed: options.number('seed', { minimum: 0, maximum: 2 ** 31, integer: true }) ?? 1,
     sixAgents: true, traces: [], ampleLoads: [], baselines: false,
+    rehearses: false,
     loads: [{ capacityFraction: options.number('capacity', { minimum: 0.001, maximum: 100 }) ?? 0.2, thinkTimes: true }],
     durationSeconds: options.number('duration', { minimum: 2, maximum: 3600 }) ?? 40,
     onEngine: (engine) => {

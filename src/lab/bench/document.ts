@@ -18,6 +18,8 @@ export interface LoadDescription {
     readonly workingSetTokens: number;
     /** The same on every side: slots × context + store. */
     readonly totalTokens: number;
+    /** What it is of the working set: more than was asked for where llama-server takes no less. */
+    readonly fraction: number;
     readonly contextTokens: number;
     readonly sides: Readonly<Record<string, MemoryLayout>>;
   };
@@ -32,6 +34,7 @@ export interface SideReport extends SideMeasures {
 export interface BaselineReport extends SideReport {
   /** Against the engine alone, over the calls that both completed. */
   readonly ratio: Ratios<number>;
+  readonly interval: WorkloadReport['interval'];
   readonly hitRateGainPoints: number;
 }
 

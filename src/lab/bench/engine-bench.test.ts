@@ -8,7 +8,7 @@ import { layOut, totalMemoryTokens } from './memory-split.ts';
 import { sixAgentsWorkload } from './six-agents-workload.ts';
 import { simulateLoad, type SimulatedCall, type SimulatedLoad } from './simulated-run.ts';
 import { textTokens } from './text-tokens.ts';
-import { findThinkMs, simulatedUtilisation, WANTED_UTILISATION } from './think-time.ts';
+import { findThinkMs, rehearsedThinkMs, simulatedUtilisation, WANTED_UTILISATION } from './think-time.ts';
 import { workingSetTokens } from './working-set.ts';
 
 /** Prefill and decode as measured on the synthetic model with one thread. */
@@ -48,13 +48,31 @@ describe('the six agents in virtual time', () => {
   });
 });
 
+describe('the think time of a load', () => {
+  const sessions = [{ id: 'one', calls: [{ agent: 'a', instance: 'a', pauseUnits: 1, prompt: new Int32Array(400), output: new Int32Array(20) }] }];
+  const load = { sessions: Array.from({ length: 400 }, (_, at) => ({ ...sessions[0], id: `${at}` })), concurrency: 4, rule: 'llama-server', layout: { slots: 4, storeTokens: 0 }, contextTokens: 512, cost: COST, untilMs: 8_000 } as const;
+
+  it('is tried on the real engine until that is as busy as it should be', async () => {
+    // A real engine that is idle for a quarter of the time that the simulated one works.
+    const busy: number[] = [];
+    await rehearsedThinkMs(load, async (thinkMs) => {
+      busy.push(0.75 * await simulatedUtilisation({ ...load, thinkMs }));
+      return busy[busy.length - 1];
+    }, 0.6);
+    expect(Math.abs(busy[0] - 0.6)).toBeGreaterThan(0.04);
+    expect(Math.abs(busy[busy.length - 1] - 0.6)).toBeLessThanOrEqual(0.04);
+  });
+});
+
 describe('the bench on the simulated engine', () => {
   let document: EngineBenchDocument;
+  const said: string[] = [];
 
   beforeAll(async () => {
     document = await benchEngine({
-      choice: { kind: 'simulated', threads: 1, because: 'this is a test' }, startGateway: startServer, say: () => undefined,
-      seed: 3, sixAgents: true, traces: [], loads: [{ capacityFraction: 0.2, thinkTimes: false }], ampleLoads: [], baselines: true, durationSeconds: 4,
+      choice: { kind: 'simulated', threads: 1, because: 'this is a test' }, startGateway: startServer, say: (line) => { said.push(line); },
+      seed: 3, sixAgents: true, traces: [], loads: [0.2, 0.01, 0.02].map((capacityFraction) => ({ capacityFraction, thinkTimes: false })),
+      ampleLoads: [], baselines: true, rehearses: false, durationSeconds: 4,
     });
   });
 
@@ -79,7 +97,19 @@ describe('the bench on the simulated engine', () => {
     expect(report.hitRateGainPoints).toBeCloseTo(100 * (report.on.hitRate - report.off.hitRate), 6);
   });
 
-  it('prints the other baselines beside it', () => {
+  it('measures once what comes to the same memory, and says what it is of the working set', () => {
+    expect(document.workloads.map(({ load }) => load.capacityFraction)).toEqual([0.2, 0.01]);
+    const { fraction, totalTokens, workingSetTokens } = document.workloads[1].load.memory;
+    expect(fraction).toBe(totalTokens / workingSetTokens);
+    expect(fraction).toBeGreaterThan(0.01);
+    expect(said.some((line) => line.startsWith('six-agents, capacity 0.02: the same memory as at 0.01'))).toBe(true);
+  });
+
+  it('prints the other baselines beside it, each with its intervals', () => {
     expect(Object.keys(document.workloads[0].baselines)).toEqual(['no-host-store', 'own-lru']);
+    for (const { interval, ratio } of Object.values(document.workloads[0].baselines)) {
+      expect(interval.ttftMean?.low).toBeLessThanOrEqual(ratio.ttftMean);
+      expect(interval.ttftMean?.high).toBeGreaterThanOrEqual(ratio.ttftMean);
+    }
   });
 });

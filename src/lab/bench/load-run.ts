@@ -10,7 +10,7 @@ import type { BenchWorkload } from './workload.ts';
 export interface LoadRun {
   readonly workload: BenchWorkload;
   readonly description: Omit<LoadDescription, 'offUtilisation'>;
-  /** `off` first, `on` second, then baselines. */
+  /** `off` first, `on` second, then baselines. `off` alone is a rehearsal. */
   readonly sides: readonly SideSpec[];
   readonly sliceMs: number;
   /** Active time of each side. */
@@ -48,8 +48,8 @@ function checkEqualRequests(off: BenchSide, other: BenchSide): void {
 }
 
 function reportOf(run: LoadRun, sides: readonly BenchSide[], parts: SideParts): WorkloadReport {
-  const [off, on, ...baselines] = sides;
-  checkEqualRequests(off, on);
+  const [off, on = off, ...baselines] = sides;
+  for (const side of [on, ...baselines]) checkEqualRequests(off, side);
   const [offPaired, onPaired] = completedByAll([off.samples, on.samples]);
   const sideReport = (side: BenchSide, paired: BenchSide['samples']): SideReport => ({
     ...measureSide(paired, side.slices), completedCalls: side.samples.length, lostHistories: lostHistories(paired),
@@ -61,8 +61,8 @@ function reportOf(run: LoadRun, sides: readonly BenchSide[], parts: SideParts): 
     on: sideReport(on, onPaired),
     ...compare(off.samples, on.samples, off.slices, on.slices),
     baselines: Object.fromEntries(baselines.map((side) => {
-      const { ratio, hitRateGainPoints } = compare(off.samples, side.samples, off.slices, side.slices);
-      return [side.name, { ...sideReport(side, completedByAll([off.samples, side.samples])[1]), ratio, hitRateGainPoints }];
+      const { ratio, interval, hitRateGainPoints } = compare(off.samples, side.samples, off.slices, side.slices);
+      return [side.name, { ...sideReport(side, completedByAll([off.samples, side.samples])[1]), ratio, interval, hitRateGainPoints }];
     })),
   };
 }

@@ -101,7 +101,19 @@ const hitGain = ([offCached, prompt, onCached, onPrompt]: readonly number[]): nu
 const total = (rows: readonly (readonly number[])[], statistic: (sums: readonly number[]) => number): number =>
   rows.length === 0 ? 0 : statistic(rows[0].map((_, column) => sum(rows.map((row) => row[column]))));
 
-/** Ratios are on / off. Means by session over paired calls; throughput and CPU by slice over all calls. */
+/** Rounds run forwards and backwards in turn: two neighbours are one cluster, in which what began in one slice and ended in the next counts once. */
+const SLICES_PER_CLUSTER = 2;
+
+function clustered(rows: readonly number[][]): number[][] {
+  const clusters: number[][] = [];
+  rows.forEach((row, at) => {
+    const cluster = Math.floor(at / SLICES_PER_CLUSTER);
+    clusters[cluster] = clusters[cluster]?.map((value, column) => value + row[column]) ?? row;
+  });
+  return clusters;
+}
+
+/** Ratios are on / off. Means by session over paired calls; throughput and CPU by pairs of slices over all calls. */
 export function compare(offSamples: readonly CallSample[], onSamples: readonly CallSample[], offSlices: readonly SliceSample[], onSlices: readonly SliceSample[]): Comparison {
   const [off, on] = completedByAll([offSamples, onSamples]);
   const ttft = sessionRows(off, on, (sample) => [sample.ttftMs]);
@@ -116,8 +128,8 @@ export function compare(offSamples: readonly CallSample[], onSamples: readonly C
     interval: {
       ttftMean: bootstrapInterval(ttft, ratioOf) ?? null,
       endToEndMean: bootstrapInterval(endToEnd, ratioOf) ?? null,
-      throughput: bootstrapInterval(rate, perUnitRatio) ?? null,
-      cpu: bootstrapInterval(cpu, perUnitRatio) ?? null,
+      throughput: bootstrapInterval(clustered(rate), perUnitRatio) ?? null,
+      cpu: bootstrapInterval(clustered(cpu), perUnitRatio) ?? null,
       hitRateGainPoints: bootstrapInterval(hits, hitGain) ?? null,
     },
     hitRateGainPoints: total(hits, hitGain),

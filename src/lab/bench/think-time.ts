@@ -31,3 +31,24 @@ export async function findThinkMs(load: LoadWithoutPause, wanted = WANTED_UTILIS
   }
   return Math.sqrt(low * high);
 }
+
+/** Two busy shares nearer than this are the same. */
+const NEAR = 0.04;
+const REHEARSALS = 3;
+
+/**
+ * The think time at which the real engine alone is as busy as wanted: the simulated one proposes, a short run of the
+ * real one tells how far off that is.
+ * @param rehearse runs the real engine with that pause and returns how busy it was
+ */
+export async function rehearsedThinkMs(load: LoadWithoutPause, rehearse: (thinkMs: number) => Promise<number>, wanted: number): Promise<number> {
+  let aim = WANTED_UTILISATION;
+  let thinkMs = await findThinkMs(load, aim);
+  for (let attempt = 0; attempt < REHEARSALS && thinkMs > 0; attempt++) {
+    const busy = await rehearse(thinkMs);
+    if (Math.abs(busy - wanted) <= NEAR) break;
+    aim = Math.min(0.99, Math.max(0.5, aim + wanted - busy));
+    thinkMs = await findThinkMs(load, aim);
+  }
+  return thinkMs;
+}
