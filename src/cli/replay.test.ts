@@ -84,6 +84,13 @@ describe('entresol replay', () => {
     expect(run().stderr).toBe('');
   });
 
+  it('a policy that ends its worker is a fault, not a wait without end', () => {
+    writeFileSync(join(folder, 'leaving.ts'), `import { definePolicy } from 'entresol';
+      export default definePolicy({ name: 'leaving', summary: 'for tests', decisions: ['retention'], create: () => process.exit(3) });`);
+    const { status, stderr } = entresol('replay', 'small', '--policy', './leaving.ts', '--capacity', '0.85');
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/ENT_POLICY_INVALID at .*leaving\.ts: the policy ended its worker \(exit code 3\)/)]);
+  });
+
   it('stops on Ctrl-C, says what is done, and goes on from there', async () => {
     // The policy sends the signal itself, in the midst of its only replay.
     writeFileSync(join(folder, 'stopping.ts'), `import { definePolicy, rankedRetention } from 'entresol';

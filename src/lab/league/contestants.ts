@@ -2,7 +2,7 @@
 import { EntresolError, type ParameterTable } from '../../core/index.ts';
 import { POLICIES } from '../../policies/registry.ts';
 import { loadPolicy } from '../../runtime/load-policy.ts';
-import { BOUND_NAMES, boundNamed, type ParameterChoice } from '../replay/index.ts';
+import { BOUND_NAMES, boundNamed, contenderFor, type ParameterChoice } from '../replay/index.ts';
 
 export interface Contestant {
   readonly name: string;
@@ -56,5 +56,5 @@ async function contestantOf(reference: string, fit: boolean): Promise<Contestant
   const bound = boundNamed(reference);
   if (bound !== undefined) return { name: bound.name, reference, bound: true, exactOnly: bound.exactOnly, variants: [{}] };
   const definition = await loadPolicy(reference, BOUND_NAMES);
-  return { name: definition.name, reference, bound: false, exactOnly: definition.name === 'lru', variants: fit ? variantsOf(definition.parameters) : [{}] };
+  return { name: definition.name, reference, bound: false, exactOnly: contenderFor(definition).exactOnly, variants: fit ? variantsOf(definition.parameters) : [{}] };
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -82,6 +82,25 @@ describe('importTrace', () => {
     expect(lines[0].prompt_tokens).toBeGreaterThan(13_500);
     expect(lines[1].inst).toBe(lines[2].inst);
     expect(lines[0].usage).toEqual({ in: 14_204, out: 95, cache_read: 0, cache_write: 14_200 });
+  });
+
+  it('Claude Code: a resumed session repeats what it goes on from, which is no call again', async () => {
+    const say = (session: string, type: string, at: number, message: object): string => JSON.stringify({ type, sessionId: session, uuid: `${session}${at}`, isSidechain: false, timestamp: new Date(1_746_000_000_000 + at * 1000).toISOString(), message });
+    const old = (session: string): string[] => [
+      say(session, 'user', 0, { role: 'user', content: 'Which lamp is out?' }),
+      say(session, 'assistant', 1, { id: 'msg_1', role: 'assistant', content: [{ type: 'text', text: 'Lamp seven.' }], stop_reason: 'end_turn', usage: { input_tokens: 9000, output_tokens: 4 } }),
+    ];
+    const path = join(folder, 'resumed');
+    mkdirSync(path);
+    writeFileSync(join(path, '1.jsonl'), old('one').join('\n'));
+    writeFileSync(join(path, '2.jsonl'), [
+      ...old('two'), say('two', 'user', 60, { role: 'user', content: 'Mend it.' }),
+      say('two', 'assistant', 62, { id: 'msg_2', role: 'assistant', content: [{ type: 'text', text: 'Done.' }], stop_reason: 'end_turn', usage: { input_tokens: 9020, output_tokens: 3 } }),
+    ].join('\n'));
+    const { lines } = await run([path]);
+    expect(lines.map(({ session, step, usage }) => [session === lines[0].session, step, usage?.in])).toEqual([[true, 0, 9000], [false, 0, 9020]]);
+    // Its prompt begins with the old one's prompt and answer.
+    expect(lines[1].segments.slice(0, 3)).toEqual([...lines[0].segments, ...lines[0].out]);
   });
 
   it('Codex: calls end where their usage is told, a compaction starts anew', async () => {

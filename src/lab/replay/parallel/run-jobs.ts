@@ -96,6 +96,8 @@ function drive(worker: Worker, queue: Queue, options: RunJobsOptions, done: () =
     }
   });
   worker.on('error', (error) => fail(workerFault(error, job)));
+  // After `done` a worker is ended by us, and nobody listens any more.
+  worker.on('exit', (code) => fail(new EntresolError('ENT_POLICY_INVALID', `the policy ended its worker (exit code ${code}).`, { at: job?.reference })));
   next();
 }
 

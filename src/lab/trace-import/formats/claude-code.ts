@@ -11,6 +11,7 @@ import { knownStop } from '../stop-reasons.ts';
 import type { TextHasher } from '../text-hasher.ts';
 
 const LINEAGES = 2000;
+const ANSWERS = 200_000;
 const SPAWNS = 10_000;
 
 interface Answer {
@@ -49,6 +50,9 @@ export function claudeCodeReader(hasher: TextHasher, emit: EmitCall): FormatRead
   /** Kinds of the sub-agents that were started, by the hash of what they were told. */
   const spawns = new BoundedMap<string, string>(SPAWNS);
 
+  /** The session that each answer was first seen in: a resumed session repeats what it goes on from. */
+  const answers = new BoundedMap<string, string>(ANSWERS);
+
   const lineageOf = (record: Fields, session: string): Lineage => {
     const side = record.isSidechain === true;
     const instance = side ? (typeof record.agentId === 'string' ? record.agentId : 'sidechain') : undefined;
@@ -66,6 +70,14 @@ export function claudeCodeReader(hasher: TextHasher, emit: EmitCall): FormatRead
     const { answer } = lineage;
     if (answer === undefined) return;
     lineage.answer = undefined;
+    const seenIn = answers.peek(answer.id);
+    if (answer.id !== '' && seenIn !== undefined && seenIn !== lineage.session) {
+      // Told again: it is part of the conversation, and no call.
+      lineage.runs = answer.keep;
+      lineage.fresh = [...answer.add, ...lineage.fresh];
+      return;
+    }
+    answers.set(answer.id, lineage.session);
     const { usage } = answer;
     const cacheRead = count(usage.cache_read_input_tokens);
     const cacheWrite = count(usage.cache_creation_input_tokens);
