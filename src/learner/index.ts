@@ -1,5 +1,5 @@
 /** The shared model of agent activity: one learner per (tenant, workload), bounded, pure. */
 export { WorkloadLearner } from './workload-learner.ts';
 export { createLearnerSource, type Learners, type LearnerSourceOptions } from './learner-source.ts';
-export { TIME_BINS, SUM_BINS, BIN_LOW_MS, BIN_MIDDLE_MS, BIN_HIGH_MS, timeBin } from './time-grid.ts';
+export { TIME_BINS, SUM_BINS, BIN_LOW_MS, BIN_MIDDLE_MS, BIN_HIGH_MS, addMass, timeBin } from './time-grid.ts';
 export { TableReader, TableWriter } from './table-codec.ts';

@@ -20,6 +20,21 @@ export function timeBin(ms: number, bins = TIME_BINS): number {
   return Math.min(bins - 1, Math.floor(Math.log2(ms / SHORTEST_MS) * BINS_PER_OCTAVE));
 }
 
+/**
+ * Adds mass at a time to the two bins whose middles it lies between, so that the mean is kept: times that differ by
+ * less than a bin stay in order.
+ */
+export function addMass(out: Float64Array, ms: number, mass: number): void {
+  const below = Math.floor(Math.log2(ms / SHORTEST_MS) * BINS_PER_OCTAVE - 0.5);
+  if (!(below >= 0)) out[0] += mass;
+  else if (below >= TIME_BINS - 1) out[TIME_BINS - 1] += mass;
+  else {
+    const share = (ms - BIN_MIDDLE_MS[below]) / (BIN_MIDDLE_MS[below + 1] - BIN_MIDDLE_MS[below]);
+    out[below] += mass * (1 - share);
+    out[below + 1] += mass * share;
+  }
+}
+
 /** The time below which a fraction of the mass lies, interpolated within its bin; `total` is the sum of `mass`. */
 export function quantileMs(mass: ArrayLike<number>, total: number, fraction: number): number {
   let wanted = fraction * total;

@@ -11,7 +11,7 @@ import { predict } from './predict.ts';
 import { END_SIGNALS, type EndSignal } from './session-end.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { SessionState, UNKNOWN_KEY } from './session-state.ts';
-import { TIME_BINS, BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, timeBin } from './time-grid.ts';
+import { TIME_BINS, BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, addMass, timeBin } from './time-grid.ts';
 import { OUTSIDE } from './transitions.ts';
 
 const SESSION_CAPACITY = 4096;
@@ -254,7 +254,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     for (let bin = timeBin(idleMs); bin < TIME_BINS; bin++) {
       if (raw[bin] <= 0) continue;
       const remainingMs = BIN_LOW_MS[bin] < idleMs ? (BIN_HIGH_MS[bin] - idleMs) / 2 : BIN_MIDDLE_MS[bin] - idleMs;
-      out[timeBin(remainingMs)] += raw[bin] * scale;
+      addMass(out, remainingMs, raw[bin] * scale);
     }
   }
   laterCall(next: Float64Array, horizon: number, out: Float64Array): void {

@@ -3,7 +3,7 @@
  * has been seen of each session so far. What a policy loses with it, it loses by its own doing.
  */
 import type { AgentId, Event, Forecast, Learner, LearnerSource, LiveSession, SessionForecasts, SessionId } from '../../core/index.ts';
-import { BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, SUM_BINS, TIME_BINS, timeBin } from '../../learner/index.ts';
+import { BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, SUM_BINS, TIME_BINS, addMass, timeBin } from '../../learner/index.ts';
 import { callDurationMs } from './generate.ts';
 import { endChance, type Spread, type SyntheticTruth } from './truth.ts';
 
@@ -118,7 +118,7 @@ export class TrueLearner implements Learner, SessionForecasts {
     for (let bin = timeBin(idleMs); bin < TIME_BINS; bin++) {
       const from = Math.max(BIN_LOW_MS[bin], idleMs);
       const mass = reached(pauseMs, bin === TIME_BINS - 1 ? Infinity : BIN_HIGH_MS[bin]) - reached(pauseMs, from);
-      if (mass > 0) out[timeBin(runningMs + within(pauseMs, from, BIN_HIGH_MS[bin]) - idleMs)] += (mass / survival) * alive;
+      if (mass > 0) addMass(out, runningMs + within(pauseMs, from, BIN_HIGH_MS[bin]) - idleMs, (mass / survival) * alive);
     }
   }
   laterCall(next: Float64Array, horizon: number, out: Float64Array): void {
