@@ -9,7 +9,7 @@ import type { Evidence, IdentityInput } from './types.ts';
 
 /** How sure each inference is; explicit ids of clients rank from 0.92 up, weak ones (a cache key, a trace id) below. */
 export const CONFIDENCE = {
-  response: 0.93, toolCall: 0.91, lineage: 0.9, toolCallId: 0.89, spawn: 0.8, opener: 0.7, handOff: 0.7, quote: 0.75, pendingSpawn: 0.6, openerText: 0.6, newSession: 0.5,
+  response: 0.93, toolCall: 0.91, lineage: 0.9, spawn: 0.8, opener: 0.7, handOff: 0.7, quote: 0.75, pendingSpawn: 0.6, openerText: 0.6, newSession: 0.5,
   fingerprint: 0.9, bareFingerprint: 0.3, nothing: 0.1,
 } as const;
 
@@ -44,16 +44,21 @@ function byResponse({ state, hashing }: IdentityInput, view: Outline): Found | u
   return owner === undefined ? undefined : { owner, source: 'response-id', confidence: CONFIDENCE.response };
 }
 
+/** How many of the latest calls are looked up: those of one answer are all known, or none is. */
+const JOINED_CALLS = 3;
+
 function byToolCall({ state, hashing }: IdentityInput, view: Outline): Found | undefined {
-  let byId: Owner | undefined;
+  let looked = 0;
   for (const call of view.toolCalls()) {
     if (call.id === '') continue;
-    const owner = state.find('call', callKey(call, hashing));
+    if (looked >= JOINED_CALLS) break;
+    looked += 1;
+    const byId = callIdKey(call.id, hashing);
+    // An id that is the only one tells enough, whatever the client has done to the arguments.
+    const owner = byId === undefined || state.isAmbiguous('callId', byId) ? state.find('call', callKey(call, hashing)) : state.find('callId', byId);
     if (owner !== undefined) return { owner, source: 'tool-call-id', confidence: CONFIDENCE.toolCall };
-    const key = callIdKey(call.id, hashing);
-    if (byId === undefined && key !== undefined) byId = state.find('callId', key);
   }
-  return byId === undefined ? undefined : { owner: byId, source: 'tool-call-id', confidence: CONFIDENCE.toolCallId };
+  return undefined;
 }
 
 /** The longest remembered chain that this conversation goes on from. */
@@ -120,6 +125,12 @@ function parentOf(input: IdentityInput, view: Outline, session: SessionId, agent
   return undefined;
 }
 
+/** Odd, with bits all over (the fraction of the golden ratio): products with it spread. */
+const SPREAD = 0x9e3779b97f4a7c15n;
+/** A fingerprint and a family of equal parts are different keys. */
+const FAMILY = 0x66616d696c79n;
+const mixed = (one: bigint, other: bigint): bigint => BigInt.asUintN(64, one * SPREAD + other);
+
 const NOTHING: Inference = {
   sessions: [{ value: sessionId('session'), source: 'none', confidence: CONFIDENCE.nothing }],
   agent: { value: agentId('agent'), source: 'none', confidence: CONFIDENCE.nothing },
@@ -145,8 +156,8 @@ export function infer(input: IdentityInput, knownSession?: SessionId): Inference
   const sessions = candidates.sort((a, b) => b.confidence - a.confidence);
 
   const session = knownSession ?? sessions[0].value;
-  const fingerprint = hashing.bytes(Buffer.from(`${system.hash} ${tools.digest}`), 2n);
-  const family = hashing.bytes(Buffer.from(`${system.head} ${tools.digest}`), 3n);
+  const fingerprint = mixed(system.hash, tools.digest);
+  const family = mixed(system.head, tools.digest) ^ FAMILY;
   const agent = agentIn(input, view, session, fingerprint, family);
   const parent = parentOf(input, view, session, agent, opener, joined[0], opening);
   const bare = system.bytes === 0 && tools.names.length === 0;

@@ -94,7 +94,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     return path.length < 2 ? undefined : `/${path.slice(0, -1).join('/')}`;
   },
   'any-session-header': (call) => {
-    for (const [name, value] of call.headers) if (SESSION_HEADER.test(name) && !name.includes('parent')) return value;
+    for (const [name, value] of call.headers) if (name.endsWith('-session-id') && SESSION_HEADER.test(name) && !name.includes('parent')) return value;
     return undefined;
   },
   body: (call, path) => asText(inBody(call, path)),
@@ -109,12 +109,27 @@ const READERS: Readonly<Record<string, Reader>> = {
   traceparent: (call) => /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(call.headers.get('traceparent') ?? '')?.[1],
 };
 
+/** A place, ready to be read. */
+type Place = (call: Readable) => string | undefined;
+const places = new Map<string, Place>();
+
+/** Places come from tables in the code: a bounded set. */
+function placeOf(place: string): Place {
+  let ready = places.get(place);
+  if (ready === undefined) {
+    const colon = place.indexOf(':');
+    const reader = READERS[place.slice(0, colon)];
+    if (reader === undefined) throw new TypeError(`no reader for the place ${place}`);
+    const argument = place.slice(colon + 1);
+    ready = (call) => reader(call, argument);
+    places.set(place, ready);
+  }
+  return ready;
+}
+
 /** @throws TypeError if the table names a reader that does not exist. */
 export function readPlace(call: Readable, place: string): string | undefined {
-  const colon = place.indexOf(':');
-  const reader = READERS[place.slice(0, colon)];
-  if (reader === undefined) throw new TypeError(`no reader for the place ${place}`);
-  return reader(call, place.slice(colon + 1));
+  return placeOf(place)(call);
 }
 
 const PRINTABLE = /^[\x20-\x7e]{1,256}$/;

@@ -102,6 +102,9 @@ export class IdentityState {
     return owner === undefined ? undefined : (this.session(owner.session)?.instance(owner.instance) ?? owner);
   }
 
+  /** Two sessions have claimed it. */
+  isAmbiguous(clue: Clue, hash: bigint): boolean { return this.ambiguous.peek(hash ^ SALT[clue]) === true; }
+
   /** Notes whom a clue leads to; once two sessions have claimed it, it leads nowhere. */
   claim(clue: Clue, hash: bigint, owner: Owner): void {
     const key = hash ^ SALT[clue];

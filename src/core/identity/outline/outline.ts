@@ -44,16 +44,20 @@ export class Outline {
   /** Bytes before this place were known and not walked again. */
   readonly readFrom: number;
   private readonly values = new Map<string, unknown>();
+  private readonly byName: ReadonlyMap<string, Member>;
 
   constructor(bytes: Buffer, facts: OutlineFacts, readFrom: number) {
     this.bytes = bytes;
     this.facts = facts;
     this.readFrom = readFrom;
+    const byName = new Map<string, Member>();
+    for (const member of facts.members) byName.set(member.name, member);
+    this.byName = byName;
   }
 
   /** The member of that name; the last one of equal names, which parsers go by. */
   member(name: string): Member | undefined {
-    return this.facts.members.findLast((member) => member.name === name);
+    return this.byName.get(name);
   }
 
   /** What a member is, by its first byte; undefined where there is none. */
@@ -107,8 +111,9 @@ export class Outline {
   }
 
   private callAt({ id, name, args, argsEnd }: CallPlace): OutlinedToolCall {
-    const written = args < 0 ? '' : this.bytes.toString('utf8', args, argsEnd);
-    return { id: this.stringAt(id), name: this.stringAt(name), arguments: this.bytes[args] === QUOTE ? this.stringAt(args) : written };
+    // Arguments may be long, and mostly the id is enough.
+    const written = (): string => (args < 0 ? '' : this.bytes[args] === QUOTE ? this.stringAt(args) : this.bytes.toString('utf8', args, argsEnd));
+    return { id: this.stringAt(id), name: this.stringAt(name), get arguments() { return written(); } };
   }
 
   private stringAt(at: number): string {
