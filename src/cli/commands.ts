@@ -4,6 +4,8 @@ import type { SubCommandsDef } from 'citty';
 export const COMMANDS: SubCommandsDef = {
   doctor: () => import('./doctor.ts').then((module) => module.default),
   serve: () => import('./serve.ts').then((module) => module.default),
+  config: () => import('./config.ts').then((module) => module.default),
+  keys: () => import('./keys.ts').then((module) => module.default),
   up: () => import('./up.ts').then((module) => module.default),
   replay: () => import('./replay.ts').then((module) => module.default),
   trace: () => import('./trace.ts').then((module) => module.default),

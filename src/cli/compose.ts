@@ -10,6 +10,7 @@ import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Sto
 import { registeredPolicy } from '../runtime/load-policy.ts';
 import type { Store } from '../store/index.ts';
 import { createLogger, logSink, type LogSink } from '../telemetry/index.ts';
+import { EngineFleet } from './engine-fleet.ts';
 import { saltSecretOf } from './salt-secret.ts';
 
 export interface ServerOptions {
@@ -26,6 +27,8 @@ export interface ServerOptions {
   /** Makes the salts that keep caches of tenants apart; by default one that the state directory keeps, else a new one. */
   readonly saltSecret?: Buffer;
   readonly limits?: Partial<GatewayLimits>;
+  /** What /healthz tells of the configuration in force. */
+  readonly configuration?: () => object;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
   readonly clock?: Clock;
   readonly timers?: Timers;
@@ -40,10 +43,13 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly url: string;
   readonly runtime: Runtime;
+  /** Its members change with `replaceEngines`. */
   readonly engines: readonly Engine[];
   /** The first of `engines`. */
   readonly engine: Engine;
   readonly gateway: Gateway;
+  /** Serves new calls with other engines; those that are no longer among them end what they have begun. */
+  replaceEngines(engines: readonly Engine[]): Promise<void>;
   /**
    * Takes no new calls, lets those in flight finish for at most `drainMs`, stops engines, saves.
    * @returns how many calls were cut off
@@ -65,7 +71,7 @@ export function defaultPolicies(engines: readonly Engine[]): PolicySetting[] {
  * @throws EntresolError `ENT_PORT_TAKEN`, `ENT_INSECURE_BIND`, or what an engine's start throws; then nothing is left running
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { engines } = options;
+  const engines = [...options.engines];
   const log = options.log ?? logSink(createLogger());
   const clock = options.clock ?? processClock;
   const hashing = hashingOf(await createXxhash());
@@ -85,12 +91,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.keys === undefined ? {} : { keys: options.keys }),
     saltSecret: options.saltSecret ?? await saltSecretOf(options.state, log),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
   });
-  const started: Engine[] = [];
+  const fleet = new EngineFleet(engines, runtime);
   let closing: Promise<number> | undefined;
   const close = async (drainMs?: number): Promise<number> => {
     const cut = await gateway.drain(drainMs);
-    await Promise.all(started.map((engine) => engine.stop(ENGINE_GRACE_MS)));
+    await fleet.stop(ENGINE_GRACE_MS);
     await runtime.close();
     return cut;
   };
@@ -98,14 +105,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const url = await gateway.listen();
   try {
     await runtime.start();
-    for (const engine of engines) {
-      started.push(engine);
-      await engine.start(runtime.registerEngine(engine));
-    }
+    await fleet.start();
   } catch (error) {
     await close(0);
     throw error;
   }
   gateway.markReady();
-  return { url, runtime, engines, engine: engines[0], gateway, close: (drainMs) => (closing ??= close(drainMs)) };
+  return { url, runtime, engines, engine: engines[0], gateway, replaceEngines: (next) => fleet.replace(next), close: (drainMs) => (closing ??= close(drainMs)) };
 }

@@ -1,7 +1,10 @@
 import type { Engine } from '../core/index.ts';
 import { EmbeddedEngine } from '../engines/embedded/engine.ts';
 import { SimulatedEngine } from '../engines/simulated/engine.ts';
+import type { Config } from '../config/index.ts';
 import type { Options } from './parse-options.ts';
+
+type EngineConfig = Config['engine'];
 
 /** Flags of the engines that run within Entresol, for every command that starts one. */
 export const LOCAL_ENGINE_ARGUMENTS = {
@@ -13,6 +16,12 @@ export const LOCAL_ENGINE_ARGUMENTS = {
   threads: { type: 'string', description: 'Threads that it computes with (default 1)' },
   simulated: { type: 'boolean', description: 'The simulated engine in its place: latencies of a cost model, no computation' },
 } as const;
+
+/** The same by a configuration file. */
+export function localEngineOf({ kind, model, slots, storeTokens, diskTokens, contextTokens, threads }: EngineConfig): Engine {
+  const sizes = { slots, storeTokens, contextTokens };
+  return kind === 'simulated' ? new SimulatedEngine(sizes) : new EmbeddedEngine({ ...sizes, diskTokens, modelPath: model, threads });
+}
 
 /** @throws EntresolError `ENT_USAGE` */
 export function localEngine(options: Options): Engine {

@@ -83,7 +83,7 @@ describe('entresol serve', () => {
 
   it.each([
     [['--host', '0.0.0.0'], 1, 'ENT_INSECURE_BIND at --host'],
-    [['--config', 'entresol.yaml'], 2, 'ENT_USAGE at --config'],
+    [['--config', 'nowhere.yaml'], 1, 'ENT_CONFIG_INVALID at nowhere.yaml'],
     [['--port', 'many'], 2, 'ENT_USAGE at --port'],
     [['--policies', 'nobody'], 2, 'ENT_POLICY_UNKNOWN at nobody'],
     [['--unknown'], 2, 'ENT_USAGE'],

@@ -32,8 +32,8 @@ export interface EngineCapabilities {
   readonly serves?: readonly string[];
   /** Calls without a credential of the client's will fail there. */
   readonly wantsCredential?: boolean;
-  /** It has a credential of its own, which tenants may come to share. */
-  readonly ownCredential?: boolean;
+  /** It has a credential of its own, which tenants may come to share: where a call brings none, or in place of any. */
+  readonly ownCredential?: 'fallback' | 'always';
   /** It keeps caches apart by `cache_salt`. */
   readonly saltsCache?: boolean;
 }
@@ -126,6 +126,8 @@ export interface Engine {
   speaks?(dialect: Dialect, headers: readonly string[]): Promise<boolean>;
   load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number };
   healthy(): boolean;
+  /** New calls go elsewhere from now on; those that it has, or was chosen for, it still serves. Absent: it cannot be taken out while the server runs. */
+  retire?(): void;
   /** Ends in-flight work or gives up after `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }

@@ -20,6 +20,7 @@ export const ERRORS = {
   ENT_FORBIDDEN_HOST: { status: 403, mend: 'Use a loopback name such as 127.0.0.1 or localhost, and call from no web page of another origin; --insecure lets any Host in.' },
   ENT_UNAUTHORIZED: { status: 401, mend: 'Send a key of this server in x-entresol-key or as the bearer token.' },
   ENT_ADMIN_ONLY: { status: 403, mend: 'Use a key that the configuration marks admin: true.' },
+  ENT_SHARED_CREDENTIAL: { status: 403, mend: 'Use a key that the configuration marks admin: true, or bring a credential for the upstream in authorization.' },
   ENT_REJECTED_BY_POLICY: { status: 429, mend: 'Retry later; GET /entresol/v1/explain/{requestId} tells which policy and why.' },
   ENT_POLICY_FAILED_CLOSED: { status: 503, mend: 'A safety or budget policy failed; see the log, then switch it or mend it.' },
   ENT_ENGINE_CRASHED: { status: 503, mend: 'The engine restarts by itself; send the request again.' },

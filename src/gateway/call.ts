@@ -6,6 +6,7 @@ import {
 import { readBody, receiveBody, type JsonObject, type ReceivedBody } from './body.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
+import { checkSharedCredential } from './access/index.ts';
 import { chooseEngine, enginesFor, enginesForModel, leastBusy, passThroughEngines } from './engine-choice.ts';
 import { unpack } from './encodings.ts';
 import { asEntresolError, errorForm } from './errors.ts';
@@ -33,6 +34,8 @@ export interface CallServices {
   hash(text: string): string;
   /** What keeps a tenant's caches apart in engines that share theirs; undefined: there is one tenant. */
   cacheSalt(tenant: TenantId): string | undefined;
+  /** Whether there is more than one tenant. */
+  tenantsShare(): boolean;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
 }
 
@@ -90,7 +93,9 @@ export class Calls {
   /** Any other path of an upstream: passed on as it is. */
   async passThrough(context: RouteContext): Promise<void> {
     const body = await this.unread(context);
-    await this.passTo(passThroughEngines(this.services.engines, context.path, context.headers), context, body);
+    const able = passThroughEngines(this.services.engines, context.path, context.headers);
+    for (const engine of able) checkSharedCredential(engine, context.caller, context.path, context.headers, this.services.tenantsShare());
+    await this.passTo(able, context, body);
   }
 
   /** A dialect that is served, and holds no agent's conversation: nothing of it is read. */

@@ -36,6 +36,8 @@ export interface GatewayOptions {
   /** Bind beyond loopback though no keys are configured. */
   readonly insecure?: boolean;
   readonly limits?: Partial<GatewayLimits>;
+  /** What `/healthz` tells of the configuration in force; anyone may read it. */
+  readonly configuration?: () => object;
 }
 
 /** Plain or encoded, by slash or backslash: servers differ in what they resolve. */
@@ -74,13 +76,13 @@ export class Gateway {
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
     const { engines, runtime, clock, hashing, log } = options;
     this.calls = new Calls({
-      engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), identifier: new Identifier(hashing), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
+      engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
     });
     this.openCalls = new OpenCalls(clock, this.limits);
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
     this.router = new Router([
-      ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state }),
+      ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state, ...(options.configuration === undefined ? {} : { configuration: options.configuration }) }),
       ...engineRoutes(engines, this.calls),
     ]);
     this.server = this.createServer();

@@ -158,6 +158,21 @@ describe('the credential', () => {
     expect(valueOf(upstream, 'x-api-key')).toBe('sk-own');
   });
 
+  it('that tenants share opens no route on which one finds what another left', async () => {
+    const [other, admin] = [newKey(), newKey()];
+    const several = new KeyRing([key, other, admin].map((one, index) => ({ name: `k${index}`, hash: hashOfKey(one), tenant: tenantId(`t${index}`), admin: one === admin })));
+    const { server, upstream } = await setUp(speak('x'), { keys: several, engine: own('fallback') });
+    const get = async (path: string, headers: Readonly<Record<string, string>>): Promise<number> => (await fetch(server.url + path, { headers })).status;
+    for (const path of ['/v1/files', '/v1/batches', '/v1/responses/resp_1', '/v1/chat/completions', '/v1/anything-new']) {
+      expect(await get(path, { 'x-entresol-key': key }), path).toBe(403);
+    }
+    expect(upstream.received).toHaveLength(0);
+    expect(await get('/v1/files', { 'x-entresol-key': key, authorization: 'Bearer sk-client' })).toBe(200);
+    expect(await get('/v1/files', { 'x-entresol-key': admin })).toBe(200);
+    expect(await get('/v1/models', { 'x-entresol-key': key })).toBe(200);
+    expect((await chat(server, 'm', { 'x-entresol-key': key })).status).toBe(200);
+  });
+
   it('that is missing for a hosted API is said before the call goes', async () => {
     const { server, upstream } = await setUp(speak('x'), { keys: keys(), engine: { kind: 'openai' } });
     const answer = await chat(server, 'm', { authorization: `Bearer ${key}` });

@@ -96,7 +96,7 @@ export class Connections {
   async close(graceMs: number): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
-      if (graceMs !== Infinity) timer = setTimeout(resolve, graceMs);
+      timer = setTimeout(resolve, graceMs);
     });
     await Promise.race([this.#pool.close(), late]);
     clearTimeout(timer);

@@ -53,7 +53,7 @@ export class OpenAiEngine implements Engine {
     this.capabilities = {
       dialects: DIALECTS[options.kind], intents: [], ordersQueue: false, countsCachedTokens: false, passThrough: true, hosted,
       ...(options.models === undefined ? {} : { serves: options.models }),
-      wantsCredential: hosted && options.credential === undefined, ownCredential: options.credential !== undefined, saltsCache: options.saltsCache ?? !hosted,
+      wantsCredential: hosted && options.credential === undefined, ...(options.credential === undefined ? {} : { ownCredential: options.credential.use }), saltsCache: options.saltsCache ?? !hosted,
     };
     const connectTimeoutMs = options.connectTimeoutMs ?? 10_000;
     this.connections = new Connections(this.address, {
@@ -122,7 +122,9 @@ export class OpenAiEngine implements Engine {
 
   healthy(): boolean { return this.health.healthy; }
 
-  /** @param graceMs may be Infinity: then calls in flight end by themselves */
+  /** Nothing is to be looked at any more; idle connections close by themselves. */
+  retire(): void { this.health.stop(); }
+
   async stop(graceMs: number): Promise<void> {
     this.health.stop();
     await this.connections.close(graceMs);

@@ -48,6 +48,7 @@ export class KeyRing {
   /** By the first 8 bytes of the digest: which of them a caller meets tells nothing about a key. */
   #keys = new Map<string, KnownKey[]>();
   #count = 0;
+  #tenants = 0;
 
   constructor(settings: readonly KeySetting[] = []) {
     this.replace(settings);
@@ -55,6 +56,9 @@ export class KeyRing {
 
   /** With none configured there is one tenant, and loopback alone may connect. */
   get empty(): boolean { return this.#count === 0; }
+
+  /** Whether there is more than one tenant. */
+  get shared(): boolean { return this.#tenants > 1; }
 
   replace(settings: readonly KeySetting[]): void {
     const keys = new Map<string, KnownKey[]>();
@@ -65,6 +69,7 @@ export class KeyRing {
     }
     this.#keys = keys;
     this.#count = settings.length;
+    this.#tenants = new Set(settings.map(({ tenant }) => tenant)).size;
   }
 
   /** Compares digests in constant time. */

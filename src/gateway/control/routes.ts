@@ -12,6 +12,8 @@ export interface ControlServices {
   readonly engines: readonly Engine[];
   readonly events: EventStreams;
   readonly clock: Clock;
+  /** Of the configuration in force; anyone may read it. */
+  readonly configuration?: () => object;
   state(): 'starting' | 'ready' | 'draining';
 }
 
@@ -43,7 +45,7 @@ const answer = (value: (context: RouteContext) => unknown): Handler => (context)
 export function controlRoutes(services: ControlServices): Route[] {
   const { runtime } = services;
   return [
-    { method: 'GET', pattern: '/healthz', open: true, handle: answer(() => ({ status: 'ok' })) },
+    { method: 'GET', pattern: '/healthz', open: true, handle: answer(() => ({ status: 'ok', ...(services.configuration === undefined ? {} : { configuration: services.configuration() }) })) },
     {
       method: 'GET', pattern: '/readyz', open: true,
       handle: ({ response, requestId: id }) => {

@@ -1,0 +1,39 @@
+import type { Engine } from '../core/index.ts';
+import type { Runtime } from '../runtime/index.ts';
+
+/** The engines of a server: started together, replaced one by one while it runs, stopped together. */
+export class EngineFleet {
+  /** Shared with the gateway, which reads it at each call. */
+  readonly #engines: Engine[];
+  readonly #runtime: Runtime;
+  /** They serve what they had begun, or had been chosen for. */
+  #retired: Engine[] = [];
+
+  constructor(engines: Engine[], runtime: Runtime) {
+    this.#engines = engines;
+    this.#runtime = runtime;
+  }
+
+  /** @throws what an engine's start throws; those that had started are stopped by `stop` */
+  async start(): Promise<void> {
+    for (const engine of this.#engines) await engine.start(this.#runtime.registerEngine(engine));
+  }
+
+  /** @param next those that stay are the same objects */
+  async replace(next: readonly Engine[]): Promise<void> {
+    const arriving = next.filter((engine) => !this.#engines.includes(engine));
+    for (const engine of arriving) await engine.start(this.#runtime.registerEngine(engine));
+    const leaving = this.#engines.filter((engine) => !next.includes(engine));
+    this.#engines.splice(0, this.#engines.length, ...next);
+    this.#retired = this.#retired.filter((engine) => engine.load().runningRequests > 0);
+    for (const engine of leaving) {
+      if (!next.some(({ replica }) => replica === engine.replica)) this.#runtime.removeEngine(engine.replica);
+      this.#retired.push(engine);
+      engine.retire?.();
+    }
+  }
+
+  async stop(graceMs: number): Promise<void> {
+    await Promise.all([...this.#engines, ...this.#retired].map((engine) => engine.stop(graceMs)));
+  }
+}
