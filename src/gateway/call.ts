@@ -17,7 +17,7 @@ import { coordinateOf, requestView, type Identified, type Identifier, type Promp
 import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
 import { lazyBody } from './lazy-body.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
-import { CHAT_PATH, chatHeaders, translateCall, translatedAnswer, type TranslatedCall } from './protocols/translate.ts';
+import { CHAT_PATH, chatHeaders, Translator, type TranslatedCall } from './protocols/translate.ts';
 import { sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
@@ -53,6 +53,7 @@ interface Prepared {
 
 export class Calls {
   private readonly services: CallServices;
+  private readonly translator = new Translator();
 
   constructor(services: CallServices) {
     this.services = services;
@@ -67,7 +68,7 @@ export class Calls {
     validateRequest(outline, dialect);
     const parsed = lazyBody(outline);
     const able = await enginesFor(enginesForModel(this.services.engines, textOf(parsed.model)), dialect, context.path, context.headers);
-    const translated = able.translated ? { translated: translateCall(dialect, parsed) } : {};
+    const translated = able.translated ? { translated: this.translator.translate(dialect, parsed, context.caller.tenant) } : {};
     const identified = identifier.identify(context.headers, outline, context.caller);
     await this.run({ context, dialect, parsed, body, receivedAtMs, identified, ...translated }, able.engines);
   }
@@ -83,7 +84,7 @@ export class Calls {
       await this.passTo(able.engines, context, received);
       return;
     }
-    const { parsed, body } = translateCall('messages', request);
+    const { parsed, body } = this.translator.translate('messages', request, context.caller.tenant);
     const counter = leastBusy(able.engines);
     const counted = await counter.inspect?.({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers: [], body, parsed, signal: context.call }, context.caller.tenant);
     if (counted === undefined) throw new EntresolError('ENT_UNKNOWN_ROUTE', 'The engine here counts no tokens ahead of a call.', { at: context.path });
@@ -248,10 +249,8 @@ class ObservedCall {
 
   /** Where the engine does not speak the client's dialect: what stands between its answer and the client. */
   private translation(answer: ClientAnswer): TranslatedAnswer | undefined {
-    const { translated, dialect, parsed } = this.prepared;
-    if (translated === undefined) return undefined;
-    const promptTokens = this.view.promptTokensExact ? this.view.promptTokens : 0;
-    return translatedAnswer(dialect, answer, { requestId: this.view.id, request: parsed, leftOut: translated.leftOut, promptTokens, nowSeconds: Math.floor(Date.now() / 1000) });
+    const { view } = this;
+    return this.prepared.translated?.answer(answer, { requestId: view.id, promptTokens: view.promptTokensExact ? view.promptTokens : 0, nowSeconds: Math.floor(Date.now() / 1000) });
   }
 
   /** @throws EntresolError only while no byte of an answer has gone out */

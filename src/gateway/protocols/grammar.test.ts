@@ -2,7 +2,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { RecordingAnswer } from '../../engines/embedded/testing/recording-answer.ts';
-import { translatedAnswer } from './translate.ts';
+import { LOCAL_TENANT } from '../../core/index.ts';
+import { Translator } from './translate.ts';
 
 interface Piece {
   readonly kind: 'reasoning' | 'text' | 'refusal' | 'call' | 'arguments';
@@ -36,7 +37,8 @@ const finishes = fc.constantFrom('stop', 'length', 'tool_calls', 'content_filter
 
 function streamed(dialect: 'messages' | 'responses', woven: readonly Piece[], finish: string, size: number): RecordingAnswer {
   const to = new RecordingAnswer();
-  const answer = translatedAnswer(dialect, to, { requestId: 'r', request: { model: 'm', stream: true }, leftOut: [], promptTokens: 0, nowSeconds: 1 });
+  const request = { model: 'm', stream: true, ...(dialect === 'messages' ? { messages: [] } : { input: 'x', store: false }) };
+  const answer = new Translator().translate(dialect, request, LOCAL_TENANT).answer(to, { requestId: 'r', promptTokens: 0, nowSeconds: 1 });
   const last = [{ choices: [{ index: 0, delta: {}, finish_reason: finish }] }, { choices: [], usage: { prompt_tokens: 5, completion_tokens: 2 } }];
   const bytes = Buffer.from(`${[...woven.map(chunk), ...last].map((value) => `data: ${JSON.stringify(value)}\r\n\r\n`).join('')}data: [DONE]\n\n`);
   answer.head(200, ['content-type', 'text/event-stream']);

@@ -6,15 +6,16 @@ import { OUTPUT_TABLE, REQUEST_TABLE as MESSAGES_TABLE, TOOL_CHOICE_TABLE, TOOL_
 import { ITEM_TABLES, PART_TABLES } from './responses/items.ts';
 import { REASONING_TABLE, REQUEST_TABLE as RESPONSES_TABLE, TEXT_TABLE } from './responses/request.ts';
 import { TOOL_TABLES } from './responses/tools.ts';
-import { chatHeaders, translateCall } from './translate.ts';
+import { LOCAL_TENANT } from '../../core/index.ts';
+import { chatHeaders, Translator } from './translate.ts';
 
 const messages = (body: JsonObject): { chat: JsonObject; leftOut: readonly string[] } => {
-  const { parsed, leftOut, body: bytes } = translateCall('messages', { model: 'm', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }], ...body });
+  const { parsed, leftOut, body: bytes } = new Translator().translate('messages', { model: 'm', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }], ...body }, LOCAL_TENANT);
   expect(JSON.parse(bytes.toString())).toEqual(parsed);
   return { chat: parsed, leftOut };
 };
 const responses = (body: JsonObject): { chat: JsonObject; leftOut: readonly string[] } => {
-  const { parsed, leftOut } = translateCall('responses', { model: 'm', input: 'hi', ...body });
+  const { parsed, leftOut } = new Translator().translate('responses', { model: 'm', input: 'hi', ...body }, LOCAL_TENANT);
   return { chat: parsed, leftOut };
 };
 const cached = { cache_control: { type: 'ephemeral' } };
@@ -126,7 +127,7 @@ describe('a request of Responses', () => {
         { role: 'user', content: 'Thanks.' },
       ],
     });
-    expect(leftOut).toEqual(['annotations', 'client_metadata', 'encrypted_content', 'id', 'prompt_cache_key', 'status', 'store', 'summary', 'verbosity']);
+    expect(leftOut).toEqual(['annotations', 'client_metadata', 'encrypted_content', 'id', 'prompt_cache_key', 'status', 'summary', 'verbosity']);
   });
 
   it('keeps tools of free text, their grammar in words, and tools of namespaces', () => {
@@ -157,7 +158,8 @@ describe('a request of Responses', () => {
     ['tools[0].type', { tools: [{ type: 'web_search' }] }],
     ['tools[0].format.type', { tools: [{ type: 'custom', name: 'p', format: { type: 'regexp' } }] }],
     ['tool_choice', { tools: [], tool_choice: { type: 'allowed_tools' } }],
-    ['input[0].type', { input: [{ type: 'item_reference', id: 'x' }] }],
+    ['input[0]', { input: [{ type: 'item_reference', id: 'x' }] }],
+    ['input[0].type', { input: [{ type: 'web_search_call', id: 'x' }] }],
     ['input[0].encrypted_content', { input: [{ type: 'reasoning', summary: [], encrypted_content: 'x' }] }],
     ['input[0].content[0].file_id', { input: [{ role: 'user', content: [{ type: 'input_file', file_id: 'f' }] }] }],
     ['a_field_of_tomorrow', { a_field_of_tomorrow: 1 }],

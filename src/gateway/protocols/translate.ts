@@ -1,29 +1,69 @@
 /** A call of Messages or Responses for an engine that speaks chat completions, and the way back for its answer. */
 import { randomUUID } from 'node:crypto';
-import type { Answer, Dialect } from '../../core/index.ts';
+import type { Answer, Dialect, TenantId } from '../../core/index.ts';
 import type { JsonObject } from '../../core/fields.ts';
 import { listOf } from '../json-fields.ts';
+import type { AnswerWriter } from './answer-writer.ts';
 import type { LeftOut } from './field-table.ts';
 import { MessagesWriter } from './messages/answer-writer.ts';
 import { chatFromMessages } from './messages/request.ts';
 import { ResponsesWriter } from './responses/answer-writer.ts';
+import { KeptResponses } from './responses/kept-responses.ts';
 import { chatFromResponses } from './responses/request.ts';
 import { TranslatedAnswer } from './translated-answer.ts';
+
+export interface AnswerContext {
+  readonly requestId: string;
+  /** What is known of the prompt before the answer; 0 if nothing. */
+  readonly promptTokens: number;
+  readonly nowSeconds: number;
+}
 
 export interface TranslatedCall {
   /** The chat completion request. */
   readonly parsed: JsonObject;
   readonly body: Buffer;
+  /** Names of fields that were hints or labels. */
   readonly leftOut: readonly string[];
+  /** @param to where the client's answer goes */
+  answer(to: Answer, context: AnswerContext): TranslatedAnswer;
 }
 
 export const CHAT_PATH = '/v1/chat/completions';
 
-/** @throws EntresolError `ENT_BAD_REQUEST`, `ENT_UNTRANSLATABLE`, naming the place */
-export function translateCall(dialect: Dialect, request: JsonObject): TranslatedCall {
-  const leftOut: LeftOut = new Set();
-  const parsed = dialect === 'messages' ? chatFromMessages(request, leftOut) : chatFromResponses(request, leftOut);
-  return { parsed, body: Buffer.from(JSON.stringify(parsed)), leftOut: [...leftOut].sort() };
+export class Translator {
+  private readonly kept: KeptResponses;
+
+  constructor(kept = new KeptResponses()) {
+    this.kept = kept;
+  }
+
+  /** @throws EntresolError `ENT_BAD_REQUEST`, `ENT_UNTRANSLATABLE`, naming the place */
+  translate(dialect: Dialect, body: JsonObject, tenant: TenantId): TranslatedCall {
+    // Members of a body may be parsed anew at each look: all of them are wanted, once.
+    const request = { ...body };
+    const leftOut: LeftOut = new Set();
+    const parsed = dialect === 'messages' ? chatFromMessages(request, leftOut) : chatFromResponses(this.kept.resolve(tenant, request), leftOut);
+    const names = [...leftOut].sort();
+    return {
+      parsed, leftOut: names,
+      body: Buffer.from(JSON.stringify(parsed)),
+      answer: (to, context) => new TranslatedAnswer(to, {
+        writer: this.writer(dialect, request, tenant, context),
+        stream: request.stream === true,
+        model: typeof request.model === 'string' ? request.model : '',
+        headers: [dialect === 'messages' ? 'request-id' : 'x-request-id', context.requestId, ...(names.length === 0 ? [] : ['x-entresol-left-out', names.join(', ')])],
+        note: `translated ${dialect} to chat completions${names.length === 0 ? '' : `, without ${names.join(', ')}`}`,
+        newCallId: () => `call_${randomUUID().replaceAll('-', '')}`,
+      }),
+    };
+  }
+
+  private writer(dialect: Dialect, request: JsonObject, tenant: TenantId, { promptTokens, nowSeconds }: AnswerContext): AnswerWriter {
+    const id = randomUUID().replaceAll('-', '');
+    if (dialect === 'messages') return new MessagesWriter(id, promptTokens, listOf(request.stop_sequences));
+    return new ResponsesWriter({ id, createdAt: nowSeconds, request, finished: (responseId, output) => this.kept.keep(tenant, responseId, request, output) });
+  }
 }
 
 /** Headers that speak of the client's dialect, or of a body that is no longer the client's. */
@@ -42,26 +82,4 @@ export function chatHeaders(raw: readonly string[]): string[] {
     } else kept.push(raw[index], raw[index + 1]);
   }
   return kept;
-}
-
-export interface AnswerContext {
-  readonly requestId: string;
-  readonly request: JsonObject;
-  readonly leftOut: readonly string[];
-  /** What is known of the prompt before the answer; 0 if nothing. */
-  readonly promptTokens: number;
-  readonly nowSeconds: number;
-}
-
-/** @param to where the client's answer goes */
-export function translatedAnswer(dialect: Dialect, to: Answer, { requestId, request, leftOut, promptTokens, nowSeconds }: AnswerContext): TranslatedAnswer {
-  const id = randomUUID().replaceAll('-', '');
-  return new TranslatedAnswer(to, {
-    writer: dialect === 'messages' ? new MessagesWriter(id, promptTokens, listOf(request.stop_sequences)) : new ResponsesWriter({ id, createdAt: nowSeconds, request }),
-    stream: request.stream === true,
-    model: typeof request.model === 'string' ? request.model : '',
-    headers: [dialect === 'messages' ? 'request-id' : 'x-request-id', requestId, ...(leftOut.length === 0 ? [] : ['x-entresol-left-out', leftOut.join(', ')])],
-    note: `translated ${dialect} to chat completions${leftOut.length === 0 ? '' : `, without ${leftOut.join(', ')}`}`,
-    newCallId: () => `call_${randomUUID().replaceAll('-', '')}`,
-  });
 }

@@ -167,13 +167,13 @@ describe('Messages before chat completions', () => {
 });
 
 describe('Responses before chat completions', () => {
-  const asked = { model: 'm', instructions: 'Be kind.', input: 'hello', tools: [{ type: 'function', name: 'search', parameters: { type: 'object' }, strict: true }], store: true };
+  const asked = { model: 'm', instructions: 'Be kind.', input: 'hello', tools: [{ type: 'function', name: 'search', parameters: { type: 'object' }, strict: true }], safety_identifier: 'p' };
 
   it('are answered whole', async () => {
     const { server, calls } = await before(says(spoken));
     const answer = await post(`${server.url}/v1/responses`, JSON.stringify(asked));
     expect(await answer.json()).toMatchObject({
-      object: 'response', status: 'completed', model: 'm', instructions: 'Be kind.', tools: asked.tools, store: false, error: null, incomplete_details: null,
+      object: 'response', status: 'completed', model: 'm', instructions: 'Be kind.', tools: asked.tools, store: true, error: null, incomplete_details: null,
       output: [
         { type: 'reasoning', summary: [], content: [{ type: 'reasoning_text', text: 'Let me see.' }] },
         { type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text: 'Grüße 🌍', annotations: [] }] },
@@ -182,7 +182,7 @@ describe('Responses before chat completions', () => {
       ],
       usage: { input_tokens: 12, input_tokens_details: { cached_tokens: 8 }, output_tokens: 3, total_tokens: 15 },
     });
-    expect(answer.headers.get('x-entresol-left-out')).toBe('store');
+    expect(answer.headers.get('x-entresol-left-out')).toBe('safety_identifier');
     expect(JSON.parse(calls()[0].body.toString())).toEqual({
       model: 'm', messages: [{ role: 'system', content: 'Be kind.' }, { role: 'user', content: 'hello' }],
       tools: [{ type: 'function', function: { name: 'search', parameters: { type: 'object' }, strict: true } }],
@@ -197,6 +197,24 @@ describe('Responses before chat completions', () => {
     expect(stream.at(-1)).toMatchObject({ type: 'response.incomplete', response: { status: 'incomplete', incomplete_details: { reason: 'max_output_tokens' }, output: [{ type: 'reasoning' }, { type: 'message' }, { type: 'function_call' }, { type: 'function_call', status: 'incomplete' }] } });
     await until(() => eventsOf(events, 'request-end').length > 0);
     expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'ok', stop: 'length', promptTokens: 12, cachedTokens: 8, outputTokens: 3, tools: ['search', 'read'] }]);
+  });
+
+  it('go on from answers that are kept, by their id or their items\'', async () => {
+    const { server, calls } = await before(says(spoken));
+    const send = async (body: object): Promise<{ id: string; previous_response_id: string | null; output: { id: string }[] }> => (await post(`${server.url}/v1/responses`, JSON.stringify({ model: 'm', ...body }))).json() as never;
+    const first = await send({ input: 'hello', stream: false });
+    const second = await send({ previous_response_id: first.id, instructions: 'New.', input: [{ type: 'function_call_output', call_id: 'call_a', output: 'A' }, { type: 'function_call_output', call_id: 'call_b', output: 'B' }] });
+    expect(second.previous_response_id).toBe(first.id);
+    await send({ previous_response_id: second.id, input: 'thanks' });
+    const answered = { role: 'assistant', content: 'Grüße 🌍', reasoning_content: 'Let me see.', tool_calls: [{ id: 'call_a', type: 'function', function: { name: 'search', arguments: '{"q":"a b"}' } }, { id: 'call_b', type: 'function', function: { name: 'read', arguments: '{}' } }] };
+    const sent = calls().map((call) => (JSON.parse(call.body.toString()) as { messages: unknown[] }).messages);
+    const results = [{ role: 'tool', tool_call_id: 'call_a', content: 'A' }, { role: 'tool', tool_call_id: 'call_b', content: 'B' }];
+    expect(sent[1]).toEqual([{ role: 'system', content: 'New.' }, { role: 'user', content: 'hello' }, answered, ...results]);
+    expect(sent[2]).toEqual([{ role: 'user', content: 'hello' }, answered, ...results, answered, { role: 'user', content: 'thanks' }]);
+    await send({ input: [{ role: 'user', content: 'hello' }, ...first.output.slice(1).map(({ id }) => ({ type: 'item_reference', id })), { role: 'user', content: 'more' }] });
+    expect((JSON.parse(calls()[3].body.toString()) as { messages: unknown[] }).messages[1]).toEqual({ ...answered, reasoning_content: undefined });
+    const unkept = await send({ input: 'x', store: false });
+    expect(await send({ previous_response_id: unkept.id, input: 'x' })).toMatchObject({ error: { code: 'ENT_UNTRANSLATABLE', param: 'previous_response_id' } });
   });
 
   it('fail when the engine fails in its stream', async () => {

@@ -13,6 +13,8 @@ export interface ResponseHeading {
   readonly createdAt: number;
   /** The client's request: an answer repeats what was asked. */
   readonly request: JsonObject;
+  /** The answer is whole. */
+  finished?(id: string, output: readonly JsonObject[]): void;
 }
 
 const INCOMPLETE: Readonly<Record<string, string>> = { length: 'max_output_tokens', content_filter: 'content_filter' };
@@ -88,10 +90,12 @@ export class ResponsesWriter implements AnswerWriter {
     const reason = outcome.finish === undefined ? undefined : INCOMPLETE[outcome.finish];
     const { promptTokens, cachedTokens, outputTokens } = outcome.usage;
     const status = reason === undefined ? 'completed' : 'incomplete';
+    const output = blocks.map((block) => this.item(block, reason !== undefined && block === blocks.at(-1) ? 'incomplete' : 'completed'));
+    this.heading.finished?.(`resp_${this.heading.id}`, output);
     return {
       ...this.response(status), status,
       incomplete_details: reason === undefined ? null : { reason },
-      output: blocks.map((block) => this.item(block, reason !== undefined && block === blocks.at(-1) ? 'incomplete' : 'completed')),
+      output,
       usage: {
         input_tokens: promptTokens, input_tokens_details: { cached_tokens: cachedTokens },
         output_tokens: outputTokens, output_tokens_details: { reasoning_tokens: outcome.reasoningTokens }, total_tokens: promptTokens + outputTokens,
@@ -136,7 +140,7 @@ export class ResponsesWriter implements AnswerWriter {
     return block.kind === 'refusal' ? { type: 'refusal', refusal: text } : { type: 'output_text', text, annotations: [], logprobs: [] };
   }
 
-  private item(block: Block, status: ItemStatus): object {
+  private item(block: Block, status: ItemStatus): JsonObject {
     const id = this.itemId(block);
     const begun = status !== 'in_progress';
     if (block.kind === 'reasoning') return { id, type: 'reasoning', summary: [], content: begun ? [this.part(block, block.text)] : [], status };
@@ -151,7 +155,7 @@ export class ResponsesWriter implements AnswerWriter {
     return {
       id: `resp_${id}`, object: 'response', created_at: createdAt, status, background: false, error: null, incomplete_details: null,
       instructions: request.instructions ?? null, max_output_tokens: request.max_output_tokens ?? null, metadata: request.metadata ?? {}, model: this.model, output: [],
-      parallel_tool_calls: request.parallel_tool_calls ?? true, previous_response_id: null, reasoning: request.reasoning ?? { effort: null, summary: null }, store: false,
+      parallel_tool_calls: request.parallel_tool_calls ?? true, previous_response_id: request.previous_response_id ?? null, reasoning: request.reasoning ?? { effort: null, summary: null }, store: request.store ?? true,
       temperature: request.temperature ?? 1, text: request.text ?? { format: { type: 'text' } }, tool_choice: request.tool_choice ?? 'auto', tools: request.tools ?? [],
       top_p: request.top_p ?? 1, truncation: 'disabled', usage: null, user: null,
     };

@@ -8,9 +8,9 @@ import { chatTools } from './tools.ts';
 export const REQUEST_TABLE: FieldTable = {
   translated: [
     'model', 'input', 'instructions', 'tools', 'tool_choice', 'parallel_tool_calls', 'max_output_tokens', 'temperature', 'top_p', 'text', 'reasoning',
-    'stream', 'metadata', 'include', 'truncation', 'background', 'entresol_force',
+    'stream', 'metadata', 'include', 'truncation', 'background', 'store', 'entresol_force',
   ],
-  leftOut: ['store', 'user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'service_tier', 'client_metadata', 'stream_options', 'max_tool_calls'],
+  leftOut: ['user', 'safety_identifier', 'prompt_cache_key', 'prompt_cache_retention', 'service_tier', 'client_metadata', 'stream_options', 'max_tool_calls'],
 };
 export const TEXT_TABLE: FieldTable = { translated: ['format'], leftOut: ['verbosity'] };
 export const REASONING_TABLE: FieldTable = { translated: ['effort'], leftOut: ['summary', 'generate_summary'] };
@@ -54,9 +54,8 @@ function effortOf(value: unknown, leftOut: LeftOut): JsonObject {
 
 /** What asks the server for more than an answer. */
 function refuseServices(body: JsonObject): void {
-  if (body.background === true) throw untranslatable('background', 'asks for an answer to be kept, and nothing is kept here');
+  if (body.background === true) throw untranslatable('background', 'asks for an answer that comes later');
   if (body.truncation !== undefined && body.truncation !== null && body.truncation !== 'disabled') throw untranslatable('truncation');
-  if (typeof body.previous_response_id === 'string') throw untranslatable('previous_response_id', 'names an answer that was kept, and none is kept here: send the whole input');
 }
 
 /** @throws EntresolError `ENT_BAD_REQUEST`, `ENT_UNTRANSLATABLE`, naming the place */

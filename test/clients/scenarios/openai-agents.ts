@@ -1,0 +1,40 @@
+import { Agent, OpenAIProvider, Runner, setTracingDisabled, tool } from '@openai/agents';
+import { z } from 'zod';
+import { CODER, PLANNER, raised, runTool, type Scenario } from '../support/scenario.ts';
+
+setTracingDisabled(true);
+
+function through(useResponses: boolean): Scenario {
+  return async ({ origin, model, noSuchModel, endless }) => {
+    const runner = new Runner({ modelProvider: new OpenAIProvider({ apiKey: 'sk-test', baseURL: `${origin}/v1`, useResponses }), tracingDisabled: true });
+    const toolCalls: { name: string; input: unknown }[] = [];
+    const run = (name: string) => async (input: object): Promise<string> => {
+      toolCalls.push({ name, input });
+      return runTool(name, input);
+    };
+    const lookup = tool({ name: 'lookup', description: 'Looks up.', parameters: z.object({ topic: z.string() }), execute: run('lookup') });
+    const write = tool({ name: 'write_file', description: 'Writes.', parameters: z.object({ path: z.string(), text: z.string() }), execute: run('write_file') });
+    const coder = new Agent({ name: 'coder', instructions: CODER, model, tools: [write] });
+    const planner = new Agent({ name: 'planner', instructions: PLANNER, model, tools: [lookup], handoffs: [coder] });
+    const result = await runner.run(planner, 'Plan the journey.');
+
+    const stream = await runner.run(new Agent({ name: 'speaker', instructions: 'You are the speaker.', model }), 'Stream.', { stream: true });
+    let streamed = '';
+    for await (const piece of stream.toTextStream()) streamed += String(piece);
+    await stream.completed;
+
+    let left = false;
+    const leaving = new AbortController();
+    const long = await runner.run(new Agent({ name: 'speaker', instructions: 'You are the speaker.', model }), endless, { stream: true, signal: leaving.signal });
+    for await (const event of long) if (event.type === 'raw_model_stream_event' && event.data.type === 'output_text_delta') {
+      left = true;
+      leaving.abort();
+      break;
+    }
+    const error = await raised(() => runner.run(new Agent({ name: 'nobody', model: noSuchModel }), 'x'));
+    return { toolCalls, answers: [String(result.finalOutput), result.lastAgent?.name ?? ''], streamed, left, error };
+  };
+}
+
+export const responses = through(true);
+export const chat = through(false);
