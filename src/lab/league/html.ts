@@ -20,7 +20,7 @@ function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }
 const percent = (value: number | null, digits = 1): string => (value === null ? '–' : `${(100 * value).toFixed(digits)} %`);
-const bytes = (value: number): string => (value >= 10_000 ? `${(value / 1000).toFixed(value >= 1e6 ? 0 : 1)} kB` : `${value} B`);
+const bytes = (value: number): string => (value >= 1e6 ? `${(value / 1e6).toFixed(1)} MB` : value >= 10_000 ? `${(value / 1000).toFixed(1)} kB` : `${value} B`);
 
 export function leaguePage(league: LeagueDocument): string {
   const script = builtPath(BUILT_SCRIPT);

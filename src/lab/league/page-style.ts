@@ -16,6 +16,7 @@ h3 { margin: 0; font-size: 16px; }
 p { max-width: 75ch; margin: 6px 0; }
 .muted, figcaption, .facts { color: var(--muted); }
 .controls { position: sticky; top: 0; z-index: 2; display: flex; flex-wrap: wrap; gap: 6px 14px; padding: 10px 0; background: var(--page); border-bottom: 1px solid var(--line); font-size: 13px; }
+@media (max-width: 700px) { .controls { position: static; } }
 .controls label { display: inline-flex; align-items: center; gap: 5px; cursor: pointer; white-space: nowrap; }
 .controls input { margin: 0; }
 .swatch { display: inline-block; width: 16px; height: 4px; border-radius: 2px; }

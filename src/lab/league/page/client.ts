@@ -18,10 +18,14 @@ interface Measure {
   format(value: number): string;
 }
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+function seconds(value: number): string {
+  if (value >= 10_000) return `${(value / 3600).toFixed(1)} h`;
+  return value >= 1000 ? `${Math.round(value).toLocaleString('en')} s` : `${value.toFixed(1)} s`;
+}
 const MEASURES: readonly Measure[] = [
   { key: 'hit-rate', value: (row) => row.hitRate, format: percent },
   { key: 'share', value: (row) => (row.policy === 'infinite' ? null : row.share), format: percent },
-  { key: 'prefill', value: (row) => row.prefillMsSaved / 1000, format: (value) => (value >= 1000 ? `${Math.round(value).toLocaleString('en')} s` : `${value.toFixed(1)} s`) },
+  { key: 'prefill', value: (row) => row.prefillMsSaved / 1000, format: seconds },
 ];
 
 function byId(id: string): HTMLElement {
@@ -47,7 +51,8 @@ function chosenTiming(): string {
 
 function draw(): void {
   for (const chart of charts) chart.destroy();
-  looks = new Map(league.policies.map(({ name, bound }, index) => [name, lookOf(name, index, league.policies.length, bound, dark.matches)]));
+  const plain = league.policies.filter(({ name, bound }) => !bound && name !== 'cache-sage' && name !== 'lru').map(({ name }) => name);
+  looks = new Map(league.policies.map(({ name, bound }, index) => [name, lookOf(name, bound ? index : plain.indexOf(name), bound, dark.matches)]));
   charts = [...document.querySelectorAll<HTMLElement>('figure[data-trace]')].flatMap((figure) => {
     const measure = MEASURES.find(({ key }) => key === figure.dataset.measure) as Measure;
     const curves = curvesOf(figure.dataset.trace as string, chosenTiming(), measure);
