@@ -20,7 +20,9 @@ writeFileSync(trace, [call('a', 0, [['s', 20], ['x', 20]]), call('a', 1, [['s', 
 /** The command as it is installed: the built CLI in a process of its own. */
 const environment = { PATH: process.env.PATH, ENTRESOL_TRACES: folder, ENTRESOL_CACHE_DIR: join(folder, 'cache') };
 function entresol(...rawArguments: string[]): { status: number | null; stdout: string; stderr: string } {
-  return spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), ...rawArguments], { cwd: folder, encoding: 'utf8', env: environment });
+  const done = spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), ...rawArguments], { cwd: folder, encoding: 'utf8', env: environment });
+  // Progress is shown every few seconds: whether a line of it came depends on the machine.
+  return { ...done, stderr: done.stderr.replaceAll(/^\d+ of \d+ replays(; .*)?\n/gm, '') };
 }
 const withoutTimes = (document: string): unknown => JSON.parse(document, (key, value: unknown) => (/PerSecond|Ms(P50|P99)$/.test(key) ? undefined : value));
 
