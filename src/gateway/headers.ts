@@ -11,14 +11,19 @@ const REFRAMED = new Set(['host', 'content-length', 'expect']);
 /** What harnesses tell about their own sessions: it goes to hosted APIs as it came, and not to engines of one's own. */
 const HARNESS_PREFIXES = ['x-claude-code-', 'x-codex-', 'x-opencode-'];
 
+const NONE: ReadonlySet<string> = new Set();
+/** What nearly every `Connection` header says: it names no header. */
+const PLAIN_CONNECTION = /^(?:keep-alive|close)$/i;
+
 /** Names in a `Connection` header are hop-by-hop too. */
-function connectionNames(raw: readonly string[]): Set<string> {
-  const names = new Set<string>();
+function connectionNames(raw: readonly string[]): ReadonlySet<string> {
+  let names: Set<string> | undefined;
   for (let index = 0; index < raw.length; index += 2) {
-    if (raw[index].toLowerCase() !== 'connection') continue;
+    if (raw[index].length !== 10 || raw[index].toLowerCase() !== 'connection' || PLAIN_CONNECTION.test(raw[index + 1])) continue;
+    names ??= new Set();
     for (const name of raw[index + 1].split(',')) names.add(name.trim().toLowerCase());
   }
-  return names;
+  return names ?? NONE;
 }
 
 export interface RequestHeaderRule {
@@ -37,7 +42,7 @@ export function requestHeaders(raw: readonly string[], { accept, hosted, unpacke
   for (let index = 0; index < raw.length; index += 2) {
     const name = raw[index].toLowerCase();
     if (HOP_BY_HOP.has(name) || REFRAMED.has(name) || listed.has(name) || name.startsWith('x-entresol-')) continue;
-    if (!hosted && HARNESS_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
+    if (!hosted && name.startsWith('x-') && HARNESS_PREFIXES.some((prefix) => name.startsWith(prefix))) continue;
     if (unpacked === true && name === 'content-encoding') continue;
     const narrowed = name === 'accept-encoding' && accept !== 'as-sent';
     kept.push(raw[index], !narrowed ? raw[index + 1] : accept === 'plain' ? 'identity' : readableOffer(raw[index + 1]));

@@ -1,28 +1,29 @@
 /** Where identity comes from, as counters: how much of the traffic says who it is, and how much is inferred. */
-import { Counter, type Registry } from 'prom-client';
+import type { Registry } from 'prom-client';
 import type { Identity } from '../core/index.ts';
+import { TallyCounter } from '../telemetry/index.ts';
 
 const FIELDS = ['workload', 'session', 'agent', 'parent'] as const;
 
 export class IdentityMetrics {
-  private readonly sources: Counter;
-  private readonly dropped: Counter;
-  private readonly conflicts: Counter;
+  private readonly sources: TallyCounter;
+  private readonly dropped: TallyCounter;
+  private readonly conflicts: TallyCounter;
 
   /** Sources are places of the vendor table and names of inferences: a bounded set. */
   constructor(registry: Registry) {
-    const registers = [registry];
-    this.sources = new Counter({ name: 'entresol_identity_total', help: 'Calls by the source of each identity field.', labelNames: ['field', 'source'], registers });
-    this.dropped = new Counter({ name: 'entresol_identity_dropped_total', help: 'Identity values that were too long or not printable.', labelNames: ['source'], registers });
-    this.conflicts = new Counter({ name: 'entresol_identity_conflicts_total', help: 'Calls in which sources disagreed on a field.', labelNames: ['field'], registers });
+    this.sources = new TallyCounter('entresol_identity_total', 'Calls by the source of each identity field.', ['field', 'source'], registry);
+    this.dropped = new TallyCounter('entresol_identity_dropped_total', 'Identity values that were too long or not printable.', ['source'], registry);
+    this.conflicts = new TallyCounter('entresol_identity_conflicts_total', 'Calls in which sources disagreed on a field.', ['field'], registry);
   }
 
   record(identity: Identity): void {
     for (const field of FIELDS) {
       const evidence = identity[field];
-      if (evidence !== undefined) this.sources.inc({ field, source: evidence.source });
+      if (evidence !== undefined) this.sources.inc(field, evidence.source);
     }
-    for (const source of identity.dropped) this.dropped.inc({ source });
-    for (const field of new Set(identity.conflicts.map((conflict) => conflict.field))) this.conflicts.inc({ field });
+    for (const source of identity.dropped) this.dropped.inc(source);
+    if (identity.conflicts.length === 0) return;
+    for (const field of new Set(identity.conflicts.map((conflict) => conflict.field))) this.conflicts.inc(field);
   }
 }

@@ -2,11 +2,12 @@
  * What `/metrics` shows. Latencies are recorded in histograms of our own (a tenth of the cost) and filled into the
  * Prometheus registry at scrape time. Label values are bounded: names of policies, kinds, statuses, replicas.
  */
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import type { Decision, EngineLoad, Intent, Outcome, ReplicaId, RequestEnd, TenantId } from '../core/index.ts';
 import { AgentAccounts, type AgentAccount } from './agent-accounts.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { ScrapedHistogram, type HistogramSeries } from './scraped-histogram.ts';
+import { TallyCounter } from './tally-counter.ts';
 
 const BOUNDS_MS = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000];
 const BOUNDS_US = [1, 5, 10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 50_000];
@@ -43,8 +44,8 @@ export class Metrics {
   #histogram(name: string, help: string, bounds: readonly number[], series: HistogramSeries): ScrapedHistogram {
     return new ScrapedHistogram(name, help, bounds, series, this.registry);
   }
-  #counter(name: string, help: string, labelNames: readonly string[]): Counter {
-    return new Counter({ name, help, labelNames: [...labelNames], registers: [this.registry] });
+  #counter(name: string, help: string, labelNames: readonly string[]): TallyCounter {
+    return new TallyCounter(name, help, labelNames, this.registry);
   }
   #gauge(name: string, help: string, labelNames: readonly string[]): Gauge {
     return new Gauge({ name, help, labelNames: [...labelNames], registers: [this.registry] });
@@ -56,20 +57,20 @@ export class Metrics {
       this.#warmups.inc();
       return;
     }
-    this.#requests.inc({ status: end.status });
-    this.#tokens.inc({ kind: 'prompt' }, end.promptTokens);
-    this.#tokens.inc({ kind: 'cached' }, end.cachedTokens);
-    this.#tokens.inc({ kind: 'output' }, end.outputTokens);
+    this.#requests.inc(end.status);
+    this.#tokens.add(end.promptTokens, 'prompt');
+    this.#tokens.add(end.cachedTokens, 'cached');
+    this.#tokens.add(end.outputTokens, 'output');
     if (end.ttftMs !== undefined) this.#ttftMs.record(end.ttftMs);
     this.#endToEndMs.record(endToEndMs);
     this.accounts.record(end);
   }
 
-  decided(decision: Decision, result: string): void { this.#decisions.inc({ decision, result }); }
-  policyFault(policy: string): void { this.#faults.inc({ policy }); }
-  policyOverrun(policy: string): void { this.#overruns.inc({ policy }); }
-  intentDone(policy: string, kind: Intent['kind'], outcome: Outcome['status']): void { this.#intents.inc({ policy, kind, outcome }); }
-  eventIgnored(reason: string): void { this.#ignored.inc({ reason }); }
+  decided(decision: Decision, result: string): void { this.#decisions.inc(decision, result); }
+  policyFault(policy: string): void { this.#faults.inc(policy); }
+  policyOverrun(policy: string): void { this.#overruns.inc(policy); }
+  intentDone(policy: string, kind: Intent['kind'], outcome: Outcome['status']): void { this.#intents.inc(policy, kind, outcome); }
+  eventIgnored(reason: string): void { this.#ignored.inc(reason); }
   engineLoad(load: EngineLoad): void {
     this.#running.set({ replica: load.replica }, load.runningRequests);
     this.#waiting.set({ replica: load.replica }, load.waitingRequests);

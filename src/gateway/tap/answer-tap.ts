@@ -31,6 +31,13 @@ export interface AnswerTap {
   flush(): readonly Buffer[];
 }
 
+/** Adds a piece; where it goes on from the one before in the same memory both are one, for each piece is a write of its own. */
+function append(pieces: Buffer[], piece: Buffer): void {
+  const last = pieces.at(-1);
+  if (last === undefined || last.buffer !== piece.buffer || last.byteOffset + last.length !== piece.byteOffset) pieces.push(piece);
+  else pieces[pieces.length - 1] = Buffer.from(last.buffer, last.byteOffset, last.length + piece.length);
+}
+
 export class StreamTap implements AnswerTap {
   readonly reader: AnswerReader;
   private readonly scanner = new SseScanner(MAXIMUM_EVENT_BYTES);
@@ -47,7 +54,7 @@ export class StreamTap implements AnswerTap {
     for (const segment of this.scanner.push(chunk)) {
       const dropped = segment.trailing ? this.dropped : this.see(segment.data);
       this.dropped = dropped;
-      if (!dropped) kept.push(segment.raw);
+      if (!dropped) append(kept, segment.raw);
     }
     // Where nothing is to be taken out the bytes go on as they came, with no wait for the end of an event.
     return this.removeUsageChunk ? kept : [chunk];

@@ -19,6 +19,7 @@ export interface BenchUpstream {
   readonly url: string;
   /** When the exchange of each `x-bench-hold` id was given up from the other side; milliseconds since the epoch. */
   readonly givenUpAtMs: ReadonlyMap<string, number>;
+  closeIdle(): void;
   close(): Promise<void>;
 }
 
@@ -62,6 +63,7 @@ export async function startBenchUpstream(port = 0): Promise<BenchUpstream> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     givenUpAtMs,
+    closeIdle: () => server.closeIdleConnections(),
     close: () => new Promise((resolve) => {
       server.close(() => resolve());
       server.closeAllConnections();
