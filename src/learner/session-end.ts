@@ -1,5 +1,5 @@
 /**
- * Was that the session's last call? A logistic mix of eight count tables:
+ * Was that the session's last call? A logistic mix of count tables, four of them known as soon as the call arrives:
  *
  *   logit e = l₀ + Σ_f W_f (logit p_f − l₀),   W_f learned online by the gradient of the log-likelihood
  *
@@ -26,8 +26,8 @@ export type EndSignal = (typeof END_SIGNALS)[number];
 const SIGNAL_PRIOR: Readonly<Record<EndSignal, readonly [number, number]>> = { explicit: [19, 20], closed: [19, 20], idle: [6, 10], final: [19, 20] };
 const SIGNAL_LIMIT = 1000;
 
-const AT_ARRIVAL = [0, 3];
-const SALT = ['agent', 'agent+stop', 'tool', 'step', 'agent+stop+step', 'agent+stop+output', 'agent+previous+stop', 'answer'].map(hashText);
+const AT_ARRIVAL = [0, 3, 8, 9];
+const SALT = ['agent', 'agent+stop', 'tool', 'step', 'agent+stop+step', 'agent+stop+output', 'agent+previous+stop', 'answer', 'agent+previous tool', 'agent+previous+step'].map(hashText);
 
 export class EndModel {
   private readonly ended = new Uint8Array(CELLS);
@@ -44,8 +44,12 @@ export class EndModel {
   private readonly signalSeen = Float64Array.from(END_SIGNALS, (signal) => SIGNAL_PRIOR[signal][1]);
 
   describeArrival(session: SessionState): void {
-    session.endCells[0] = mixHash(SALT[0], session.agent) % CELLS;
-    session.endCells[3] = mixHash(SALT[3], stepBucket(session.calls - 1)) % CELLS;
+    const cells = session.endCells;
+    const step = stepBucket(session.calls - 1);
+    cells[0] = mixHash(SALT[0], session.agent) % CELLS;
+    cells[3] = mixHash(SALT[3], step) % CELLS;
+    cells[8] = mixHash(SALT[8], session.agent, session.previousTool) % CELLS;
+    cells[9] = mixHash(SALT[9], session.agent, session.previousAgent, step) % CELLS;
     session.endMask = AT_ARRIVAL.reduce((mask, feature) => mask | (1 << feature), 0);
     session.endProbability = -1;
   }

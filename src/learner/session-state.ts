@@ -1,7 +1,7 @@
 import type { LiveSession, RequestId, SessionId } from '../core/index.ts';
 
 export const GAP_FEATURES = 4;
-export const END_FEATURES = 8;
+export const END_FEATURES = 10;
 const AGENT_COUNTERS = 32;
 /** Stands for what is not known (yet). */
 export const UNKNOWN_KEY = 0;
