@@ -1,13 +1,18 @@
 /** What is replayed: a policy as any engine would run it, or a bound that sees the future. */
-import { LOCAL_TENANT, parameterValues, seededRandom, EntresolError } from '../../core/index.ts';
+import { parameterValues } from '../../core/index.ts';
 import type { Clock, LearnerSource, PolicyDefinition, PolicyInstance } from '../../core/index.ts';
 import type { Trace } from '../trace/index.ts';
 import { BeladyIndex } from './bounds/belady-index.ts';
 import { NeverIndex } from './bounds/never-index.ts';
 import type { NextUses } from './bounds/next-uses.ts';
+import { beladyOnline } from './bounds/online/belady-online.ts';
+import { openPolicy } from './open-policy.ts';
+import type { ScheduledCall } from './schedule.ts';
 
 export interface ContenderContext {
   readonly trace: Trace;
+  /** The future, for bounds alone. */
+  readonly schedule: readonly ScheduledCall[];
   readonly capacityBlocks: number;
   readonly clock: Clock;
   readonly learners: LearnerSource;
@@ -26,10 +31,11 @@ export interface Contender {
   open(context: ContenderContext): PolicyInstance;
 }
 
-const SEED = 1;
-
-/** Names of the bounds; they are no policies, since they read the whole trace beforehand. */
-export const BOUND_NAMES = ['belady', 'infinite'] as const;
+/**
+ * Names of the bounds; they are no policies, since they read the whole trace beforehand. Besides, `belady-online-end`
+ * and the like know one or two of the three things that `belady-online` knows.
+ */
+export const BOUND_NAMES = ['belady', 'infinite', 'belady-online'] as const;
 
 const BELADY: Contender = {
   name: 'belady',
@@ -45,7 +51,7 @@ const INFINITE: Contender = {
 };
 
 export function boundNamed(name: string): Contender | undefined {
-  return [BELADY, INFINITE].find((bound) => bound.name === name);
+  return [BELADY, INFINITE].find((bound) => bound.name === name) ?? beladyOnline(name);
 }
 
 /**
@@ -59,19 +65,6 @@ export function contenderFor(definition: PolicyDefinition, overrides: Readonly<R
     unbounded: false,
     // CONTRACTS section 7: LRU is unchanged in live timing, so that shares compare.
     exactOnly: definition.name === 'lru',
-    open({ trace, capacityBlocks, clock, learners }) {
-      const instance = definition.create({
-        tenant: LOCAL_TENANT,
-        clock,
-        random: seededRandom(SEED),
-        parameters,
-        learners,
-        cache: { capacityBlocks, blockTokens: trace.blockTokens },
-      });
-      if (instance.score?.retention === undefined) {
-        throw new EntresolError('ENT_POLICY_INVALID', `Policy ${definition.name} has no score.retention: replay measures retention only.`, { at: definition.name });
-      }
-      return instance;
-    },
+    open: (context) => openPolicy(definition, parameters, context),
   };
 }

@@ -94,6 +94,7 @@ class Replay {
     this.#learners = (input.learners ?? freshLearners)();
     this.#instance = contender.open({
       trace,
+      schedule: input.schedule,
       capacityBlocks,
       clock: { nowMs: () => this.#nowMs },
       learners: this.#learners,

@@ -1,5 +1,5 @@
 import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../core/index.ts';
-import { NONE, RecencyLists } from './recency-lists.ts';
+import { NONE, RecencyLists, grown } from './recency-lists.ts';
 
 const LEASE_MS = 60_000;
 const noPins = (): boolean => false;
@@ -14,6 +14,7 @@ export class RecencyIndex implements RetentionIndex {
   readonly #lists: RecencyLists;
   #resident = new Uint8Array(1024);
   #lastUseMs = new Float64Array(1024);
+  #parents = new Int32Array(1024).fill(NONE);
   /** The class that a unit joins at its next touch. */
   #classes = new Uint8Array(1024);
   /** Deepest unit of the last touch, while nothing else has been touched: then its chain is the newest run of its list. */
@@ -25,8 +26,13 @@ export class RecencyIndex implements RetentionIndex {
 
   define(unit: CacheUnit): void {
     this.#lists.reserve(unit.id);
-    if (unit.id < this.#resident.length) return;
-    const size = Math.max(unit.id + 1, this.#resident.length * 2);
+    this.#grow(unit.id);
+    this.#parents[unit.id] = unit.parent ?? NONE;
+  }
+
+  #grow(unit: number): void {
+    if (unit < this.#resident.length) return;
+    const size = Math.max(unit + 1, this.#resident.length * 2);
     const resident = new Uint8Array(size);
     resident.set(this.#resident);
     this.#resident = resident;
@@ -36,6 +42,7 @@ export class RecencyIndex implements RetentionIndex {
     const lastUseMs = new Float64Array(size);
     lastUseMs.set(this.#lastUseMs);
     this.#lastUseMs = lastUseMs;
+    this.#parents = grown(this.#parents, size, NONE);
   }
 
   /** Puts a unit into a class, from its next touch on. */
@@ -67,7 +74,7 @@ export class RecencyIndex implements RetentionIndex {
   setResident(unit: UnitId, resident: boolean): void {
     this.#resident[unit] = resident ? 1 : 0;
     if (!resident) this.#unlink(unit);
-    else if (this.#lists.classOf(unit) === NONE) this.#lists.moveToNewest(unit, this.#classes[unit]);
+    else if (this.#lists.classOf(unit) === NONE) this.#listUntouched(unit);
   }
 
   forget(unit: UnitId): void {
@@ -101,7 +108,15 @@ export class RecencyIndex implements RetentionIndex {
   }
 
   stateBytes(): StateBytes {
-    return { learned: 0, working: this.#lists.bytes + this.#resident.byteLength + this.#classes.byteLength + this.#lastUseMs.byteLength, ghosts: 0 };
+    return { learned: 0, working: this.#lists.bytes + this.#resident.byteLength + this.#classes.byteLength + this.#lastUseMs.byteLength + this.#parents.byteLength, ghosts: 0 };
+  }
+
+  /** An answer in the making: resident before its touch. It counts as used with what it hangs from, and as deeper. */
+  #listUntouched(unit: number): void {
+    const parent = this.#parents[unit];
+    const toClass = this.#classes[unit];
+    if (parent !== NONE && this.#lists.classOf(parent) === toClass) this.#lists.moveBehind(unit, parent);
+    else this.#lists.moveToNewest(unit, toClass);
   }
 
   #unlink(unit: number): void {

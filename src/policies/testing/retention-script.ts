@@ -1,27 +1,29 @@
 /** A few lines to drive a retention policy by hand in tests: named units, calls, evictions. */
 import {
-  LOCAL_TENANT, agentId, defaultParameters, instanceId, seededRandom, sessionId, unitId, workloadId,
-  type Coordinate, type PolicyDefinition, type RetentionIndex, type UnitId,
+  LOCAL_TENANT, agentId, defaultParameters, instanceId, requestId, seededRandom, sessionId, unitId, workloadId,
+  type Coordinate, type PolicyDefinition, type PolicyInstance, type RetentionIndex, type UnitId,
 } from '../../core/index.ts';
 import { createLearnerSource } from '../../learner/index.ts';
 
 export class RetentionScript {
   readonly index: RetentionIndex;
+  readonly #instance: PolicyInstance;
   readonly #units = new Map<string, UnitId>();
   #nowMs = 0;
 
   /** @param parameters in place of the definition's defaults */
-  constructor(definition: PolicyDefinition, parameters: Readonly<Record<string, number>> = {}) {
+  constructor(definition: PolicyDefinition, parameters: Readonly<Record<string, number | boolean>> = {}, capacityBlocks = 100) {
     const instance = definition.create({
       tenant: LOCAL_TENANT,
       clock: { nowMs: () => this.#nowMs },
       random: seededRandom(1),
       parameters: Object.assign(defaultParameters(definition.parameters), parameters),
       learners: createLearnerSource(),
-      cache: { capacityBlocks: 100, blockTokens: 16 },
+      cache: { capacityBlocks, blockTokens: 16 },
     });
     if (instance.score?.retention === undefined) throw new TypeError(`${definition.name} retains nothing`);
     this.index = instance.score.retention;
+    this.#instance = instance;
   }
 
   /** A call, one second after the one before. Chains are texts of unit names: each unit hangs from the one before it. */
@@ -42,6 +44,19 @@ export class RetentionScript {
   end(session: string, agent: string, prompt: string, output = ''): void {
     this.index.touch({ by: coordinate(session, agent), units: this.#chain(prompt + output), first: prompt.length, origin: 'output' }, this.#nowMs);
   }
+
+  /** A call with its events, now: it arrives, and has ended at once with these tool calls. */
+  turn(session: string, agent: string, prompt: string, tools: readonly string[] = [], stop?: string): void {
+    const by = coordinate(session, agent);
+    const base = { atMs: this.#nowMs, by, request: requestId(`${session} at ${this.#nowMs}`), promptTokens: 16 * prompt.length, warmup: false };
+    this.#instance.observe?.({ ...base, type: 'request-arrive', model: 'm' });
+    this.#nowMs -= 1000;
+    this.begin(session, agent, prompt);
+    this.#instance.observe?.({ ...base, type: 'request-end', status: 'ok', cachedTokens: 0, outputTokens: 10, tools, ...(stop === undefined ? {} : { stop }) });
+    this.end(session, agent, prompt);
+  }
+
+  pass(ms: number): void { this.#nowMs += ms; }
 
   /** The names of the first `count` victims, in order; nothing is dropped. */
   victims(count = Infinity, pinned = ''): string {
