@@ -5,7 +5,8 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { closeAll, hello, setUp } from '../../test/support/gateway-setup.ts';
 import { speak } from '../../test/support/scripted-upstream.ts';
 import { EntresolError } from '../core/index.ts';
-import { embeddedEngine, examine, identityCoverage, nodeVersion, upstream, writableDirectory } from './doctor-checks.ts';
+import { embeddedEngine, examine, nodeVersion, upstream, writableDirectory } from './doctor-checks.ts';
+import { identityCoverage } from './identity-coverage.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'entresol-doctor-'));
 afterEach(closeAll);
@@ -45,9 +46,19 @@ describe('the doctor', () => {
     const { client, server } = await setUp(speak('x'));
     expect(await identityCoverage(server.url)).toMatchObject({ result: 'note', detail: 'no call has come yet.' });
     await client.chat.completions.create(hello);
-    expect(await identityCoverage(`${server.url}/v1`)).toMatchObject({ result: 'note', detail: expect.stringContaining('agent: 100 % fingerprint') });
-    for (let call = 0; call < 3; call++) await client.chat.completions.create(hello, { headers: { 'x-entresol-agent': 'coder', 'x-session-id': 's' } });
-    expect(await identityCoverage(server.url)).toMatchObject({ result: 'ok', detail: expect.stringContaining('agent: 75 % header:x-entresol-agent, 25 % fingerprint') });
+    const inferred = await identityCoverage(`${server.url}/v1`);
+    expect(inferred).toMatchObject({ result: 'note', detail: expect.stringContaining('openai-sdk, 1 call: agent 0 % sure (100 % fingerprint)'), mend: expect.stringContaining('openai-sdk: send x-entresol-session and x-entresol-agent') });
+    for (let call = 0; call < 19; call++) await client.chat.completions.create(hello, { headers: { 'x-entresol-agent': 'coder', 'x-session-id': 's' } });
+    expect(await identityCoverage(server.url)).toMatchObject({ result: 'ok', detail: expect.stringContaining('agent 95 % sure (95 % header:x-entresol-agent, 5 % fingerprint)') });
+  });
+
+  it('says which setting of a harness would raise its coverage, and asks for a key where one is wanted', async () => {
+    const { client, server } = await setUp(speak('x'));
+    await client.chat.completions.create(hello, { headers: { 'user-agent': 'claude-cli/2.1.283 (external, cli)' } });
+    expect(await identityCoverage(server.url)).toMatchObject({ mend: expect.stringContaining('claude-code: set CLAUDE_CODE_GATEWAY_HINT_HEADERS=1') });
+    const upstreamServer = await setUp(speak('x'));
+    upstreamServer.upstream.script((_request, response) => void response.writeHead(401).end('{}'));
+    expect(await identityCoverage(upstreamServer.upstream.url)).toMatchObject({ result: 'failed', mend: expect.stringContaining('ENTRESOL_KEY') });
   });
 
   it('looks at everything', async () => {

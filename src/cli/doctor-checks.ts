@@ -6,6 +6,7 @@ import { cacheDirectory } from '../engines/embedded/cache-directory.ts';
 import { locateEngine } from '../engines/embedded/locate.ts';
 import { cpuPackage } from '../engines/embedded/platform-package.ts';
 import { parseUpstreamUrl } from '../engines/openai/upstream-url.ts';
+import { identityCoverage } from './identity-coverage.ts';
 import { stateDirectory } from './state-directory.ts';
 
 export interface Finding {
@@ -65,47 +66,20 @@ export async function upstream(flag: string): Promise<Finding> {
   }
 }
 
-/** How the calls of a running server said who they are. */
-export async function identityCoverage(url: string): Promise<Finding> {
-  const check = `server ${url}`;
-  try {
-    const { statusCode, body } = await request(`${url.replace(/\/+$/, '').replace(/\/v1$/, '')}/metrics`, { reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS) });
-    const text = await body.text();
-    if (statusCode !== 200) return { check, result: 'failed', detail: `GET /metrics answers ${statusCode}.`, mend: 'Give the address that entresol serve printed.' };
-    return coverageOf(check, text);
-  } catch (error) {
-    return { check, result: 'failed', detail: `no answer (${words(error)}).`, mend: 'Give the address that entresol serve printed.' };
-  }
-}
-
-export function coverageOf(check: string, metrics: string): Finding {
-  const fields = new Map<string, Map<string, number>>();
-  for (const [, field, source, count] of metrics.matchAll(/^entresol_identity_total\{field="([^"]*)",source="([^"]*)"\} (\d+)$/gm)) {
-    fields.set(field, (fields.get(field) ?? new Map<string, number>()).set(source, Number(count)));
-  }
-  const lines = [...fields].map(([field, sources]) => {
-    const total = [...sources.values()].reduce((sum, count) => sum + count, 0);
-    const shares = [...sources].sort((a, b) => b[1] - a[1]).map(([source, count]) => `${Math.round((100 * count) / total)} % ${source}`);
-    return `${field}: ${shares.join(', ')}`;
-  });
-  if (lines.length === 0) return { check, result: 'note', detail: 'no call has come yet.' };
-  const agents = fields.get('agent') ?? new Map<string, number>();
-  const inferred = [...agents.keys()].every((source) => source === 'fingerprint' || source === 'none');
-  return { check, result: inferred ? 'note' : 'ok', detail: lines.join('; '), ...(inferred ? { mend: 'Agents are told apart by their prompts; name them with x-entresol-agent.' } : {}) };
-}
-
 export interface DoctorQuestions {
   readonly upstreams: readonly string[];
   readonly server?: string;
+  /** A key of that server, where it wants one. */
+  readonly key?: string;
 }
 
-export function examine({ upstreams, server }: DoctorQuestions): Promise<Finding[]> {
+export function examine({ upstreams, server, key }: DoctorQuestions): Promise<Finding[]> {
   return Promise.all([
     nodeVersion(),
     embeddedEngine(),
     writableDirectory('cache directory', cacheDirectory(), 'Make it writable, or set another one with ENTRESOL_CACHE_DIR.'),
     writableDirectory('state directory', stateDirectory(), 'Make it writable, or set another one with --state or ENTRESOL_STATE_DIR.'),
     ...upstreams.map((flag) => upstream(flag)),
-    ...(server === undefined ? [] : [identityCoverage(server)]),
+    ...(server === undefined ? [] : [identityCoverage(server, key)]),
   ]);
 }

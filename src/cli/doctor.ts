@@ -4,7 +4,7 @@ import { parseOptions } from './parse-options.ts';
 
 const ARGUMENTS = {
   upstream: { type: 'string', description: 'KIND=URL of an engine to reach; may be repeated' },
-  server: { type: 'string', description: 'URL of a running entresol serve: how its calls say who they are' },
+  server: { type: 'string', description: 'URL of a running entresol serve: how its calls say who they are (with ENTRESOL_KEY, where it has keys)' },
   json: { type: 'boolean', description: 'One JSON document on standard output' },
 } as const;
 
@@ -15,7 +15,7 @@ export default defineCommand({
   args: ARGUMENTS,
   async run({ rawArgs }) {
     const options = parseOptions(rawArgs, ARGUMENTS);
-    const findings = await examine({ upstreams: options.list('upstream'), server: options.text('server') });
+    const findings = await examine({ upstreams: options.list('upstream'), server: options.text('server'), key: process.env.ENTRESOL_KEY });
     const healthy = findings.every((finding) => finding.result !== 'failed');
     if (options.flag('json')) process.stdout.write(`${JSON.stringify({ healthy, findings })}\n`);
     else for (const { check, result, detail, mend } of findings) process.stdout.write(`${MARKS[result]}  ${check}: ${detail}${mend === undefined ? '' : ` ${mend}`}\n`);

@@ -151,7 +151,7 @@ export class Calls {
     // After this wait no other: between the count of a session's steps and its arrival no other call comes.
     const arrived = view(counted);
     runtime.arrive(arrived, { identity: identified.identity });
-    this.services.identityMetrics.record(identified.identity);
+    this.services.identityMetrics.record(identified.identity, identified.tenant);
     const observed = new ObservedCall(this.services, prepared, arrived);
     try {
       if (refusal !== undefined) throw refusal;
@@ -286,7 +286,7 @@ class ObservedCall {
     const reader = this.answer?.reader;
     const complete = completeReport({ report, reader, failure, engineCounts: this.engine?.capabilities.countsCachedTokens ?? false, estimatedPromptTokens: this.view.promptTokens, hash });
     if (complete.status === 'ok' && reader !== undefined) {
-      rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls });
+      rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls, ...(reader.responseId === undefined ? {} : { responseId: reader.responseId }) });
     }
     const base = { atMs: clock.nowMs(), by: this.view.by };
     if (complete.status === 'cancelled') runtime.observe({ type: 'request-cancel', ...base, request: this.view.id });

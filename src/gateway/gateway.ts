@@ -75,14 +75,15 @@ export class Gateway {
     this.options = options;
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
     const { engines, runtime, clock, hashing, log } = options;
+    const identityMetrics = new IdentityMetrics(runtime.metrics.registry);
     this.calls = new Calls({
-      engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics: new IdentityMetrics(runtime.metrics.registry), bodyBytes: this.limits.bodyBytes,
+      engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics, bodyBytes: this.limits.bodyBytes,
     });
     this.openCalls = new OpenCalls(clock, this.limits);
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
     this.router = new Router([
-      ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state, ...(options.configuration === undefined ? {} : { configuration: options.configuration }) }),
+      ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state, coverage: (tenant) => identityMetrics.coverage(tenant), ...(options.configuration === undefined ? {} : { configuration: options.configuration }) }),
       ...engineRoutes(engines, this.calls),
     ]);
     this.server = this.createServer();

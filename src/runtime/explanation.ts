@@ -1,4 +1,4 @@
-import type { Coordinate, Evidence, Identity, ReplicaId, RequestId, RequestStatus, TenantId } from '../core/index.ts';
+import { waysToRaise, type Coordinate, type Evidence, type Identity, type ReplicaId, type RequestId, type RequestStatus, type TenantId } from '../core/index.ts';
 import type { DecisionRecord, IntentRecord, PolicyAnswer, RequestRecord } from './request-record.ts';
 
 /** All that is known of one request, as JSON. */
@@ -25,6 +25,12 @@ export interface Explanation {
     readonly dropped: readonly string[];
     /** What its prompt calls it. */
     readonly label?: string;
+    /** The program or framework that called, the kind of call, the task within the session: where anything tells. */
+    readonly client?: Evidence<string>;
+    readonly kind?: Evidence<string>;
+    readonly task?: Evidence<string>;
+    /** Which header or setting would make it surer. */
+    readonly raise: readonly string[];
   };
   readonly decisions: readonly DecisionRecord[];
   readonly engine: { readonly replica?: ReplicaId; readonly queueMs?: number; readonly prefillMs?: number; readonly notes: readonly string[] };
@@ -65,6 +71,10 @@ function identityOf(by: Coordinate, identity: Identity | undefined): Explanation
     conflicts: identity?.conflicts ?? [],
     dropped: identity?.dropped ?? [],
     ...(identity?.label === undefined ? {} : { label: identity.label }),
+    ...(identity?.client === undefined ? {} : { client: identity.client }),
+    ...(identity?.kind === undefined ? {} : { kind: identity.kind }),
+    ...(identity?.task === undefined ? {} : { task: identity.task }),
+    raise: identity === undefined ? [] : waysToRaise(identity),
   };
 }
 
@@ -139,6 +149,9 @@ export function renderExplanation(explanation: Explanation): string {
   line('', [evidence('session', identity.session), evidence('workload', identity.workload)].join(', '));
   line('', [evidence('instance', identity.instance), ...(identity.parent === undefined ? [] : [evidence('parent', identity.parent)])].join(', '));
   for (const conflict of identity.conflicts) line('', `against: ${conflict.field} ${conflict.value} (${conflict.source}, ${conflict.confidence.toFixed(2)})`);
+  const asides = [identity.client === undefined ? '' : evidence('client', identity.client), identity.kind === undefined ? '' : evidence('kind', identity.kind), identity.task === undefined ? '' : evidence('task', identity.task)].filter((aside) => aside !== '');
+  if (asides.length > 0) line('', asides.join(', '));
+  for (const way of identity.raise) line('', `surer: ${way}`);
   if (identity.dropped.length > 0) line('', `not usable: ${identity.dropped.join(', ')}`);
   for (const decision of explanation.decisions) {
     line(decision.decision, `${decision.result}${decision.asked > 1 ? `, asked ${decision.asked} times` : ''}`);

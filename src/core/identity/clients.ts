@@ -44,23 +44,25 @@ export const CLIENT_ROWS: readonly ClientRow[] = [
   { client: 'openai-sdk', userAgent: /^(?:Async)?OpenAI\//i, mend: OWN_HEADERS },
 ];
 
+const SHAPE = 'body shape';
 /** Shapes are looked for only where the user agent is an SDK's or nobody's. */
 const GENERIC_AGENT = /^(?:(?:Async)?OpenAI\/|(?:Async)?Anthropic\/|litellm\/|python-|node|undici|axios|curl|$)/i;
 
-export function clientOf(call: Readable): Evidence<string> | undefined {
+/** @param remembered what an earlier call of the session showed: shapes are looked for once */
+export function clientOf(call: Readable, remembered?: Evidence<string>): Evidence<string> | undefined {
   const userAgent = call.headers.get('user-agent') ?? '';
+  const mayBeFramework = GENERIC_AGENT.test(userAgent);
+  // Frameworks that show in the body alone call through the SDKs and through litellm.
+  if (mayBeFramework) {
+    const shaped = remembered === undefined ? CLIENT_ROWS.find((row) => row.shape?.(call) === true)?.client : remembered.source === SHAPE ? remembered.value : undefined;
+    if (shaped !== undefined) return { value: shaped, source: SHAPE, confidence: 0.8 };
+  }
   for (const row of CLIENT_ROWS) {
     const place = row.when?.find((name) => readPlace(call, name) !== undefined);
     if (place !== undefined) return { value: row.client, source: place, confidence: 0.95 };
-    if (row.userAgent?.test(userAgent) === true && !(row.client === 'litellm' && framework(call) !== undefined)) return { value: row.client, source: 'header:user-agent', confidence: 0.9 };
-    if (row.shape !== undefined && GENERIC_AGENT.test(userAgent) && row.shape(call)) return { value: row.client, source: 'body shape', confidence: 0.8 };
+    if (row.userAgent?.test(userAgent) === true) return { value: row.client, source: 'header:user-agent', confidence: 0.9 };
   }
   return undefined;
-}
-
-/** Frameworks that call through litellm show in the body alone. */
-function framework(call: Readable): ClientRow | undefined {
-  return CLIENT_ROWS.find((row) => row.shape?.(call) === true);
 }
 
 /** What would name the sessions and agents of a client that does not do so itself. */

@@ -4,6 +4,7 @@ export { Outline } from './outline/outline.ts';
 export { OutlineReader, DEFAULT_OUTLINE_LIMITS, type OutlineLimits } from './outline/outline-reader.ts';
 export { OWN_ROW, VENDOR_ROWS, type VendorRow } from './vendors.ts';
 export { CLIENT_ROWS, mendOf, type ClientRow } from './clients.ts';
+export { CoverageTally, waysToRaise, type ClientCoverage, type Coverage, type FieldCoverage } from './coverage.ts';
 export { resolveIdentity } from './resolve.ts';
 export { rememberRequest, rememberAnswer, type AnswerOutline } from './remember.ts';
 export { IdentityState, DEFAULT_IDENTITY_LIMITS, type IdentityStateLimits } from './state.ts';

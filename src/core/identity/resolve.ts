@@ -114,7 +114,7 @@ export function resolveIdentity(input: IdentityInput): { readonly identity: Iden
   const parent = gathered.get('parent', instanceId) ?? input.state.session(session.value)?.instance(instance.value)?.parent ?? inferredParent;
   const kind = gathered.get('kind', String);
   const task = gathered.get('task', String);
-  const client = input.state.session(session.value)?.client ?? clientOf(input);
+  const client = clientOf(input, input.state.session(session.value)?.client);
   const workload = firstClean(input, ['header:x-entresol-workload'], dropped);
   const finals = [own, outranked ? undefined : winner];
   const identity: Identity = {

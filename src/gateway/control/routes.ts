@@ -1,5 +1,5 @@
 /** The routes that tell about the server itself and switch its policies. */
-import { EntresolError, requestId, tenantId, type Clock, type Engine, type PolicyMode, type TenantId } from '../../core/index.ts';
+import { EntresolError, requestId, tenantId, type Clock, type Coverage, type Engine, type PolicyMode, type TenantId } from '../../core/index.ts';
 import { parseJson, parseObject, readBody } from '../body.ts';
 import { sendBytes, sendJson } from '../respond.ts';
 import type { Handler, Route, RouteContext } from '../router.ts';
@@ -15,6 +15,7 @@ export interface ControlServices {
   /** Of the configuration in force; anyone may read it. */
   readonly configuration?: () => object;
   state(): 'starting' | 'ready' | 'draining';
+  coverage(tenant: TenantId): Coverage;
 }
 
 const MAXIMUM_CONTROL_BODY = 1024 * 1024;
@@ -58,7 +59,7 @@ export function controlRoutes(services: ControlServices): Route[] {
       handle: async ({ response, requestId: id }) => sendBytes(response, id, 200, runtime.metrics.contentType, Buffer.from(await runtime.metrics.render())),
     },
     { method: 'GET', pattern: '/entresol/v1/explain/:id', handle: answer((context) => runtime.explain(requestId(context.parameter), tenantOf(context))) },
-    { method: 'GET', pattern: '/entresol/v1/agents', handle: answer((context) => ({ agents: runtime.agents(tenantOf(context)) })) },
+    { method: 'GET', pattern: '/entresol/v1/agents', handle: answer((context) => ({ agents: runtime.agents(tenantOf(context)), coverage: services.coverage(tenantOf(context)) })) },
     { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer((context) => ({ sessions: runtime.sessions(tenantOf(context)) })) },
     { method: 'GET', pattern: '/entresol/v1/policies', admin: true, handle: answer(() => ({ policies: runtime.policies() })) },
     { method: 'POST', pattern: '/entresol/v1/policies', admin: true, handle: (context) => switchPolicy(services, context) },

@@ -43,6 +43,8 @@ export abstract class AnswerReader {
   usage?: Usage;
   /** In the words of chat completions, whatever the dialect: `stop`, `length`, `tool_calls`, `content_filter`; else as it came. */
   stop?: string;
+  /** The answer's id where later requests may name it: Responses alone. */
+  responseId?: string;
   /** The stream carried an error object in place of content. */
   failed = false;
   private readonly listener: ReaderListener;

@@ -54,6 +54,8 @@ export class ResponsesReader extends AnswerReader {
   }
 
   private readResponse(response: Fields): void {
+    const id = textOf(response.id);
+    if (id !== '') this.responseId = id;
     if (response.status === 'failed' || isFields(response.error)) this.failed = true;
     if (isFields(response.usage)) {
       const { usage } = response;
