@@ -103,6 +103,24 @@ describe('a compressed answer', () => {
     }), { numRuns: 20 });
   });
 
+  it('that is large passes with back-pressure, unpacked on its way', async () => {
+    const long = Array.from({ length: 20_000 }, (_, index) => textChunk(`${index} ${Math.sin(index)}`));
+    const plain = sse([...long, finishChunk('stop')]);
+    const packed = gzipSync(Buffer.from(sse([...long, finishChunk('stop'), usageChunk(12, 8, 3)])));
+    const { server } = await setUp((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' });
+      response.end(packed);
+    });
+    const warnings: Error[] = [];
+    const warned = (warning: Error): void => { warnings.push(warning); };
+    process.on('warning', warned);
+    const answer = await send(server.url, Buffer.from(JSON.stringify({ ...hello, stream: true })), {});
+    await new Promise((resolve) => { setImmediate(resolve); });
+    process.off('warning', warned);
+    expect(answer.body.toString() === plain).toBe(true);
+    expect(warnings).toEqual([]);
+  });
+
   it('that is cut stays cut, after all that could be unpacked', async () => {
     const { server } = await setUp((_request, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': 'gzip' });

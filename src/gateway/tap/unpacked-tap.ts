@@ -66,8 +66,14 @@ export class UnpackedTap implements AnswerTap {
   get waits(): boolean { return this.#replaces && this.#unpacker.writableNeedDrain; }
 
   whenRead(run: () => void): void {
-    this.#unpacker.once('drain', run);
-    this.#unpacker.once('close', run);
+    const unpacker = this.#unpacker;
+    const done = (): void => {
+      unpacker.off('drain', done);
+      unpacker.off('close', done);
+      run();
+    };
+    unpacker.on('drain', done);
+    unpacker.on('close', done);
   }
 
   /** The client reads again. */
