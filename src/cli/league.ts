@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
 import { contestants, knownContestants, leagueDocument, leagueJobs, leagueMarkdown, leaguePage, leagueTraces, type LeagueDocument } from '../lab/league/index.ts';
-import { runReplays, type ReplayTiming, type ReplaysProgress } from '../lab/replay/index.ts';
-import { interruptible } from './interruptible.ts';
+import type { ReplayTiming } from '../lab/replay/index.ts';
 import { parseOptions, type Options } from './parse-options.ts';
-import { ProgressLine } from './progress-line.ts';
-import { WORK_ARGUMENTS, cacheOf, policyReferences, showReplays, workersOf } from './replay-options.ts';
+import { WORK_ARGUMENTS, policyReferences, runShown } from './run-shown.ts';
 import { VERSION } from './version.ts';
 
 const ARGUMENTS = {
@@ -33,8 +31,15 @@ function timingsOf(options: Options): ReplayTiming[] {
   return timings;
 }
 
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new EntresolError('ENT_USAGE', `the folder cannot be made: ${(cause as Error).message}.`, { at: '--out', cause });
+  }
+}
+
 async function writeFiles(folder: string, league: LeagueDocument): Promise<void> {
-  await mkdir(folder, { recursive: true });
   await Promise.all([
     writeFile(join(folder, 'league.json'), `${JSON.stringify(league)}\n`),
     writeFile(join(folder, 'league.md'), leagueMarkdown(league)),
@@ -62,22 +67,14 @@ export default defineCommand({
       capacities: [...new Set(capacities)].toSorted((one, other) => one - other),
       timings: timingsOf(options),
     };
-    const workers = workersOf(options, plan.traces);
     const folder = options.text('out');
-
-    const progress = new ProgressLine(process.stderr);
-    let latest: ReplaysProgress | undefined;
-    await interruptible(async (signal) => {
-      const results = await runReplays(leagueJobs(plan), { workers, cache: cacheOf(options), signal, onProgress: (now) => { latest = now; showReplays(progress, now); } });
-      progress.clear();
+    if (folder !== undefined) await makeFolder(folder);
+    await runShown(leagueJobs(plan), options, async (results) => {
       const league = leagueDocument(plan, results);
       if (folder !== undefined) await writeFiles(folder, league);
       if (options.flag('json')) process.stdout.write(`${JSON.stringify(league)}\n`);
       else if (folder === undefined) process.stdout.write(leagueMarkdown(league));
       else process.stdout.write(`${['json', 'md', 'html'].map((ending) => join(folder, `league.${ending}`)).join('\n')}\n`);
-    }, () => {
-      progress.clear();
-      process.stderr.write(`stopped: ${latest?.done ?? 0} of ${latest?.total ?? 0} replays are done${options.flag('no-cache') ? '' : ' and kept; the same command goes on from there'}\n`);
     });
   },
 });

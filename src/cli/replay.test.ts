@@ -22,7 +22,7 @@ const environment = { PATH: process.env.PATH, ENTRESOL_TRACES: folder, ENTRESOL_
 function entresol(...rawArguments: string[]): { status: number | null; stdout: string; stderr: string } {
   const done = spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), ...rawArguments], { cwd: folder, encoding: 'utf8', env: environment });
   // Progress is shown every few seconds: whether a line of it came depends on the machine.
-  return { ...done, stderr: done.stderr.replaceAll(/^\d+ of \d+ replays(; .*)?\n/gm, '') };
+  return { ...done, stderr: done.stderr.replaceAll(/^\d+ of \d+ replays([,;] .*)?\n/gm, '') };
 }
 const withoutTimes = (document: string): unknown => JSON.parse(document, (key, value: unknown) => (/PerSecond|Ms(P50|P99)$/.test(key) ? undefined : value));
 

@@ -1,11 +1,9 @@
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
-import { jobsOf, replayTable, reportsOf, resolveContenders, runReplays, type ReplaysProgress } from '../lab/replay/index.ts';
+import { jobsOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
 import { locateTrace } from '../lab/trace/index.ts';
-import { interruptible } from './interruptible.ts';
 import { parseOptions } from './parse-options.ts';
-import { ProgressLine } from './progress-line.ts';
-import { WORK_ARGUMENTS, cacheOf, policyReferences, showReplays, workersOf } from './replay-options.ts';
+import { WORK_ARGUMENTS, policyReferences, runShown } from './run-shown.ts';
 
 const ARGUMENTS = {
   traces: { type: 'positional', required: false, description: 'Trace files, or names looked for in traces/, ../shared/traces and $ENTRESOL_TRACES' },
@@ -35,25 +33,10 @@ export default defineCommand({
     await resolveContenders(references);
     const traces = options.positionals.map((trace) => ({ path: locateTrace(trace), blockTokens, maxCalls }));
     const plan = { traces, references, concurrency, capacities, timing };
-    const workers = workersOf(options, traces);
-
-    const progress = new ProgressLine(process.stderr);
-    let latest: ReplaysProgress | undefined;
-    await interruptible(async (signal) => {
-      const results = await runReplays(jobsOf(plan), {
-        workers,
-        cache: cacheOf(options),
-        signal,
-        onProgress: (now) => { latest = now; showReplays(progress, now); },
-      });
-      progress.clear();
-      if (latest !== undefined && latest.fromCache > 0) process.stderr.write(`${latest.fromCache} of ${latest.total} replays were computed before, times included; --no-cache computes anew\n`);
+    await runShown(jobsOf(plan), options, (results) => {
       const reports = reportsOf(plan, results);
       if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);
       else for (const report of reports) process.stdout.write(`${replayTable(report)}\n\n`);
-    }, () => {
-      progress.clear();
-      process.stderr.write(`stopped: ${latest?.done ?? 0} of ${latest?.total ?? 0} replays are done${options.flag('no-cache') ? '' : ' and kept; the same command goes on from there'}\n`);
     });
   },
 });

@@ -61,6 +61,7 @@ describe('entresol trace', () => {
     [['import', join(fixtures, 'codex.jsonl'), '--from', 'gemini'], 2, /ENT_USAGE at --from: expected one of otlp, mooncake, codex/],
     [['import', join(fixtures, 'codex.jsonl'), '--json'], 2, /ENT_USAGE at --json: expected --out/],
     [['import', join(fixtures, 'codex.jsonl'), '--key', 'short'], 2, /ENT_USAGE at --key: expected at least 16 bytes/],
+    [['import', join(fixtures, 'codex.jsonl'), '--out', 'no/such/folder/x.jsonl'], 2, /ENT_USAGE at --out: the trace cannot be written: ENOENT/],
     [['check'], 2, /ENT_USAGE at TRACE/],
     [['stats', 'nowhere'], 1, /ENT_TRACE_MISSING/],
     [[], 2, /ENT_USAGE/],
