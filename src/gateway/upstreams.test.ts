@@ -108,6 +108,22 @@ describe('an upstream that does not answer', () => {
     expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
   });
 
+  it('is back for all with the head of the trial\'s answer, however long its stream runs', async () => {
+    let nowMs = 1_000_000;
+    const { server, upstream } = await setUp(status(502), { engine: { breaker: { failures: 1, openMs: 10_000 } }, clock: { nowMs: () => nowMs } });
+    await (await chat(server)).text();
+    nowMs += 10_000;
+    upstream.script((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.write(': begun\n\n');
+    });
+    const endless = await chat(server);
+    expect(endless.status).toBe(200);
+    upstream.script(speak('x'));
+    expect((await chat(server)).status).toBe(200);
+    await endless.body?.cancel();
+  });
+
   it('is not judged by errors of single calls', async () => {
     const { server, upstream } = await setUp(status(500), { engine: { breaker: { failures: 2 } } });
     for (let call = 0; call < 5; call++) expect((await chat(server)).status).toBe(500);

@@ -95,6 +95,12 @@ export class OpenAiEngine implements Engine {
         // A call that generates may be sent twice; of a path that is not read nobody knows.
         repeatable: call.dialect !== 'other' || IDEMPOTENT.has(call.method),
         // A limit on the client's own credential holds wherever the call goes.
+        // Not at the end of a stream: while one runs for minutes as a trial, others would be refused.
+        headCame: (status) => {
+          if (DOWN.has(status)) return;
+          this.health.settle(permit, 'answered');
+          this.health.reached(true);
+        },
         declines: (status) => call.mayDecline === true && (status === 503 || (status === 429 && whose !== 'client')),
       }, answer);
       this.health.settle(permit, this.judge(result, whose));

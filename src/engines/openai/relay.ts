@@ -9,6 +9,8 @@ export interface RelayRequest extends OutgoingRequest {
   readonly repeatable: boolean;
   /** Whether an answer with this status is kept back because another upstream could give a better one. */
   declines(status: number): boolean;
+  /** The answer's head has come; its body may take minutes. */
+  headCame(status: number): void;
 }
 
 /** How an exchange ended after the head had come; before it, `relay` throws. */
@@ -85,6 +87,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (statusCode < 200) return;
     this.status = statusCode;
     this.headers = rawPairs(controller.rawHeaders);
+    this.request.headCame(statusCode);
     this.declined = this.request.declines(statusCode);
     if (!this.declined) this.answer.head(statusCode, this.headers);
   }
