@@ -98,6 +98,18 @@ describe('configuration read again', () => {
     expect((await chat(server, { 'x-entresol-key': fresh })).status).toBe(200);
   });
 
+  it('never opens what was shut: with the last key gone the file is refused', async () => {
+    const only = await upstream(speak('x'));
+    const key = newKey();
+    const { server, live, reload } = await start(`${to(only)}keys:\n  - {name: k, tenant: t, hash: "${hashOfKey(key)}"}\n`);
+    for (const half of ['', to(only), `${to(only)}keys: []\n`]) {
+      await reload(half);
+      expect(live.status).toMatchObject({ generation: 1, refused: { code: 'ENT_CONFIG_INVALID' } });
+      expect((await chat(server)).status).toBe(401);
+      expect((await chat(server, { 'x-entresol-key': key })).status).toBe(200);
+    }
+  });
+
   it('changes policies: their parameters, their modes, and a file of one\'s own that was edited', async () => {
     const only = await upstream(speak('x'));
     const policy = join(folder, 'mine.mjs');

@@ -150,6 +150,8 @@ export class LiveConfiguration {
     if (!this.#fixed.upstreams && (now.upstreams.length > 0) !== hadUpstreams) {
       throw new EntresolError('ENT_CONFIG_INVALID', `${hadUpstreams ? 'the last upstream is gone' : 'an upstream takes the place of the engine within'}: that takes a restart.`, { at: wanted.loaded.at(['upstreams']) });
     }
+    // A file that is half written may lack them too: a server that was shut is never opened by reading.
+    if (!this.keys.empty && wanted.keys.length === 0) throw new EntresolError('ENT_CONFIG_INVALID', 'the last key is gone: to serve without keys takes a restart.', { at: wanted.loaded.at(['keys']) });
     const engines = this.#made(wanted);
     const serving = this.#fixed.upstreams || !hadUpstreams ? server.engines : [...engines.values()];
     if (!this.#fixed.policies) server.runtime.configure(wanted.policies ?? defaultPolicies(serving));
