@@ -74,7 +74,6 @@ export class EndModel {
 
   /** P(the last call was the session's last), before its idle time is looked at. */
   probability(session: SessionState): number {
-    if (session.endSignal >= 0) return Math.min(MOST, this.signalHeld[session.endSignal] / this.signalSeen[session.endSignal]);
     const base = this.rate();
     const baseLogit = logit(base);
     const own = session.expectedEnd >= 0 ? session.expectedEnd : 0;
@@ -91,6 +90,8 @@ export class EndModel {
       session.endEvidence[feature] = logit(Math.min(0.999, Math.max(0.001, chance))) - baseLogit;
       sum += this.weights[feature] * session.endEvidence[feature];
     }
+    // A signal that is right no more often than any call is the last says nothing.
+    if (session.endSignal >= 0) sum += logit(Math.min(MOST, Math.max(LEAST, this.trust(session.endSignal)))) - baseLogit;
     session.endProbability = Math.min(MOST, Math.max(LEAST, 1 / (1 + Math.exp(-sum))));
     return session.endProbability;
   }

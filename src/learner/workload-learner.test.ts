@@ -110,6 +110,21 @@ describe('WorkloadLearner', () => {
     expect(learner.session(sessionId('y'))?.over).toBe(false);
   });
 
+  it('gives a mark of the last call the weight that it has earned, beside all other evidence', () => {
+    const learner = new WorkloadLearner();
+    // Every call is marked as the last one; in truth the writer's is.
+    let nowMs = 0;
+    for (let index = 0; index < 60; index++) {
+      for (const agent of ['planner', 'coder', 'writer']) call(learner, { session: `p${index}`, agent, atMs: (nowMs += SECOND), final: true });
+      nowMs += 30 * SECOND;
+    }
+    call(learner, { session: 'begun', agent: 'planner', atMs: nowMs, final: true });
+    expect(learner.session(sessionId('begun'))?.over).toBe(false);
+    expect(probabilityOfEnd(learner, 'begun', nowMs + 1)).toBeLessThan(0.3);
+    for (const agent of ['planner', 'coder', 'writer']) call(learner, { session: 'done', agent, atMs: (nowMs += SECOND), final: true });
+    expect(probabilityOfEnd(learner, 'done', nowMs + 1)).toBeGreaterThan(0.6);
+  });
+
   it('believes the mark of a last call', () => {
     const learner = new WorkloadLearner();
     call(learner, { session: 'x', agent: 'planner', atMs: 0, final: true });
