@@ -49,11 +49,11 @@ function* toolLoop(
   for (let step = 0; step < steps; step++) {
     const id = `call_${hexadecimal(random, 16)}`;
     const args = JSON.stringify({ text: words(random, 6) });
-    yield { ...base, body: frame(messages), answer: { text: '', toolCalls: [{ id, name: toolName, arguments: args }] } };
+    yield { ...base, body: frame([...messages]), answer: { text: '', toolCalls: [{ id, name: toolName, arguments: args }] } };
     messages.push(asCalled(id, toolName, args), asResult(id, words(random, 12)));
   }
   const text = `It is done: ${words(random, 10)}.`;
-  yield { ...base, body: frame(messages), answer: { text, toolCalls: [] } };
+  yield { ...base, body: frame([...messages]), answer: { text, toolCalls: [] } };
   return [...messages, { role: 'assistant', content: text }];
 }
 
