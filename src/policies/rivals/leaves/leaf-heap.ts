@@ -14,7 +14,7 @@ export class LeafHeap {
   readonly #rank: (unit: number) => number;
   readonly #tie: (unit: number) => number;
   readonly #heap = new RankedHeap();
-  #candidates: number[] = [];
+  readonly #candidates: number[] = [];
 
   /** @param rank lowest goes first; of equal ones the one with the lower `tie` */
   constructor(units: PrefixUnits, rank: (unit: number) => number, tie: (unit: number) => number) {
@@ -73,7 +73,7 @@ export class LeafHeap {
   #admit(): void {
     if (this.#candidates.length === 0) return;
     for (const unit of this.#candidates) if (this.#units.isLeaf(unit)) this.#set(unit);
-    this.#candidates = [];
+    this.#candidates.length = 0;
   }
 
   #set(unit: number): void { this.#heap.set(unit, this.#rank(unit), this.#tie(unit)); }
