@@ -44,6 +44,11 @@ describe.skipIf(real === undefined)('saved states that share their beginnings', 
     expect(states.add(1, 'tenant', file)).toBe(true);
     expect(states.tokens).toBe(length);
     expect(states.file(1)?.equals(file)).toBe(true);
+    for (const at of [0, 4]) {
+      const other = Buffer.from(file);
+      other.writeUInt32LE(other.readUInt32LE(at) + 1, at);
+      expect(states.add(2, 'tenant', other)).toBe(false);
+    }
     const shared = await engine.save(sequence, 'tenant');
     await engine.move(shared, 'disk');
     expect((await fileOf(shared)).equals(file)).toBe(true);

@@ -10,6 +10,9 @@
  * Data of one token is spread over many *bands*: runs of equally large pieces, one per token.
  */
 const U32 = 4;
+/** Of the file (`LLAMA_STATE_SEQ_MAGIC`, `LLAMA_STATE_SEQ_VERSION` in llama.h). Another version may be laid out otherwise. */
+const MAGIC = 0x67677371;
+const VERSION = 3;
 const CELL_BYTES = 12;
 
 /** `repeat` bands one after another, each of `unit` bytes per token. */
@@ -39,6 +42,7 @@ export function readLayout(file: Buffer): StateLayout | undefined {
 }
 
 function parse(file: Buffer): StateLayout | undefined {
+  if (file.readUInt32LE(0) !== MAGIC || file.readUInt32LE(U32) !== VERSION) return undefined;
   const tokens = file.readUInt32LE(2 * U32);
   let at = 3 * U32 + tokens * U32;
   const groups: BandGroup[] = [{ offset: 3 * U32, unit: U32, repeat: 1 }];
