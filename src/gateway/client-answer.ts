@@ -15,6 +15,9 @@ export interface ClientAnswerOptions extends Omit<TapOptions, 'dialect' | 'hold'
   timing?(): string;
 }
 
+/** Of one turn of the event loop; what is more is written at once. */
+const MOST_PENDING_BYTES = 256 * 1024;
+
 /** How many bytes of a body are announced; undefined where there is no saying, or no body whatever is announced. */
 function announcedBytes(method: string | undefined, status: number, headers: readonly string[]): number | undefined {
   if (method === 'HEAD' || status === 204 || status === 304) return undefined;
@@ -30,7 +33,14 @@ export class ClientAnswer implements Answer {
   private unpacked: UnpackedTap | undefined;
   private finished = false;
   private announced: number | undefined;
+  private flushHead = false;
   private written = 0;
+  /** Pieces that have come in this turn of the event loop: with the head and often the end they go out as one write. */
+  private pending: Buffer[] = [];
+  private pendingBytes = 0;
+  private scheduled = false;
+  /** What reading or writing threw after `write` had returned: thrown at the next call. */
+  private failure: unknown;
 
   constructor(call: OpenCall, options: ClientAnswerOptions) {
     this.call = call;
@@ -57,11 +67,13 @@ export class ClientAnswer implements Answer {
     this.announced = announcedBytes(request.method, status, kept);
     response.writeHead(status, kept);
     // A stream's head tells the client that its request was taken up, long before the first token.
-    if (streams) response.flushHeaders();
+    this.flushHead = streams;
+    if (streams) this.schedule();
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
     const { response } = this.call;
+    this.throwFailure();
     if (this.finished || response.destroyed) return undefined;
     const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.written += chunk.length;
@@ -70,15 +82,19 @@ export class ClientAnswer implements Answer {
       this.destroy();
       return undefined;
     }
-    let flowing = true;
-    for (const piece of this.tap === undefined ? [chunk] : this.tap.push(chunk)) flowing = response.write(piece) && flowing;
-    if (!flowing) return this.drained();
+    this.pending.push(chunk);
+    this.pendingBytes += chunk.length;
     const { unpacked } = this;
+    if (unpacked !== undefined || this.pendingBytes > MOST_PENDING_BYTES) this.flushPending();
+    else this.schedule();
+    if (response.writableNeedDrain) return this.drained();
     return unpacked?.waits === true ? new Promise((resolve) => { unpacked.whenRead(resolve); }) : undefined;
   }
 
   end(): void {
+    this.throwFailure();
     if (this.finished) return;
+    this.flushPending();
     if (this.announced !== undefined && this.written < this.announced) {
       this.destroy();
       return;
@@ -92,6 +108,7 @@ export class ClientAnswer implements Answer {
 
   destroy(): void {
     if (this.finished) return;
+    this.flushPending();
     this.finished = true;
     this.flushTap();
     if (this.unpacked === undefined) this.cut();
@@ -119,6 +136,44 @@ export class ClientAnswer implements Answer {
     this.tap = this.unpacked;
     call.response.on('close', () => this.unpacked?.drop());
     return true;
+  }
+
+  private schedule(): void {
+    if (this.scheduled) return;
+    this.scheduled = true;
+    queueMicrotask(() => {
+      this.scheduled = false;
+      try {
+        this.flushPending();
+      } catch (error) {
+        this.failure = error;
+      }
+    });
+  }
+
+  private throwFailure(): void {
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  private flushPending(): void {
+    const { pending, tap } = this;
+    const { response } = this.call;
+    if (this.finished || response.destroyed) return;
+    if (pending.length === 0) {
+      if (this.flushHead) response.flushHeaders();
+      this.flushHead = false;
+      return;
+    }
+    const chunk = pending.length === 1 ? pending[0] : Buffer.concat(pending, this.pendingBytes);
+    this.pending = [];
+    this.pendingBytes = 0;
+    for (const piece of tap === undefined ? [chunk] : tap.push(chunk)) {
+      this.flushHead = false;
+      response.write(piece);
+    }
+    // The tap keeps what it has got until an event is whole: the head does not wait for it.
+    if (this.flushHead) response.flushHeaders();
+    this.flushHead = false;
   }
 
   /** What arrived before the cut is delivered; then the connection closes inside the body, which no client takes for an end. */
