@@ -55,7 +55,7 @@ function byToolCall({ state, hashing }: IdentityInput, view: Outline): Found | u
     looked += 1;
     const byId = callIdKey(call.id, hashing);
     // An id that is the only one tells enough, whatever the client has done to the arguments.
-    const owner = byId === undefined || state.isAmbiguous('callId', byId) ? state.find('call', callKey(call, hashing)) : state.find('callId', byId);
+    const owner = byId === undefined ? state.find('call', callKey(call, hashing)) : state.find('callId', byId);
     if (owner !== undefined) return { owner, source: 'tool-call-id', confidence: CONFIDENCE.toolCall };
   }
   return undefined;

@@ -46,10 +46,12 @@ export function rememberRequest(input: IdentityInput, identity: Identity, infere
   if (outline === undefined) return;
   const session = identity.session.value;
   const memory = state.enter(session);
-  const owner = ownerOf(identity, inference);
-  const known = memory.instance(owner.instance);
-  // Without its tools (a reflection) an agent keeps those that it is known by.
-  memory.put(known !== undefined && owner.tools.names.length === 0 ? { ...owner, tools: known.tools } : owner);
+  const known = memory.instance(identity.instance.value);
+  const now = ownerOf(identity, inference);
+  // One object for all clues of an instance, and without its tools (a reflection) an agent keeps those that it is known by.
+  const same = known !== undefined && known.agent === now.agent && known.system === now.system && known.opener === now.opener && (known.tools.digest === now.tools.digest || now.tools.names.length === 0) && known.parent?.value === now.parent?.value;
+  const owner = same ? known : now;
+  memory.put(owner);
   if (identity.client !== undefined) memory.client ??= identity.client;
   if (memory.pending === owner.instance) delete memory.pending;
   if (outline.answered) state.claim('lineage', outline.chain, owner);
@@ -88,9 +90,9 @@ export function rememberAnswer(input: Pick<IdentityInput, 'state' | 'hashing'>, 
   const memory = state.enter(session);
   const owner = memory.instance(identity.instance.value) ?? ownerOf(identity, inference);
   for (const call of answer.toolCalls) {
-    if (call.id !== '') state.claim('call', callKey(call, hashing), owner);
     const byId = callIdKey(call.id, hashing);
     if (byId !== undefined) state.claim('callId', byId, owner);
+    else if (call.id !== '') state.claim('call', callKey(call, hashing), owner);
     for (const text of textArguments(call)) for (const key of textKeys(text, 1, hashing)) state.claim('text', key, owner);
     if (callsAgent(call.name)) memory.pending = owner.instance;
   }

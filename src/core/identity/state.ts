@@ -27,7 +27,7 @@ export interface Opener {
 }
 
 /** What can show whose conversation a call goes on, and how many of each are kept of a session: the latest. */
-const KEPT = { call: 10, callId: 10, lineage: 6, text: 8, response: 2, openerText: 2 } as const;
+const KEPT = { call: 4, callId: 4, lineage: 4, text: 5, response: 1, openerText: 1 } as const;
 export type Clue = keyof typeof KEPT;
 const CLUES = Object.keys(KEPT) as readonly Clue[];
 /** Equal hashes of different clues are different keys. */
@@ -101,9 +101,6 @@ export class IdentityState {
     // The owner may have been renamed or have gained a parent since.
     return owner === undefined ? undefined : (this.session(owner.session)?.instance(owner.instance) ?? owner);
   }
-
-  /** Two sessions have claimed it. */
-  isAmbiguous(clue: Clue, hash: bigint): boolean { return this.ambiguous.peek(hash ^ SALT[clue]) === true; }
 
   /** Notes whom a clue leads to; once two sessions have claimed it, it leads nowhere. */
   claim(clue: Clue, hash: bigint, owner: Owner): void {

@@ -5,9 +5,9 @@ import { MessageParts, type CallPlace, type Span } from './message-parts.ts';
 import { joinSystem, NO_SYSTEM, type SystemText, type SystemTexts } from './system-texts.ts';
 
 /** How many hashes of the chain are kept: what a client adds in one turn is far less. */
-export const CHAIN_TAIL = 16;
+export const CHAIN_TAIL = 12;
 /** How many of the latest tool calls are kept. */
-export const KEPT_CALLS = 8;
+export const KEPT_CALLS = 4;
 
 /** A message that is not as its dialect wants it. */
 export interface Flaw {
