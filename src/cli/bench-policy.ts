@@ -13,6 +13,7 @@ const ARGUMENTS = {
   agents: { type: 'string', default: '6,24', description: 'Agents of the workload' },
   sessions: { type: 'string', default: '100,1000', description: 'Sessions at once' },
   capacity: { type: 'string', default: '0.2', description: 'Cache size as a fraction of the working set' },
+  blocks: { type: 'string', description: 'Cache size in blocks, in place of the fraction' },
   seed: { type: 'string', default: '1', description: 'Of the synthetic load' },
   json: { type: 'boolean', description: 'One JSON document on standard output' },
 } as const;
@@ -26,11 +27,12 @@ export default defineCommand({
     const agents = options.numbers('agents', { minimum: 1, maximum: 10_000, integer: true });
     const liveSessions = options.numbers('sessions', { minimum: 1, maximum: 100_000, integer: true });
     const capacity = options.number('capacity', { minimum: 0, maximum: 1000 }) ?? 0.2;
+    const blocks = options.number('blocks', { minimum: 1, maximum: 1e8, integer: true });
     const seed = options.number('seed', { minimum: 0, maximum: 2 ** 32 - 1, integer: true }) ?? 1;
     const policies = await Promise.all(options.list('policy').map((reference) => loadPolicy(reference)));
     if (policies.length === 0 || agents.length === 0 || liveSessions.length === 0) throw new EntresolError('ENT_USAGE', 'expected at least one policy, one number of agents and one of sessions.', { at: 'bench policy' });
     const progress = new ProgressLine(process.stderr);
-    const rows = benchPolicies(policies, { agents, liveSessions, capacity, seed, onProgress: (text) => progress.show(text) });
+    const rows = benchPolicies(policies, { agents, liveSessions, capacity, blocks, seed, onProgress: (text) => progress.show(text) });
     progress.clear();
     process.stdout.write(options.flag('json') ? `${JSON.stringify({ rows })}\n` : `${benchPolicyTable(rows)}\n`);
   },

@@ -2,6 +2,7 @@ import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
 import { jobsOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
 import { locateTrace } from '../lab/trace/index.ts';
+import { parametersOf } from './parameter-choices.ts';
 import { parseOptions } from './parse-options.ts';
 import { WORK_ARGUMENTS, policyReferences, runShown } from './run-shown.ts';
 
@@ -13,6 +14,7 @@ const ARGUMENTS = {
   'block-size': { type: 'string', default: '16', description: 'Tokens per block' },
   'max-calls': { type: 'string', description: 'Only the first so many calls' },
   timing: { type: 'string', default: 'exact', description: 'exact: a call ends as it arrives; live: its end is seen at its own time' },
+  parameter: { type: 'string', description: 'NAME=VALUE, for every policy that has it, over its default' },
   ...WORK_ARGUMENTS,
   json: { type: 'boolean', description: 'One JSON document on standard output' },
 } as const;
@@ -31,8 +33,9 @@ export default defineCommand({
     if (capacities.length === 0) throw new EntresolError('ENT_USAGE', 'expected at least one fraction.', { at: '--capacity' });
     const references = policyReferences(options.list('policy'));
     await resolveContenders(references);
+    const parameters = await parametersOf(references, options.list('parameter'));
     const traces = options.positionals.map((trace) => ({ path: locateTrace(trace), blockTokens, maxCalls }));
-    const plan = { traces, references, concurrency, capacities, timing };
+    const plan = { traces, references, concurrency, capacities, timing, parameters };
     await runShown(jobsOf(plan), options, (results) => {
       const reports = reportsOf(plan, results);
       if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);

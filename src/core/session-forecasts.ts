@@ -29,6 +29,8 @@ export interface SessionForecasts {
   session(id: SessionId): LiveSession | undefined;
   /** Grows by one whenever a session is found to be over: policies then drop what they keep for it. */
   readonly endings: number;
+  /** The session whose end was the `ordinal`-th (from 1), while it is among the latest; it may have come back since. */
+  ending(ordinal: number): LiveSession | undefined;
   /** Grows by one whenever the distributions of further calls have been computed anew. */
   readonly epoch: number;
 

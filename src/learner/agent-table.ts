@@ -44,7 +44,7 @@ export class AgentTable {
   }
   load(reader: TableReader): void {
     const length = new Uint16Array(1);
-    reader.numbers(length, 'u16');
+    reader.numbers(length, 'u16', { most: AGENT_SLOTS });
     for (let slot = 0; slot < length[0]; slot++) this.place(slot, reader.text());
     reader.numbers(this.counts, 'u16');
   }

@@ -117,10 +117,10 @@ export class GapModel {
   }
   load(reader: TableReader): void {
     reader.bytes(this.cells);
-    reader.numbers(this.all, 'f32');
-    reader.numbers(this.evidence, 'f32');
+    reader.numbers(this.all, 'f32', { least: 0 });
+    reader.numbers(this.evidence, 'f32', { least: -EVIDENCE_LIMIT, most: EVIDENCE_LIMIT });
     const longest = new Float64Array(1);
-    reader.numbers(longest, 'f64');
+    reader.numbers(longest, 'f64', { least: 0 });
     this.longestMs = longest[0];
     this.total = this.all.reduce((sum, count) => sum + count, 0);
     for (let cell = 0; cell < this.cellCount; cell++) this.cellTotals[cell] = this.sumOf(cell);

@@ -16,6 +16,8 @@ const PRIOR_WEIGHT = 2;
 const START_WEIGHT = 0.35;
 const LEARNING_RATE = 0.02;
 const COUNTER_LIMIT = 250;
+/** Far beyond what learning reaches. */
+const WEIGHT_LIMIT = 1000;
 const LEAST = 0.0005;
 const MOST = 0.995;
 
@@ -170,12 +172,15 @@ export class EndModel {
   load(reader: TableReader): void {
     reader.bytes(this.ended);
     reader.bytes(this.seen);
-    reader.numbers(this.weights, 'f32');
+    reader.demand(this.ended.every((count, cell) => count <= this.seen[cell]), 'more sessions have ended in some way than calls were seen');
+    reader.numbers(this.weights, 'f32', { least: -WEIGHT_LIMIT, most: WEIGHT_LIMIT });
     const totals = new Float64Array(2 + 2 * END_SIGNALS.length);
-    reader.numbers(totals, 'f32');
+    reader.numbers(totals, 'f32', { least: 0 });
     [this.endedTotal, this.seenTotal] = totals;
+    reader.demand(this.endedTotal > 0 && this.endedTotal < this.seenTotal, 'more sessions have ended than calls were seen');
     this.signalHeld.set(totals.subarray(2, 2 + END_SIGNALS.length));
     this.signalSeen.set(totals.subarray(2 + END_SIGNALS.length));
+    reader.demand(this.signalHeld.every((held, signal) => held <= this.signalSeen[signal] && this.signalSeen[signal] > 0), 'more ends have held than were told');
   }
 
   private addExpected(session: SessionState, sign: 1 | -1): void {

@@ -46,6 +46,12 @@ export class TableWriter {
   }
 }
 
+/** Bounds of what may be read, both included. NaN lies within none. */
+export interface Bounds {
+  readonly least?: number;
+  readonly most?: number;
+}
+
 export class TableReader {
   private offset = HEADER_BYTES;
   private readonly view: DataView;
@@ -70,7 +76,9 @@ export class TableReader {
     into.set(this.source.subarray(this.offset, this.offset + into.length));
     this.offset += into.length;
   }
-  numbers(into: { [index: number]: number; readonly length: number }, kind: 'u16' | 'u32' | 'f32' | 'f64'): void {
+  /** @throws EntresolError `ENT_SNAPSHOT_INVALID` for a number that is not finite or out of bounds */
+  numbers(into: { [index: number]: number; readonly length: number }, kind: 'u16' | 'u32' | 'f32' | 'f64', bounds: Bounds = {}): void {
+    const { least = -Number.MAX_VALUE, most = Number.MAX_VALUE } = bounds;
     const width = kind === 'u16' ? 2 : kind === 'f64' ? 8 : 4;
     this.need(into.length * width);
     for (let index = 0; index < into.length; index++) {
@@ -78,6 +86,7 @@ export class TableReader {
       else if (kind === 'u32') into[index] = this.view.getUint32(this.offset, true);
       else if (kind === 'f32') into[index] = this.view.getFloat32(this.offset, true);
       else into[index] = this.view.getFloat64(this.offset, true);
+      if (!(into[index] >= least && into[index] <= most)) throw invalid(`The snapshot has ${into[index]} at byte ${this.offset}, where a number from ${least} to ${most} belongs.`);
       this.offset += width;
     }
   }
@@ -87,6 +96,10 @@ export class TableReader {
     const encoded = new Uint8Array(length[0]);
     this.bytes(encoded);
     return new TextDecoder().decode(encoded);
+  }
+  /** @throws EntresolError `ENT_SNAPSHOT_INVALID` unless the numbers read go together. */
+  demand(holds: boolean, what: string): void {
+    if (!holds) throw invalid(`The snapshot is inconsistent: ${what}.`);
   }
   /** @throws EntresolError `ENT_SNAPSHOT_INVALID` if something is left. */
   finish(): void {

@@ -86,6 +86,7 @@ export class TouchHazard {
   load(reader: TableReader): void {
     reader.numbers(this.touched, 'u16');
     reader.numbers(this.seen, 'u16');
+    reader.demand(this.touched.every((touched, cell) => touched <= this.seen[cell]), 'more was used again somewhere than was looked at');
   }
 
   /** The share counted in the cell, shrunk towards the belief. */

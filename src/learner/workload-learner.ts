@@ -15,6 +15,8 @@ import { TIME_BINS, BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, addMass, timeBin } f
 import { OUTSIDE } from './transitions.ts';
 
 const SESSION_CAPACITY = 4096;
+/** The latest ends of sessions that are known by ordinal. */
+const ENDINGS_KEPT = 64;
 /** How many live sessions the expectation step looks at per call: all of a dozen within a few calls. */
 const EXPECTATIONS_PER_CALL = 2;
 /** A session silent for longer than this and than twice the longest gap is over. */
@@ -32,6 +34,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   private arrivals = 0;
   private drawnAt = 0;
   private ends = 0;
+  private readonly ended: SessionState[] = [];
   private draws = 0;
 
   get sessions(): SessionForecasts {
@@ -162,7 +165,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     session.over = true;
     this.tables.succession.countEnd(1);
     session.revision++;
-    this.ends++;
+    this.ended[this.ends++ % ENDINGS_KEPT] = session;
     this.registry.retire(session);
   }
   private takeBack(session: SessionState): void {
@@ -223,6 +226,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   readonly horizons = CALLS_IN_HORIZON.length;
   get endings(): number {
     return this.ends;
+  }
+  ending(ordinal: number): SessionState | undefined {
+    return ordinal > this.ends - ENDINGS_KEPT && ordinal <= this.ends ? this.ended[(ordinal - 1) % ENDINGS_KEPT] : undefined;
   }
   get epoch(): number {
     return this.draws;

@@ -4,6 +4,7 @@ export { freshLearners, type LearnerSourceFactory } from './learners.ts';
 export { DEFAULT_PREFILL_COST, prefillMs, type PrefillCostModel } from './prefill-cost.ts';
 export { replay, type ReplayInput, type ReplayOutcome, type ReplayTiming } from './replay.ts';
 export { jobsOf, reportsOf, type ReplayPlan } from './replay-report.ts';
+export { percentiles } from './statistics.ts';
 export { replayTable } from './replay-table.ts';
 export { TraceReplays, type ReplayRow, type TraceFacts, type TraceReport } from './replay-trace.ts';
 export { resolveContender, resolveContenders } from './resolve-contenders.ts';

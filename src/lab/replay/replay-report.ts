@@ -1,5 +1,5 @@
 /** The document of `entresol replay`, from jobs and their results. */
-import type { ReplayJob, ReplayResult, TraceSource } from './parallel/job.ts';
+import type { ParameterChoice, ReplayJob, ReplayResult, TraceSource } from './parallel/job.ts';
 import type { ReplayTiming } from './replay.ts';
 import type { TraceReport } from './replay-trace.ts';
 
@@ -10,12 +10,14 @@ export interface ReplayPlan {
   readonly concurrency: number;
   readonly capacities: readonly number[];
   readonly timing: ReplayTiming;
+  /** By reference, over the policy's defaults. */
+  readonly parameters?: ReadonlyMap<string, ParameterChoice>;
 }
 
 /** By trace, then capacity, then policy. */
-export function jobsOf({ traces, references, concurrency, capacities, timing }: ReplayPlan): ReplayJob[] {
+export function jobsOf({ traces, references, concurrency, capacities, timing, parameters }: ReplayPlan): ReplayJob[] {
   return traces.flatMap((trace) => capacities.flatMap((capacity) => references.map((reference) => ({
-    trace, concurrency, capacity, timing, reference, parameters: {},
+    trace, concurrency, capacity, timing, reference, parameters: parameters?.get(reference) ?? {},
   }))));
 }
 

@@ -42,6 +42,8 @@ export interface ReplayOutcome {
   readonly decideMs: Percentiles;
   /** Time for one call's events, definitions and touches, learning included. */
   readonly observeMs: Percentiles;
+  /** The same by call, in the order of the schedule. */
+  readonly observeMsOfCalls: readonly number[];
   /** Blocks resident at the end. */
   readonly residentBlocks: number;
 }
@@ -140,6 +142,7 @@ class Replay {
       stateBytes: this.#index.stateBytes(),
       decideMs: percentiles(this.#decideMs),
       observeMs: percentiles(this.#observeMs),
+      observeMsOfCalls: this.#observeMs,
       residentBlocks: this.#cache.usedBlocks,
     };
   }

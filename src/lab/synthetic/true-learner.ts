@@ -30,7 +30,7 @@ export class TrueLearner implements Learner, SessionForecasts {
   readonly horizons = CALLS_AHEAD;
   readonly epoch = 0;
   readonly endRate: number;
-  endings = 0;
+  private readonly ended: TrueSession[] = [];
   private readonly truth: SyntheticTruth;
   private readonly known = new Map<SessionId, TrueSession>();
   private readonly agentNumber: ReadonlyMap<string, number>;
@@ -82,10 +82,16 @@ export class TrueLearner implements Learner, SessionForecasts {
       session.revision++;
       if (session.end < OVER || session.over) return;
       session.over = true;
-      this.endings++;
+      this.ended.push(session);
     }
   }
 
+  get endings(): number {
+    return this.ended.length;
+  }
+  ending(ordinal: number): LiveSession | undefined {
+    return this.ended[ordinal - 1];
+  }
   session(id: SessionId): LiveSession | undefined {
     return this.known.get(id);
   }

@@ -2,6 +2,9 @@ import { grownInt32 } from './growing.ts';
 import type { GroupTable } from './groups.ts';
 import { RankedHeap } from './ranked-heap.ts';
 
+/** Share of the price that one more eviction leaves. */
+const PRICE_MEMORY = 0.98;
+
 /**
  * One cache's view of the tree of groups: how many units of each it holds, and a heap of those groups that hold units
  * and have nothing below them: the only ones that can be evicted from. So a prefix is never given up before what
@@ -15,13 +18,20 @@ export class Frontier {
   occupied = new Int32Array(64);
   /** Units held in all. */
   total = 0;
+  /** What was given up of late was worth no more than this. */
+  price = 0;
   private readonly groups: GroupTable;
   private readonly rank: (group: number) => number;
+  private readonly comes: ((group: number) => void) | undefined;
 
-  /** @param rank key of a group, lowest is evicted first; asked when the group comes into the heap or is ranked anew */
-  constructor(groups: GroupTable, rank: (group: number) => number) {
+  /**
+   * @param rank key of a group, lowest is evicted first; asked when the group comes into the heap or is ranked anew
+   * @param comes told of a group before it comes into the heap
+   */
+  constructor(groups: GroupTable, rank: (group: number) => number, comes?: (group: number) => void) {
     this.groups = groups;
     this.rank = rank;
+    this.comes = comes;
   }
 
   get bytes(): number {
@@ -77,7 +87,13 @@ export class Frontier {
 
   /** After the ranking rule has changed. */
   rankAllAnew(): void {
+    this.price = 0;
     for (const group of this.members()) this.rankAnew(group);
+  }
+
+  /** Something of this worth is given up. */
+  pay(key: number): void {
+    this.price = Math.max(key, this.price * PRICE_MEMORY);
   }
 
   /** Supposes that the group holds nothing: its parent may come into the heap. Undone by `cover`. */
@@ -119,7 +135,10 @@ export class Frontier {
   private place(group: number): void {
     const inside = this.kept[group] > 0 && this.occupied[group] === 0;
     if (!inside) this.heap.remove(group);
-    else if (!this.heap.has(group)) this.heap.set(group, this.rank(group), this.groups.usedAt[group]);
+    else if (!this.heap.has(group)) {
+      this.comes?.(group);
+      this.heap.set(group, this.rank(group), this.groups.usedAt[group]);
+    }
   }
 
   /** Tells the ancestors that the group has come to hold something, or no longer does. */

@@ -23,6 +23,8 @@ export class GroupTable {
   sharedAt = new Int32Array(64);
   /** Ordinal of the last touch. */
   usedAt = new Float64Array(64);
+  /** Sum of what it was last found to be worth to each member, in hits per block-second. */
+  worth = new Float64Array(64);
   /** Head of the list of members. */
   firstMember = new Int32Array(64).fill(-1);
   private readonly free: number[] = [];
@@ -41,7 +43,7 @@ export class GroupTable {
     this.first[group] = this.last[group] = this.parent[group] = this.firstChild[group] = -1;
     this.nextSibling[group] = this.previousSibling[group] = this.firstMember[group] = -1;
     this.units[group] = this.blocks[group] = this.costMs[group] = this.children[group] = 0;
-    this.sharers[group] = this.bornAt[group] = this.sharedAt[group] = this.usedAt[group] = 0;
+    this.sharers[group] = this.bornAt[group] = this.sharedAt[group] = this.usedAt[group] = this.worth[group] = 0;
     return group;
   }
   /** The group must have neither members nor children. */
@@ -74,7 +76,7 @@ export class GroupTable {
   }
 
   get bytes(): number {
-    return this.first.byteLength * 12 + this.costMs.byteLength * 2;
+    return this.first.byteLength * 13 + this.costMs.byteLength * 3;
   }
 
   private grow(): number {
@@ -95,6 +97,7 @@ export class GroupTable {
     this.bornAt = grownInt32(this.bornAt, length);
     this.sharedAt = grownInt32(this.sharedAt, length);
     this.usedAt = grownFloat64(this.usedAt, length);
+    this.worth = grownFloat64(this.worth, length);
     this.firstMember = grownInt32(this.firstMember, length, -1);
     return group;
   }

@@ -69,6 +69,32 @@ describe('Guard', () => {
     expect(leaderAfterOneCall(-150)).toBe('lru');
   });
 
+  it('refuses what no guard can have counted, and is then as it was', () => {
+    const good = [0, 1000, 20, 100, 500, 4000, 30];
+    const load = (guard: Guard, numbers: readonly number[]): void => {
+      const writer = new TableWriter();
+      writer.numbers(numbers, 'f64');
+      guard.load(new TableReader(writer.finish(2), 2));
+    };
+    const { guard } = guardOver(() => 1);
+    load(guard, good);
+    const saved = (): Uint8Array => {
+      const writer = new TableWriter();
+      guard.save(writer);
+      return writer.finish(2);
+    };
+    const before = saved();
+    const bad: [place: number, value: number][] = [
+      ...good.flatMap((_, place): [number, number][] => [[place, NaN], [place, Infinity], [place, -Infinity]]),
+      [0, 2], [0, 0.5], [1, -1], [2, 1001], [2, -1001], [3, -1], [4, -1], [4, 1.5], [5, -1], [5, 2 ** 60], [6, 4001], [6, -4001],
+    ];
+    for (const [place, value] of bad) {
+      expect(() => load(guard, good.with(place, value))).toThrowError(expect.objectContaining({ code: 'ENT_SNAPSHOT_INVALID' }));
+    }
+    for (const numbers of [good.slice(1), [...good, 0]]) expect(() => load(guard, numbers)).toThrowError(expect.objectContaining({ code: 'ENT_SNAPSHOT_INVALID' }));
+    expect(saved()).toEqual(before);
+  });
+
   it('has the index evict in LRU order while LRU leads', () => {
     const learners = createLearnerSource();
     const writer = new TableWriter();

@@ -30,6 +30,9 @@ const TAKE_OVER = 0.001;
 const ALLOWANCE = 0.001;
 const STANDARD_ERRORS_IN_DEBT = 2;
 
+/** What sums of the same terms may differ by. */
+const ROUNDING = 1 + 1e-9;
+
 export class Guard {
   leader: Leader = 'survival';
   private readonly tree: PrefixTree;
@@ -46,11 +49,14 @@ export class Guard {
   private protectedFrom = 0;
   private readonly setAside: number[] = [];
 
-  /** @param value of a group to the survival ghost */
-  constructor(tree: PrefixTree, value: (group: number) => number, capacityUnits: () => number) {
+  /**
+   * @param value of a group to the survival ghost
+   * @param comes told of a group before the survival ghost asks for its value for the first time
+   */
+  constructor(tree: PrefixTree, value: (group: number) => number, capacityUnits: () => number, comes?: (group: number) => void) {
     this.tree = tree;
     this.lru = new Frontier(tree.groups, (group) => tree.groups.usedAt[group]);
-    this.survival = new Frontier(tree.groups, value);
+    this.survival = new Frontier(tree.groups, value, comes);
     this.capacityUnits = capacityUnits;
     tree.watch(this.lru);
     tree.watch(this.survival);
@@ -59,11 +65,18 @@ export class Guard {
   get bytes(): number {
     return this.lru.bytes + this.survival.bytes;
   }
+  /** The survival ghost's keys are values whoever leads. */
+  get bySurvival(): Frontier {
+    return this.survival;
+  }
   holdsBySurvival(group: number): boolean {
     return this.survival.heap.has(group);
   }
   rankAnew(group: number): void {
     this.survival.rankAnew(group);
+  }
+  rankAllAnew(): void {
+    this.survival.rankAllAnew();
   }
 
   /** A call arrives with this chain of known groups: what would each ghost have had? Returns whether the leader has changed. */
@@ -114,10 +127,16 @@ export class Guard {
   save(writer: TableWriter): void {
     writer.numbers([this.leader === 'lru' ? 1 : 0, this.asked, this.lead, this.leadSquares, this.calls, this.askedEver, this.earned], 'f64');
   }
+  /** @throws EntresolError `ENT_SNAPSHOT_INVALID` for what no guard can have counted; the guard is then unchanged */
   load(reader: TableReader): void {
     const numbers = new Float64Array(7);
     reader.numbers(numbers, 'f64');
-    this.leader = numbers[0] === 1 ? 'lru' : 'survival';
+    const [leader, asked, lead, leadSquares, calls, askedEver, earned] = numbers;
+    reader.demand(leader === 0 || leader === 1, `${leader} stands for no leader`);
+    reader.demand(Number.isSafeInteger(calls) && calls >= 0 && Number.isSafeInteger(askedEver) && askedEver >= 0, 'the guard has counted what cannot be counted');
+    reader.demand(asked >= 0 && leadSquares >= 0 && Math.abs(lead) <= asked * ROUNDING && Math.abs(earned) <= askedEver, 'the guard was ahead by more than was asked for');
+    reader.finish();
+    this.leader = leader === 1 ? 'lru' : 'survival';
     [, this.asked, this.lead, this.leadSquares, this.calls, this.askedEver, this.earned] = numbers;
   }
 
@@ -147,6 +166,7 @@ export class Guard {
         ghost.heap.remove(group);
         continue;
       }
+      ghost.pay(ghost.heap.keyOf(group));
       ghost.setKept(group, Math.max(0, ghost.kept[group] - (ghost.total - capacity)));
     }
     for (const group of setAside) ghost.putBack(group);

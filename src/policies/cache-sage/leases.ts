@@ -32,7 +32,6 @@ export function makeLeases(source: LeaseSource, nowMs: number, max: number): Lea
     values.forEach((value, place) => steps[place].push({ untilMs, value }));
     fromMs = untilMs;
   }
-  source.sessions.allMoved();
   source.values.renew();
 
   const order = held.map((_, place) => place).sort((a, b) => steps[b][0].value - steps[a][0].value || groups.usedAt[held[b]] - groups.usedAt[held[a]] || depth(tree, held[a]) - depth(tree, held[b]));
@@ -50,12 +49,21 @@ export function makeLeases(source: LeaseSource, nowMs: number, max: number): Lea
   return leases;
 }
 
+/** What each held group will be worth then if nothing is heard until then. Nothing of it is kept. */
 function valuesAt(source: LeaseSource, held: readonly number[], atMs: number): number[] {
-  const { sessions, values, real, tree } = source;
-  if (source.leader === 'lru') return held.map((group) => 1 / (1 + source.touches - tree.groups.usedAt[group]));
+  const { sessions, values, real, tree: { groups, members } } = source;
+  if (source.leader === 'lru') return held.map((group) => 1 / (1 + source.touches - groups.usedAt[group]));
+  const worth = new Float64Array(groups.bound);
+  for (const session of sessions.all()) {
+    sessions.look(session, atMs);
+    for (let member = members.firstOf(session); member >= 0; member = members.nextInSession[member]) worth[members.group[member]] += values.worthTo(member);
+  }
+  const own = (group: number): number => {
+    const used = values.usedAtOrAbove(group);
+    return values.ofGiven(used, worth[used], atMs);
+  };
   values.renew();
-  for (const session of sessions.all()) sessions.forecast(session, atMs);
-  return held.map((group) => values.raisedOf(group, atMs, (child) => real.isOccupied(child)));
+  return held.map((group) => values.raisedOf(group, (child) => real.isOccupied(child), own));
 }
 
 function depth(tree: PrefixTree, group: number): number {

@@ -1,4 +1,4 @@
-import type { Coordinate, Learner, LearnerSource, LiveSession, TenantId } from '../../core/index.ts';
+import type { Coordinate, Learner, LearnerSource, LiveSession, SessionForecasts, TenantId } from '../../core/index.ts';
 import { RankedHeap } from './ranked-heap.ts';
 import { SessionWorth } from './worth.ts';
 
@@ -7,13 +7,27 @@ const LEAST_IDLE_MS = 500;
 /** Beyond it the session that touched longest ago counts as ended. */
 const SESSION_CAPACITY = 8192;
 const LEARNER_CAPACITY = 1024;
+/** The tolerance widens by this factor per decision that leaves forecasts due, up to so much, and narrows by the other when none is left. */
+const STRAIN = { up: 1.1, most: 16, down: 0.98 } as const;
+/** Entry, its place in the map and in the free list: a V8 object of six fields, a hash table's entry, two array slots. */
+const ENTRY_BYTES = 64 + 40 + 16;
+
+interface Entry {
+  readonly live: LiveSession;
+  readonly source: SessionForecasts;
+  /** How many forecasts of it have been acted on. */
+  forecasts: number;
+}
 
 /**
- * The sessions that use the cache: numbers for the table of members, their forecasts, and when each has to be made
- * anew. A forecast ages with the session's idle time: after another `tolerance` of it.
+ * The sessions that use the cache: numbers for the table of members, and when the forecast of each has to be made
+ * anew. A forecast ages with the session's idle time: after another `tolerance` of it. Where more fall due than are
+ * made, all become a little staler instead of some very stale: the tolerance widens.
  */
 export class LiveSessions {
-  private readonly worths: (SessionWorth | undefined)[] = [];
+  /** The forecast at hand, of the session that was looked at last. */
+  readonly worth = new SessionWorth();
+  private readonly entries: (Entry | undefined)[] = [];
   private readonly numbers = new Map<LiveSession, number>();
   private readonly free: number[] = [];
   private readonly due = new RankedHeap();
@@ -22,6 +36,8 @@ export class LiveSessions {
   private readonly learners: LearnerSource;
   private readonly tenant: TenantId;
   private readonly tolerance: number;
+  private strain = 1;
+  private readonly over: number[] = [];
 
   constructor(learners: LearnerSource, tenant: TenantId, tolerance: number) {
     this.learners = learners;
@@ -32,6 +48,9 @@ export class LiveSessions {
   get count(): number {
     return this.numbers.size;
   }
+  get bytes(): number {
+    return this.entries.length * ENTRY_BYTES + this.due.bytes + this.worth.bytes + this.met.size * 40;
+  }
 
   /** The session's number, or -1 if the learner does not know it as live. `onNew` is called when it is met first. */
   numberOf(by: Coordinate, onNew: () => void): number {
@@ -41,63 +60,87 @@ export class LiveSessions {
     if (live === undefined || live.over) return -1;
     let number = this.numbers.get(live);
     if (number === undefined) {
-      number = this.free.pop() ?? this.worths.length;
-      this.worths[number] = new SessionWorth(live, learner.sessions);
+      number = this.free.pop() ?? this.entries.length;
+      this.entries[number] = { live, source: learner.sessions, forecasts: 0 };
       onNew();
     } else this.numbers.delete(live);
     this.numbers.set(live, number);
     return number;
   }
 
-  worth(number: number): SessionWorth {
-    const worth = this.worths[number];
-    if (worth === undefined) throw new TypeError(`no session has the number ${number}`);
-    return worth;
+  liveOf(number: number): LiveSession {
+    return this.entry(number).live;
+  }
+  sourceOf(number: number): SessionForecasts {
+    return this.entry(number).source;
+  }
+  forecastsOf(number: number): number {
+    return this.entry(number).forecasts;
   }
 
-  /** Numbers of sessions that have been found to be over; the caller drops what it keeps for each and calls `drop`. */
+  /**
+   * Numbers of sessions that have been found to be over; the caller drops what it keeps for each and calls `drop`.
+   * Valid until the next call.
+   */
   ended(): readonly number[] {
-    let changed = false;
+    const { over } = this;
+    over.length = 0;
     for (const [learner, seen] of this.met) {
-      if (learner.sessions.endings === seen) continue;
-      this.met.set(learner, learner.sessions.endings);
-      changed = true;
+      const { endings } = learner.sessions;
+      if (endings === seen) continue;
+      this.met.set(learner, endings);
+      for (let ordinal = seen + 1; ordinal <= endings; ordinal++) {
+        const live = learner.sessions.ending(ordinal);
+        if (live === undefined) {
+          // Too many since we last looked.
+          over.length = 0;
+          for (const [other, number] of this.numbers) if (other.over) over.push(number);
+          return over;
+        }
+        const number = live.over ? this.numbers.get(live) : undefined;
+        if (number !== undefined && !over.includes(number)) over.push(number);
+      }
     }
-    const result: number[] = [];
-    if (changed) for (const [live, number] of this.numbers) if (live.over) result.push(number);
-    if (result.length === 0 && this.numbers.size > SESSION_CAPACITY) {
+    if (over.length === 0 && this.numbers.size > SESSION_CAPACITY) {
       const [oldest] = this.numbers.values();
-      result.push(oldest);
+      over.push(oldest);
     }
-    return result;
+    return over;
   }
   drop(number: number): void {
-    this.numbers.delete(this.worth(number).live);
-    this.worths[number] = undefined;
+    this.numbers.delete(this.entry(number).live);
+    this.entries[number] = undefined;
     this.due.remove(number);
     this.free.push(number);
   }
 
-  /** The session has moved: its forecast is due at once. */
+  /** The session has moved: its forecast is due before all others. */
   moved(number: number): void {
     this.due.set(number, -Infinity);
+  }
+  dueAt(number: number, atMs: number): void {
+    this.due.set(number, atMs);
   }
   /** The next session whose forecast is due, or -1. */
   nextDue(nowMs: number): number {
     const number = this.due.top();
     return number >= 0 && this.due.keyOf(number) <= nowMs ? number : -1;
   }
-  /** Makes the forecast anew and sets when it is due again. */
-  forecast(number: number, nowMs: number): SessionWorth {
-    const worth = this.worth(number);
-    worth.forecast(nowMs);
-    const idleMs = Math.max(LEAST_IDLE_MS, nowMs - worth.live.lastCallMs);
-    this.due.set(number, nowMs + this.tolerance * idleMs);
-    return worth;
+  /** Makes the session's forecast the one at hand, as things stand now. Returns whether it had to be made. */
+  look(number: number, nowMs: number): boolean {
+    const { live, source } = this.entry(number);
+    return this.worth.forecast(live, source, nowMs);
   }
-  /** All forecasts are due: after a look into the future, say. */
-  allMoved(): void {
-    for (const number of this.numbers.values()) this.moved(number);
+  /** What the session's earlier forecasts found no longer holds; the next one is due when one made now has aged. */
+  renewed(number: number, nowMs: number): void {
+    const entry = this.entry(number);
+    entry.forecasts++;
+    const idleMs = Math.max(LEAST_IDLE_MS, nowMs - entry.live.lastCallMs);
+    this.due.set(number, nowMs + this.tolerance * this.strain * idleMs);
+  }
+  /** A decision has made what forecasts it could: were any left due? */
+  feelStrain(nowMs: number): void {
+    this.strain = this.nextDue(nowMs) >= 0 ? Math.min(STRAIN.most, this.strain * STRAIN.up) : Math.max(1, this.strain * STRAIN.down);
   }
   all(): Iterable<number> {
     return this.numbers.values();
@@ -110,6 +153,11 @@ export class LiveSessions {
     return bytes;
   }
 
+  private entry(number: number): Entry {
+    const entry = this.entries[number];
+    if (entry === undefined) throw new TypeError(`no session has the number ${number}`);
+    return entry;
+  }
   private meet(learner: Learner): void {
     if (this.met.has(learner)) return;
     if (this.met.size >= LEARNER_CAPACITY) {

@@ -1,11 +1,11 @@
 import type { TouchKind } from '../../core/index.ts';
-import { grownInt32, grownUint8 } from './growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from './growing.ts';
 import type { GroupTable } from './groups.ts';
 
 /** Most sessions kept per group. What more of them share is never the least valuable thing there is. */
 const MEMBERS_PER_GROUP = 64;
 
-/** Which live session used which group, how and when: a sparse matrix, linked by group (latest use first) and by session. */
+/** Which live session used which group, how and when: a sparse matrix, linked by group and by session, the latest use first. */
 export class MemberTable {
   group = new Int32Array(64);
   session = new Int32Array(64);
@@ -14,12 +14,17 @@ export class MemberTable {
   /** Number of the session's call, and of the agent's call within the session, that used it last. */
   step = new Int32Array(64);
   nth = new Int32Array(64);
+  /** What the group was last found to be worth to the session, and by which of the session's forecasts. */
+  worth = new Float64Array(64);
+  foundBy = new Int32Array(64);
   nextInGroup = new Int32Array(64).fill(-1);
   private previousInGroup = new Int32Array(64).fill(-1);
   nextInSession = new Int32Array(64).fill(-1);
   private previousInSession = new Int32Array(64).fill(-1);
   /** Heads of the lists by session. */
   firstOfSession = new Int32Array(64).fill(-1);
+  /** Where a walk along the session's members was left; -1: none is under way. */
+  private resumeAt = new Int32Array(64).fill(-1);
   private readonly free: number[] = [];
   private made = 0;
   private readonly groups: GroupTable;
@@ -32,7 +37,7 @@ export class MemberTable {
     return this.made - this.free.length;
   }
   get bytes(): number {
-    return this.group.byteLength * 9 + this.kind.byteLength + this.firstOfSession.byteLength;
+    return this.group.byteLength * 10 + this.worth.byteLength + this.kind.byteLength + this.firstOfSession.byteLength * 2 + this.free.length * 8;
   }
 
   /** The session's membership of the group, or -1. */
@@ -42,7 +47,7 @@ export class MemberTable {
     return member;
   }
 
-  /** Records a use; of a group with too many users the one that used it longest ago is dropped. */
+  /** Records a use; of a group with too many users the one that used it longest ago is dropped. What it was worth stands until it is found anew. */
   use(group: number, session: number, agent: number, kind: TouchKind, step: number, nth: number): void {
     let member = this.groups.firstMember[group];
     let count = 0;
@@ -52,8 +57,11 @@ export class MemberTable {
       count++;
       member = this.nextInGroup[member];
     }
-    if (member >= 0) this.unlinkFromGroup(member);
-    else {
+    if (member >= 0) {
+      this.unlinkFromGroup(member);
+      this.unlinkFromSession(member);
+      this.linkToSession(member, session);
+    } else {
       if (count >= MEMBERS_PER_GROUP) this.remove(last);
       member = this.create(session);
     }
@@ -69,22 +77,50 @@ export class MemberTable {
     this.groups.firstMember[group] = member;
   }
 
+  /** Sets what the group is worth to the session, by the session's forecast of that number. */
+  value(member: number, worth: number, forecast: number): void {
+    const group = this.group[member];
+    // A sum that others share is never below nothing, whatever rounding leaves.
+    this.groups.worth[group] = Math.max(0, this.groups.worth[group] + worth - this.worth[member]);
+    this.worth[member] = worth;
+    this.foundBy[member] = forecast;
+  }
+
+  isUnderWay(session: number): boolean {
+    return session < this.resumeAt.length && this.resumeAt[session] >= 0;
+  }
+  /** Where to go on along the session's members. */
+  resume(session: number): number {
+    return this.isUnderWay(session) ? this.resumeAt[session] : this.firstOf(session);
+  }
+  /** The walk stops before this member; -1: it is done. */
+  pause(session: number, member: number): void {
+    this.resumeAt = grownInt32(this.resumeAt, session + 1, -1);
+    this.resumeAt[session] = member;
+  }
+  firstOf(session: number): number {
+    return session < this.firstOfSession.length ? this.firstOfSession[session] : -1;
+  }
+
   /** Gives `to`, which has none yet, the members of `from`. */
   copy(from: number, to: number): void {
     let tail = -1;
     for (let member = this.groups.firstMember[from]; member >= 0; member = this.nextInGroup[member]) {
-      const twin = this.create(this.session[member]);
+      const twin = this.create(this.session[member], member);
       this.group[twin] = to;
       this.agent[twin] = this.agent[member];
       this.kind[twin] = this.kind[member];
       this.step[twin] = this.step[member];
       this.nth[twin] = this.nth[member];
+      this.worth[twin] = this.worth[member];
+      this.foundBy[twin] = this.foundBy[member];
       this.nextInGroup[twin] = -1;
       this.previousInGroup[twin] = tail;
       if (tail >= 0) this.nextInGroup[tail] = twin;
       else this.groups.firstMember[to] = twin;
       tail = twin;
     }
+    this.groups.worth[to] = this.groups.worth[from];
   }
 
   /** Whether two groups have the same few members with the same uses. */
@@ -105,12 +141,10 @@ export class MemberTable {
   }
 
   remove(member: number): void {
+    const group = this.group[member];
     this.unlinkFromGroup(member);
-    const next = this.nextInSession[member];
-    const previous = this.previousInSession[member];
-    if (previous >= 0) this.nextInSession[previous] = next;
-    else this.firstOfSession[this.session[member]] = next;
-    if (next >= 0) this.previousInSession[next] = previous;
+    this.groups.worth[group] = this.groups.firstMember[group] < 0 ? 0 : Math.max(0, this.groups.worth[group] - this.worth[member]);
+    this.unlinkFromSession(member);
     this.free.push(member);
   }
 
@@ -122,15 +156,31 @@ export class MemberTable {
     if (next >= 0) this.previousInGroup[next] = previous;
   }
 
-  private create(session: number): number {
-    const member = this.free.pop() ?? this.grow();
+  private unlinkFromSession(member: number): void {
+    const session = this.session[member];
+    const next = this.nextInSession[member];
+    const previous = this.previousInSession[member];
+    if (this.isUnderWay(session) && this.resumeAt[session] === member) this.resumeAt[session] = next;
+    if (previous >= 0) this.nextInSession[previous] = next;
+    else this.firstOfSession[session] = next;
+    if (next >= 0) this.previousInSession[next] = previous;
+  }
+  /** @param after the member that it comes after; -1: it comes first */
+  private linkToSession(member: number, session: number, after = -1): void {
     this.firstOfSession = grownInt32(this.firstOfSession, session + 1, -1);
-    const head = this.firstOfSession[session];
+    const next = after >= 0 ? this.nextInSession[after] : this.firstOfSession[session];
     this.session[member] = session;
-    this.nextInSession[member] = head;
-    this.previousInSession[member] = -1;
-    if (head >= 0) this.previousInSession[head] = member;
-    this.firstOfSession[session] = member;
+    this.nextInSession[member] = next;
+    this.previousInSession[member] = after;
+    if (next >= 0) this.previousInSession[next] = member;
+    if (after >= 0) this.nextInSession[after] = member;
+    else this.firstOfSession[session] = member;
+  }
+  private create(session: number, after = -1): number {
+    const member = this.free.pop() ?? this.grow();
+    this.worth[member] = 0;
+    this.foundBy[member] = -1;
+    this.linkToSession(member, session, after);
     return member;
   }
   private grow(): number {
@@ -143,6 +193,8 @@ export class MemberTable {
     this.kind = grownUint8(this.kind, length);
     this.step = grownInt32(this.step, length);
     this.nth = grownInt32(this.nth, length);
+    this.worth = grownFloat64(this.worth, length);
+    this.foundBy = grownInt32(this.foundBy, length);
     this.nextInGroup = grownInt32(this.nextInGroup, length, -1);
     this.previousInGroup = grownInt32(this.previousInGroup, length, -1);
     this.nextInSession = grownInt32(this.nextInSession, length, -1);

@@ -39,18 +39,47 @@ describe('cache-sage', () => {
     expect(endAfter('b', 'search')).toBeLessThan(0.5);
   });
 
-  it('does nothing on its own unless prefetch is asked for', () => {
-    const { instance } = play(calls.slice(0, 40), CAPACITY);
-    expect(instance.act?.({ kind: 'step-end', atMs: calls[39].atMs, session: sessionId(`s${calls[39].session}`) })).toEqual([]);
-  });
-
-  it('asks to prefetch the lineage of a session that will very likely go on', () => {
+  describe('in tool gaps', () => {
     // The first call of a session is never its last one here.
     const until = calls.findLastIndex((call) => call.promptUnits === 8);
-    const { instance } = play(calls.slice(0, until + 1), CAPACITY, false, { prefetch: true });
     const session = sessionId(`s${calls[until].session}`);
-    expect(instance.act?.({ kind: 'step-end', atMs: calls[until].atMs, session })).toEqual([{ kind: 'prefetch', target: expect.objectContaining({ kind: 'lineage', session }) }]);
-    expect(instance.act?.({ kind: 'step-end', atMs: 0, session: sessionId('never seen') })).toEqual([]);
+    const ROOMY = 100_000;
+    const both = { prefetch: true, demote: true };
+    const askedOf = (capacity: number, parameters: Parameters<typeof play>[3], restoreMs?: number): readonly string[] => {
+      const { instance } = play(calls.slice(0, until + 1), capacity, false, parameters, restoreMs);
+      const intents = instance.act?.({ kind: 'step-end', atMs: calls[until].atMs, session }) ?? [];
+      for (const intent of intents) expect(intent).toMatchObject({ target: { kind: 'lineage', session } });
+      return intents.map(({ kind }) => kind);
+    };
+
+    it('does nothing unless it is asked for', () => {
+      expect(askedOf(CAPACITY, {}, 0.5)).toEqual([]);
+    });
+
+    it('has nothing to decide where there is no tier below', () => {
+      expect(askedOf(CAPACITY, both)).toEqual([]);
+      expect(askedOf(ROOMY, both)).toEqual([]);
+    });
+
+    it('brings a history back where the room costs nothing', () => {
+      expect(askedOf(ROOMY, both, 0.5)).toEqual(['prefetch']);
+      expect(askedOf(ROOMY, { demote: true }, 0.5)).toEqual([]);
+    });
+
+    it('moves it below where its room is worth more to others than bringing it back costs', () => {
+      expect(askedOf(CAPACITY, both, 1e-4)).toEqual(['demote']);
+      expect(askedOf(CAPACITY, { prefetch: true }, 1e-4)).toEqual([]);
+    });
+
+    it('never moves below what would cost as much to bring back as to compute', () => {
+      expect(askedOf(CAPACITY, both, 2)).not.toContain('demote');
+      expect(askedOf(CAPACITY, both, 4)).not.toContain('demote');
+    });
+
+    it('knows nothing of sessions that it has never seen', () => {
+      const { instance } = play(calls.slice(0, 40), CAPACITY, false, both, 0.5);
+      expect(instance.act?.({ kind: 'step-end', atMs: 0, session: sessionId('never seen') })).toEqual([]);
+    });
   });
 
   it('restores what it saved and refuses what is broken', () => {

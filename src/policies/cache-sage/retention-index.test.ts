@@ -122,6 +122,41 @@ describe('SageIndex', () => {
     }
   });
 
+  it('does not grow with agents and sessions that come once and are gone', () => {
+    const cache = new Cache(400);
+    const sizes: number[] = [];
+    const blocks = 6;
+    for (let session = 0; session < 8000; session++) {
+      const chain = Array.from({ length: blocks }, (_, depth) => (session % 60) * blocks + depth);
+      // An engine with few ids: what was there before is gone.
+      for (const unit of chain.toReversed()) {
+        if (!cache.parents.has(unit)) continue;
+        cache.hold(unit, false);
+        cache.index.forget(unitId(unit));
+        cache.parents.delete(unit);
+      }
+      cache.call(`s${session}`, `agent-${session}`, chain, blocks - 1, session * 400);
+      if (session % 50 === 0) void [...cache.index.victims(1, () => false, session * 400)];
+      if (session === 5500 || session === 7999) {
+        const { learned, working, ghosts } = cache.index.stateBytes();
+        expect(learned).toBeLessThanOrEqual(20 * 1024);
+        sizes.push(working + ghosts);
+      }
+    }
+    expect(sizes[1]).toBeLessThanOrEqual(sizes[0]);
+  }, 60_000);
+
+  it('keeps at most 256 bytes per live session beside its groups', () => {
+    const bytes = (sessions: number): number => {
+      const cache = new Cache(1e6);
+      // All of one group, whose members are bounded: what grows is per session.
+      for (let session = 0; session < sessions; session++) cache.call(`s${session}`, 'a', [0, 1, 2], 2, session);
+      const { working, ghosts } = cache.index.stateBytes();
+      return working + ghosts;
+    };
+    expect((bytes(4000) - bytes(1000)) / 3000).toBeLessThanOrEqual(256);
+  }, 60_000);
+
   const action = fc.record({
     session: fc.integer({ min: 0, max: 9 }),
     agent: fc.integer({ min: 0, max: 3 }),

@@ -1,5 +1,5 @@
 /** The survival index of one tenant on one engine: an incremental order of groups by what they are worth. */
-import type { CacheUnit, LearnerSource, Lease, RetentionIndex, StateBytes, TenantId, Touch, TouchKind, UnitId } from '../../core/index.ts';
+import type { CacheUnit, Coordinate, LearnerSource, Lease, RetentionIndex, StateBytes, TenantId, Touch, TouchKind, UnitId } from '../../core/index.ts';
 import { TableReader, TableWriter } from '../../learner/index.ts';
 import { Frontier } from './frontier.ts';
 import { GroupValues, type ValueUnit } from './group-values.ts';
@@ -7,23 +7,23 @@ import { Guard, type Leader } from './guard.ts';
 import { makeLeases } from './leases.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { PrefixTree } from './prefix-tree.ts';
+import { Renewals } from './renewals.ts';
+import { chooseForGap, type GapChoice } from './tool-gap.ts';
 import { pickVictims } from './victims.ts';
 
 export interface IndexOptions {
   readonly learners: LearnerSource;
   readonly tenant: TenantId;
   readonly value: ValueUnit;
-  /** Share of its idle time after which a session's forecast is made anew. */
+  /** Share of its idle time after which a session's forecast is made anew; 0: all are, at each decision, and all that hangs on them. */
   readonly tolerance: number;
   readonly guard: boolean;
   /** Of the real cache; without it the most that was ever resident stands for it. */
   readonly capacityBlocks?: number;
 }
 
-/** Forecasts made anew per decision at most; the rest wait for the next one. */
-const FORECASTS_PER_DECISION = 24;
-/** Groups at the brink that are valued anew in turn per decision, whatever the reason they may have changed for. */
-const LOOKS_PER_DECISION = 4;
+/** Forecasts for one group whose value is asked for. */
+const LOOKS_PER_VALUE = 64;
 const SNAPSHOT_VERSION = 2;
 const PROVEN: TouchKind = 0;
 const PROMPT: TouchKind = 1;
@@ -36,16 +36,15 @@ export class SageIndex implements RetentionIndex {
   private readonly values: GroupValues;
   private readonly real: Frontier;
   private readonly guard: Guard | undefined;
+  private readonly renewals: Renewals;
   private readonly capacityBlocks: number | undefined;
   private nowMs = 0;
   /** Ordinal of touches. */
   private touches = 0;
-  private looked = 0;
   private residentBlocks = 0;
   private mostResidentBlocks = 0;
   private definedUnits = 0;
   private definedBlocks = 0;
-  private readonly refreshed: number[] = [];
   private touchedUnits = new Int32Array(64);
   /** Last call of each session that has taught the learner which groups it used again. */
   private readonly taughtCall: number[] = [];
@@ -54,9 +53,12 @@ export class SageIndex implements RetentionIndex {
     this.sessions = new LiveSessions(options.learners, options.tenant, options.tolerance);
     this.values = new GroupValues(this.tree, this.sessions, options.value);
     this.capacityBlocks = options.capacityBlocks;
-    this.real = new Frontier(this.tree.groups, (group) => (this.leader === 'lru' ? this.tree.groups.usedAt[group] : this.values.of(group, this.nowMs)));
+    const value = (group: number): number => this.values.of(group, this.nowMs);
+    const comes = (group: number): void => this.renewals.catchUp(group, this.nowMs);
+    this.real = new Frontier(this.tree.groups, (group) => (this.leader === 'lru' ? this.tree.groups.usedAt[group] : value(group)), comes);
     this.tree.watch(this.real);
-    if (options.guard) this.guard = new Guard(this.tree, (group) => this.values.of(group, this.nowMs), () => this.capacityUnits());
+    if (options.guard) this.guard = new Guard(this.tree, value, () => this.capacityUnits(), comes);
+    this.renewals = new Renewals({ tree: this.tree, sessions: this.sessions, values: this.values, real: this.real, guard: this.guard }, options.tolerance === 0);
   }
 
   get leader(): Leader {
@@ -73,7 +75,8 @@ export class SageIndex implements RetentionIndex {
   touch(touch: Touch, nowMs: number): void {
     this.nowMs = nowMs;
     this.values.renew();
-    this.dropEnded();
+    this.renewals.begin();
+    this.renewals.dropEnded();
     const { tree } = this;
     const ordinal = ++this.touches;
     const session = this.sessions.numberOf(touch.by, () => this.values.countSession(nowMs));
@@ -88,10 +91,14 @@ export class SageIndex implements RetentionIndex {
       at += tree.groups.units[group];
     }
     this.joinAlong(touch.units);
+    if (session >= 0) {
+      // An answer follows: what its end tells goes into the same forecast.
+      if (touch.origin === 'prompt') this.sessions.moved(session);
+      else this.renewals.callEnded(session, nowMs);
+    }
     this.guardSees(touch.units);
-    if (session >= 0) this.sessions.moved(session);
     if (touch.origin === 'output' && this.guard?.isOverfull() === true) {
-      this.refreshDue(nowMs);
+      this.renewals.afterMoves(nowMs);
       this.guard.trim();
     }
   }
@@ -120,32 +127,39 @@ export class SageIndex implements RetentionIndex {
     const group = this.tree.units.group[unit];
     if (group < 0) return 0;
     if (this.leader === 'lru') return 1 / (1 + this.touches - this.tree.groups.usedAt[group]);
-    this.refreshDue(nowMs);
-    return this.values.raisedOf(group, nowMs, (child) => this.real.isOccupied(child));
+    this.renewals.begin();
+    this.renewals.beforeDecision(nowMs);
+    return this.values.raisedOf(group, (child) => this.real.isOccupied(child), this.ownValue);
   }
 
   victims(blocks: number, pinned: (unit: UnitId) => boolean, nowMs: number): Iterable<UnitId> {
     this.nowMs = nowMs;
-    this.dropEnded();
-    this.values.renew();
-    this.refreshDue(nowMs);
-    this.lookAround();
+    this.renewals.begin();
+    this.renewals.dropEnded();
+    this.renewals.beforeDecision(nowMs);
     this.guard?.trim();
     return pickVictims(this.tree, this.real, blocks, pinned);
   }
 
   leases(nowMs: number, max: number): readonly Lease[] {
     this.nowMs = nowMs;
-    this.dropEnded();
+    this.renewals.dropEnded();
     return makeLeases({ tree: this.tree, sessions: this.sessions, values: this.values, real: this.real, leader: this.leader, touches: this.touches }, nowMs, max);
+  }
+
+  /** Where the history of a session that waits for a tool is best kept. */
+  chooseForGap(by: Coordinate, nowMs: number): GapChoice {
+    const session = this.sessions.numberOf(by, () => this.values.countSession(nowMs));
+    if (session < 0) return 'nothing';
+    const price = this.leader === 'survival' ? this.real.price : (this.guard?.bySurvival.price ?? 0);
+    return chooseForGap({ tree: this.tree, sessions: this.sessions, values: this.values, price }, session, nowMs);
   }
 
   stateBytes(): StateBytes {
     const { tree } = this;
-    const sessions = this.sessions.count * 4096;
     return {
       learned: this.sessions.learnedBytes(),
-      working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + sessions,
+      working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + this.sessions.bytes + this.touchedUnits.byteLength + this.taughtCall.length * 8,
       ghosts: this.guard?.bytes ?? 0,
     };
   }
@@ -183,7 +197,8 @@ export class SageIndex implements RetentionIndex {
     }
     groups.usedAt[group] = ordinal;
     if (session >= 0) {
-      const { live, forecasts } = this.sessions.worth(session);
+      const live = this.sessions.liveOf(session);
+      const forecasts = this.sessions.sourceOf(session);
       const agent = forecasts.agentKey(touch.by.agent);
       members.use(group, session, agent, kind, live.calls - 1, forecasts.agentCalls(live, agent));
     }
@@ -194,12 +209,13 @@ export class SageIndex implements RetentionIndex {
   /** Tells the learner which of the session's groups this call has used again, once per call. */
   private teach(session: number, chain: Int32Array): void {
     const { groups, members, units } = this.tree;
-    const { live, forecasts } = this.sessions.worth(session);
+    const live = this.sessions.liveOf(session);
+    const forecasts = this.sessions.sourceOf(session);
     if (this.taughtCall[session] === live.calls) return;
     this.taughtCall[session] = live.calls;
     if (this.touchedUnits.length < groups.bound) this.touchedUnits = new Int32Array(groups.bound * 2);
     for (const unit of chain) if (units.isKnown(unit) && units.group[unit] >= 0) this.touchedUnits[units.group[unit]]++;
-    for (let member = members.firstOfSession[session] ?? -1; member >= 0; member = members.nextInSession[member]) {
+    for (let member = members.firstOf(session); member >= 0; member = members.nextInSession[member]) {
       const group = members.group[member];
       forecasts.tallyTouch(live, members.kind[member] as TouchKind, members.agent[member], members.step[member], members.nth[member], this.touchedUnits[group], groups.units[group]);
     }
@@ -226,52 +242,10 @@ export class SageIndex implements RetentionIndex {
     }
   }
 
-  // ---- keeping values fresh
-
-  private dropEnded(): void {
-    for (const session of this.sessions.ended()) {
-      this.values.renew();
-      const { members } = this.tree;
-      for (let member = members.firstOfSession[session] ?? -1; member >= 0; member = members.firstOfSession[session]) {
-        const group = members.group[member];
-        members.remove(member);
-        this.rankAnew(group);
-      }
-      this.taughtCall[session] = 0;
-      this.sessions.drop(session);
-    }
-  }
-
-  private refreshDue(nowMs: number): void {
-    const { members } = this.tree;
-    const { refreshed } = this;
-    while (refreshed.length < FORECASTS_PER_DECISION) {
-      const session = this.sessions.nextDue(nowMs);
-      if (session < 0) break;
-      this.sessions.forecast(session, nowMs);
-      refreshed.push(session);
-    }
-    if (refreshed.length === 0) return;
-    // All forecasts first: what many sessions share is then valued once.
-    this.values.renew();
-    for (const session of refreshed) {
-      for (let member = members.firstOfSession[session] ?? -1; member >= 0; member = members.nextInSession[member]) this.rankAnew(members.group[member]);
-    }
-    refreshed.length = 0;
-  }
-
-  private lookAround(): void {
-    const { heap } = this.real;
-    for (let count = 0; count < LOOKS_PER_DECISION && heap.size > 0; count++) {
-      this.looked = (this.looked + 1) % heap.size;
-      this.rankAnew(heap.at(this.looked));
-    }
-  }
-
-  private rankAnew(group: number): void {
-    this.real.rankAnew(group);
-    this.guard?.rankAnew(group);
-  }
+  private readonly ownValue = (group: number): number => {
+    this.values.catchUp(this.values.usedAtOrAbove(group), this.nowMs, LOOKS_PER_VALUE);
+    return this.values.of(group, this.nowMs);
+  };
 
   private capacityUnits(): number {
     const blocks = this.capacityBlocks ?? this.mostResidentBlocks;

@@ -48,8 +48,8 @@ export interface LoadResult {
   readonly learners: Learners;
 }
 
-/** Plays the calls by the rules of the replay. `lru` evicts by recency in place of the policy's victims. */
-export function play(calls: readonly SyntheticCall[], capacityBlocks: number, lru = false, parameters: Partial<ReturnType<typeof defaultParameters<typeof cacheSage.parameters>>> = {}): LoadResult {
+/** Plays the calls by the rules of the replay; prefill of a unit costs 2 ms, and `restoreMs` from a tier below if there is one. `lru` evicts by recency in place of the policy's victims. */
+export function play(calls: readonly SyntheticCall[], capacityBlocks: number, lru = false, parameters: Partial<ReturnType<typeof defaultParameters<typeof cacheSage.parameters>>> = {}, restoreMs?: number): LoadResult {
   const learners = createLearnerSource();
   const instance = cacheSage.create({
     tenant: LOCAL_TENANT, clock: { nowMs: () => 0 }, random: seededRandom(1), learners,
@@ -69,7 +69,7 @@ export function play(calls: readonly SyntheticCall[], capacityBlocks: number, lr
     const missing = prompt.findIndex((unit) => !usedAt.has(unit));
     hits += missing < 0 ? prompt.length : missing;
     asked += prompt.length;
-    serve(index, instance, learners, call, by, ordinal, defined);
+    serve(index, instance, learners, call, by, ordinal, defined, restoreMs);
     const busy = new Set(call.chain);
     const overflow = new Set([...usedAt.keys(), ...call.chain]).size - capacityBlocks;
     const victims = lru
@@ -87,11 +87,11 @@ export function play(calls: readonly SyntheticCall[], capacityBlocks: number, lr
   return { hitRate: hits / asked, instance, learners };
 }
 
-function serve(index: RetentionIndex, instance: PolicyInstance, learners: Learners, call: SyntheticCall, by: Coordinate, ordinal: number, defined: Set<number>): void {
+function serve(index: RetentionIndex, instance: PolicyInstance, learners: Learners, call: SyntheticCall, by: Coordinate, ordinal: number, defined: Set<number>, restoreMs?: number): void {
   call.chain.forEach((unit, depth) => {
     if (defined.has(unit)) return;
     defined.add(unit);
-    index.define({ id: unitId(unit), ...(depth === 0 ? {} : { parent: unitId(call.chain[depth - 1]) }), sizeBlocks: 1, marginalPrefillMs: 2 });
+    index.define({ id: unitId(unit), ...(depth === 0 ? {} : { parent: unitId(call.chain[depth - 1]) }), sizeBlocks: 1, marginalPrefillMs: 2, ...(restoreMs === undefined ? {} : { restoreMs }) });
   });
   const learner = learners.of(by.tenant, by.workload);
   const request = requestId(`r${ordinal}`);

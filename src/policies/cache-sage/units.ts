@@ -8,6 +8,8 @@ export class UnitTable {
   group = new Int32Array(64).fill(-1);
   blocks = new Int32Array(64);
   costMs = new Float64Array(64);
+  /** To bring it back from a lower tier; NaN where there is none. */
+  restoreMs = new Float64Array(64);
   resident = new Uint8Array(64);
   private known = new Uint8Array(64);
 
@@ -17,12 +19,14 @@ export class UnitTable {
     this.group = grownInt32(this.group, id + 1, -1);
     this.blocks = grownInt32(this.blocks, id + 1);
     this.costMs = grownFloat64(this.costMs, id + 1);
+    this.restoreMs = grownFloat64(this.restoreMs, id + 1);
     this.resident = grownUint8(this.resident, id + 1);
     this.known = grownUint8(this.known, id + 1);
     this.parent[id] = unit.parent ?? -1;
     this.group[id] = -1;
     this.blocks[id] = unit.sizeBlocks;
     this.costMs[id] = unit.marginalPrefillMs;
+    this.restoreMs[id] = unit.restoreMs ?? NaN;
     this.resident[id] = 0;
     this.known[id] = 1;
   }
@@ -36,6 +40,6 @@ export class UnitTable {
     this.resident[id] = 0;
   }
   get bytes(): number {
-    return this.parent.byteLength * 3 + this.costMs.byteLength + this.resident.byteLength * 2;
+    return this.parent.byteLength * 3 + this.costMs.byteLength * 2 + this.resident.byteLength * 2;
   }
 }

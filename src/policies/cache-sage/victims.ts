@@ -15,6 +15,7 @@ export function pickVictims(tree: PrefixTree, frontier: Frontier, blocks: number
   let wanted = blocks;
   while (wanted > 0 && heap.size > 0) {
     const group = heap.top();
+    frontier.pay(heap.keyOf(group));
     heap.remove(group);
     pulled.push(group);
     let blocked = false;

@@ -39,7 +39,7 @@ describe('SessionWorth', () => {
   /** The next call comes for certain in 2 s and every further one 2 s later; a touch has the same chance at each. */
   function forecasts(chance: number): SessionForecasts {
     return {
-      session: () => undefined, endings: 0, epoch: 0, agentCalls: () => 1, agentKey: () => 1, horizons: 2, endRate: 0,
+      session: () => undefined, endings: 0, ending: () => undefined, epoch: 0, agentCalls: () => 1, agentKey: () => 1, horizons: 2, endRate: 0,
       nextCall: (_session, _nowMs, out) => out.set(masses([[2000, 1]])),
       callsInHorizon: () => 1,
       laterCall: (_next, _horizon, out) => out.set(masses([[4000, 1]])),
@@ -52,14 +52,14 @@ describe('SessionWorth', () => {
   const agent = forecasts(1).agentKey(agentId('coder'));
 
   it('is that of the next call when it touches for certain', () => {
-    const session = new SessionWorth(live, forecasts(1));
-    session.forecast(0);
+    const session = new SessionWorth();
+    session.forecast(live, forecasts(1), 0);
     expect(session.of(0, agent, 2, 1)).toBeCloseTo(1 / secondsOf(2000), 12);
   });
 
   it('weighs the next call against the one after it', () => {
-    const session = new SessionWorth(live, forecasts(0.5));
-    session.forecast(0);
+    const session = new SessionWorth();
+    session.forecast(live, forecasts(0.5), 0);
     const returns = masses([[2000, 0.5], [4000, 0.25]]);
     expect(session.of(0, agent, 2, 1)).toBeCloseTo(gittinsIndex(returns), 12);
   });

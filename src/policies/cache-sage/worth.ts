@@ -10,7 +10,7 @@
 import type { LiveSession, SessionForecasts, TouchKind } from '../../core/index.ts';
 import { BIN_MIDDLE_MS, SUM_BINS } from '../../learner/time-grid.ts';
 
-const MEMO_CELLS = 64;
+const MEMO_CELLS = 16;
 const NEGLIGIBLE_SHARE = 1e-3;
 const NEGLIGIBLE_CHANCE = 1e-4;
 const SECONDS = BIN_MIDDLE_MS.map((ms) => ms / 1000);
@@ -31,80 +31,98 @@ export function gittinsIndex(returns: Float64Array): number {
   return best;
 }
 
-const returns = new Float64Array(SUM_BINS);
+/** base ** exponent for whole exponents, a few times faster. */
+function power(base: number, exponent: number): number {
+  let result = 1;
+  let square = base;
+  for (let left = exponent; left > 0; left >>= 1) {
+    if ((left & 1) === 1) result *= square;
+    square *= square;
+  }
+  return result;
+}
 
-/** The forecast of one live session, kept until the session moves or has been idle for some more time. */
+/**
+ * The forecast of one live session, made when it is asked for and given up for the next session's: thousands of
+ * sessions share one, and what is kept of each is what its groups were found to be worth.
+ */
 export class SessionWorth {
-  readonly live: LiveSession;
-  readonly forecasts: SessionForecasts;
-  /** When the forecast was made; -1: never. */
-  madeAtMs = -1;
+  private live: LiveSession | undefined;
+  private forecasts: SessionForecasts | undefined;
+  private madeAtMs = 0;
   private revision = -1;
-  private epoch = -1;
-  private readonly horizons: readonly Float64Array[];
+  private horizons: Float64Array[] = [];
   private horizonsReady = 0;
+  /** First bin of each horizon that has any mass. */
+  private readonly from: number[] = [];
+  private readonly returns = new Float64Array(SUM_BINS);
   private readonly memoKeys = new Float64Array(MEMO_CELLS);
   private readonly memoWorth = new Float64Array(MEMO_CELLS);
 
-  constructor(live: LiveSession, forecasts: SessionForecasts) {
+  get bytes(): number {
+    return (this.horizons.length + 1) * SUM_BINS * 8 + MEMO_CELLS * 16;
+  }
+
+  /** Makes the forecast of this session, unless it is there. Returns whether it had to be made. */
+  forecast(live: LiveSession, forecasts: SessionForecasts, nowMs: number): boolean {
+    if (this.live === live && this.revision === live.revision && this.madeAtMs === nowMs && this.forecasts === forecasts) return false;
+    while (this.horizons.length < forecasts.horizons) this.horizons.push(new Float64Array(SUM_BINS));
     this.live = live;
     this.forecasts = forecasts;
-    this.horizons = Array.from({ length: forecasts.horizons }, () => new Float64Array(SUM_BINS));
-  }
-
-  get isCurrent(): boolean {
-    return this.madeAtMs >= 0 && this.revision === this.live.revision && this.epoch === this.forecasts.epoch;
-  }
-
-  forecast(nowMs: number): void {
-    this.forecasts.nextCall(this.live, nowMs, this.horizons[0]);
-    this.horizonsReady = 1;
-    this.memoKeys.fill(-1);
     this.madeAtMs = nowMs;
-    this.revision = this.live.revision;
-    this.epoch = this.forecasts.epoch;
+    this.revision = live.revision;
+    forecasts.nextCall(live, nowMs, this.horizons[0]);
+    this.horizonsReady = 1;
+    this.from[0] = 0;
+    this.memoKeys.fill(-1);
+    return true;
   }
 
   /** Worth of what the session used last at its call `step` (of the agent `nth`). Call `forecast` first. */
   of(kind: TouchKind, agentKey: number, step: number, nth: number): number {
-    const callsSince = this.live.calls - 1 - step;
-    const agentCallsSince = Math.min(2, Math.max(0, this.forecasts.agentCalls(this.live, agentKey) - nth));
+    const { live, forecasts } = this;
+    if (live === undefined || forecasts === undefined) return 0;
+    const callsSince = live.calls - 1 - step;
+    const agentCallsSince = Math.min(2, Math.max(0, forecasts.agentCalls(live, agentKey) - nth));
     const key = ((agentKey >>> 0) * 65_536 + Math.min(65_535, Math.max(0, callsSince))) * 16 + kind * 3 + agentCallsSince;
     const cell = (agentKey ^ (callsSince * 7) ^ (kind * 29) ^ (agentCallsSince * 13)) & (MEMO_CELLS - 1);
     if (this.memoKeys[cell] === key) return this.memoWorth[cell];
-    const worth = this.compute(kind, agentKey, step, nth);
+    const worth = this.compute(live, forecasts, kind, agentKey, step, nth);
     this.memoKeys[cell] = key;
     this.memoWorth[cell] = worth;
     return worth;
   }
 
-  private compute(kind: TouchKind, agentKey: number, step: number, nth: number): number {
-    const { forecasts } = this;
+  private compute(live: LiveSession, forecasts: SessionForecasts, kind: TouchKind, agentKey: number, step: number, nth: number): number {
+    const { returns } = this;
     const goesOn = 1 - forecasts.endRate;
     returns.fill(0);
     let left = 1;
     let ahead = 0;
-    for (let horizon = 0; horizon < this.horizons.length; horizon++) {
-      const chance = forecasts.touchChance(this.live, kind, agentKey, step, nth, ahead);
+    for (let horizon = 0; horizon < forecasts.horizons; horizon++) {
+      const chance = forecasts.touchChance(live, kind, agentKey, step, nth, ahead);
       const passes = (1 - chance) * goesOn;
       const calls = forecasts.callsInHorizon(horizon);
-      const passesAll = calls === 1 ? passes : passes ** calls;
+      const passesAll = calls === 1 ? passes : power(passes, calls);
       const share = calls === 1 ? left * chance : (left * chance * (1 - passesAll)) / (1 - passes + 1e-9);
       left *= passesAll;
       ahead += calls;
       if (share > NEGLIGIBLE_CHANCE) {
-        const when = this.horizon(horizon);
-        for (let bin = 0; bin < SUM_BINS; bin++) returns[bin] += share * when[bin];
+        const when = this.horizon(forecasts, horizon);
+        for (let bin = this.from[horizon]; bin < SUM_BINS; bin++) returns[bin] += share * when[bin];
       }
       if (left < NEGLIGIBLE_SHARE) break;
     }
     return gittinsIndex(returns);
   }
 
-  private horizon(horizon: number): Float64Array {
+  private horizon(forecasts: SessionForecasts, horizon: number): Float64Array {
     while (this.horizonsReady <= horizon) {
-      this.forecasts.laterCall(this.horizons[0], this.horizonsReady, this.horizons[this.horizonsReady]);
-      this.horizonsReady++;
+      const later = this.horizons[this.horizonsReady];
+      forecasts.laterCall(this.horizons[0], this.horizonsReady, later);
+      let first = 0;
+      while (first < SUM_BINS && later[first] === 0) first++;
+      this.from[this.horizonsReady++] = first;
     }
     return this.horizons[horizon];
   }

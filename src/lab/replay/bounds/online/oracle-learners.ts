@@ -85,6 +85,10 @@ class OracleForecasts implements SessionForecasts {
   }
 
   get endings(): number { return this.#learned.endings; }
+  ending(ordinal: number): LiveSession | undefined {
+    const learned = this.#learned.ending(ordinal);
+    return learned === undefined ? undefined : this.session(learned.id);
+  }
   get epoch(): number { return this.#learned.epoch; }
   get horizons(): number { return this.#learned.horizons; }
   /** Who knows which call uses what again needs no chance that there is none. */
