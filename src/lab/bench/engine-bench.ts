@@ -45,9 +45,9 @@ export interface EngineBenchOptions extends SideParts {
 export const CONTEXT_TOKENS = 2_048;
 const SLICE_MS = 2_000;
 /** Active time of the engine alone in which its load is tried before it is measured. */
-const REHEARSAL_MS = 6_000;
-/** Contracts, section 2: 0.8 to 0.9. */
-const WANTED_OFF_UTILISATION = 0.85;
+const REHEARSAL_MS = 8_000;
+/** Contracts, section 2: 0.8 to 0.9. The upper end: with a dozen sessions there is hardly a queue below it. */
+const WANTED_OFF_UTILISATION = 0.89;
 const SIX_AGENTS_CONCURRENCY = 12;
 /** As the replay rules have it. */
 const TRACE_CONCURRENCY = 16;

@@ -33,7 +33,7 @@ export async function findThinkMs(load: LoadWithoutPause, wanted = WANTED_UTILIS
 }
 
 /** Two busy shares nearer than this are the same. */
-const NEAR = 0.04;
+const NEAR = 0.03;
 const REHEARSALS = 3;
 
 /**
