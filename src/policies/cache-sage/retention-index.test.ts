@@ -143,7 +143,8 @@ describe('SageIndex', () => {
         sizes.push(working + ghosts);
       }
     }
-    expect(sizes[1]).toBeLessThanOrEqual(sizes[0]);
+    // What is full breathes by a few bytes; 2,500 more sessions of eight bytes each would be a quarter more.
+    expect(sizes[1]).toBeLessThanOrEqual(1.01 * sizes[0]);
   }, 60_000);
 
   it('keeps at most 256 bytes per live session beside its groups', () => {

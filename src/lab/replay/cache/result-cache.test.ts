@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -46,6 +46,7 @@ describe('ResultCache', () => {
   it('is bounded: the oldest go when there are too many', async () => {
     const { path } = open('full');
     await open('full').cache.put('first', { rate: 1 });
+    utimesSync(join(path, 'first.json'), 1, 1);
     for (let index = 0; index < 100; index++) writeFileSync(join(path, `${index}.json`), '');
     await open('full').cache.put('last', { rate: 1 });
     expect(readdirSync(path)).toHaveLength(77);
