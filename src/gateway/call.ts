@@ -18,11 +18,16 @@ import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
 import { lazyBody } from './lazy-body.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
 import { CHAT_PATH, chatHeaders, Translator, type TranslatedCall } from './protocols/translate.ts';
-import { sendError, sendJson } from './respond.ts';
+import { ask } from './ask.ts';
+import { mergedModelNamed, mergeModels, modelListIn, modelQuestion, modelsIn, modelSources, readsAnthropicForm } from './merged-models.ts';
+import { sendBytes, sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
 import { askForUsage, setMember } from './splice.ts';
 import { validateRequest } from './validate.ts';
+
+/** For one upstream's list of models. */
+const MODELS_TIMEOUT_MS = 5000;
 
 export interface CallServices {
   readonly engines: readonly Engine[];
@@ -99,6 +104,27 @@ export class Calls {
     await this.passTo(able, context, body);
   }
 
+  /** The models of several upstreams as one list; of one alone its own answer, as it came. */
+  async models(context: RouteContext): Promise<void> {
+    const { headers, call, parameter } = context;
+    const { engines } = this.services;
+    const sources = modelSources(engines, headers);
+    const lists = sources.length < 2 ? new Map<Engine, undefined>() : new Map(await Promise.all(sources.map(async (engine) => {
+      const { path, headers: asked } = modelQuestion(engine, requestHeaders(headers, { accept: 'plain', hosted: engine.capabilities.hosted === true, unpacked: true }));
+      const answer = await ask(engine, { request: this.unreadView(context, 0), dialect: 'other', method: 'GET', path, headers: asked, body: Buffer.alloc(0), parsed: undefined }, call, MODELS_TIMEOUT_MS);
+      return [engine, modelsIn(answer)] as const;
+    })));
+    const silent = [...lists].flatMap(([engine, list]) => (list === undefined ? [engine.replica] : []));
+    if (silent.length === lists.size) {
+      await this.passThrough(context);
+      return;
+    }
+    const anthropicForm = readsAnthropicForm(headers);
+    const models = mergeModels(lists, engines, anthropicForm);
+    const told = parameter === '' ? modelListIn(models, anthropicForm) : mergedModelNamed(models, parameter);
+    sendBytes(context.response, context.requestId, 200, 'application/json', Buffer.from(JSON.stringify(told)), silent.length === 0 ? [] : ['x-entresol-left-out', silent.join(', ')]);
+  }
+
   /** A dialect that is served, and holds no agent's conversation: nothing of it is read. */
   async passDialect(context: RouteContext, dialect: Dialect): Promise<void> {
     const { bodyBytes, engines } = this.services;
@@ -116,10 +142,14 @@ export class Calls {
     return { bytes, plain: bytes };
   }
 
+  private unreadView(context: RouteContext, bytes: number): RequestView {
+    const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
+    return requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, bytes, this.services.clock.nowMs(), undefined);
+  }
+
   private async passTo(able: readonly Engine[], context: RouteContext, { bytes }: ReceivedBody): Promise<void> {
     const { call: signal } = context;
-    const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
-    const request = requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, bytes.length, this.services.clock.nowMs(), undefined);
+    const request = this.unreadView(context, bytes.length);
     const answer = new ClientAnswer(signal, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
     await untilTaken(able, leastBusy, async (engine, others) => {
       this.checkCredential(engine, context);

@@ -6,13 +6,17 @@ import { sendJson } from './respond.ts';
 import type { Route } from './router.ts';
 
 export function engineRoutes(engines: readonly Engine[], calls: Calls): Route[] {
-  const own: Route[] = engines.some((engine) => engine.capabilities.passThrough === true) ? []
+  const models: Route[] = engines.some((engine) => engine.capabilities.passThrough === true)
+    ? [
+        { method: 'GET', pattern: '/v1/models', handle: (context) => calls.models(context) },
+        { method: 'GET', pattern: '/v1/models/:id', slashes: true, handle: (context) => calls.models(context) },
+      ]
     : [
         { method: 'GET', pattern: '/v1/models', handle: ({ response, requestId }) => sendJson(response, requestId, { object: 'list', data: modelList(engines) }) },
-        { method: 'GET', pattern: '/v1/models/:id', handle: ({ response, requestId, parameter }) => sendJson(response, requestId, modelNamed(engines, parameter)) },
+        { method: 'GET', pattern: '/v1/models/:id', slashes: true, handle: ({ response, requestId, parameter }) => sendJson(response, requestId, modelNamed(engines, parameter)) },
       ];
   return [
-    ...own,
+    ...models,
     { method: 'POST', pattern: '/v1/chat/completions', handle: (context) => calls.serve(context, 'chat') },
     { method: 'POST', pattern: '/v1/completions', handle: (context) => calls.serve(context, 'completions') },
     { method: 'POST', pattern: '/v1/responses', handle: (context) => calls.serve(context, 'responses') },

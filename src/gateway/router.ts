@@ -26,6 +26,8 @@ export interface Route {
   readonly open?: boolean;
   /** Once keys are configured it wants an admin key: it tells about all tenants, or changes what they get. */
   readonly admin?: boolean;
+  /** Its parameter may have slashes, as names of models do. */
+  readonly slashes?: boolean;
   readonly handle: Handler;
 }
 
@@ -62,7 +64,7 @@ export class Router {
     for (const { prefix, route } of this.prefixed) {
       if (!key.startsWith(prefix)) continue;
       const parameter = decoded(key.slice(prefix.length));
-      if (parameter !== undefined && parameter !== '' && !parameter.includes('/')) return { route, parameter };
+      if (parameter !== undefined && parameter !== '' && (route.slashes === true || !parameter.includes('/'))) return { route, parameter };
     }
     return undefined;
   }

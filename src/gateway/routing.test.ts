@@ -34,7 +34,6 @@ describe('routes', () => {
     expect(await goes('/v1/messages/count_tokens', send(question))).toBe('anthropic');
     expect(await goes('/v1/messages/batches?limit=1', { method: 'GET' })).toBe('anthropic');
     expect(await goes('/v1/models', { headers: { 'anthropic-version': '2023-06-01' } })).toBe('anthropic');
-    expect(await goes('/v1/models', {})).toBe('openai');
     expect(await goes('/v1/chat/completions', send(question))).toBe('openai');
     expect(await goes('/v1/responses', send({ model: 'm', input: 'hello' }))).toBe('openai');
     expect(await goes('/v1/embeddings', send({ model: 'm', input: 'hello' }))).toBe('openai');

@@ -3,10 +3,10 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { startServer, type RunningServer } from '../../src/cli/compose.ts';
 import type { Dialect, Engine, Event } from '../../src/core/index.ts';
 import { OpenAiEngine, type UpstreamKind } from '../../src/engines/openai/engine.ts';
-import { SIMULATED_MODEL } from '../../src/engines/simulated/engine.ts';
+import { SIMULATED_MODEL, SimulatedEngine } from '../../src/engines/simulated/engine.ts';
 import { closeAll, closeLater, eventsOf, post } from '../support/gateway-setup.ts';
 import { startUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts';
-import { ForcedEngine } from './support/forced-engine.ts';
+import { forceAnswers } from './support/forced-engine.ts';
 import { modelServer } from './support/model-server.ts';
 
 afterEach(closeAll);
@@ -119,7 +119,7 @@ describe.each(WIRES)('$name', ({ dialect, hosted, path, headers, body, by, own, 
   });
 
   it('is served by an engine within Entresol, with its tool calls', async () => {
-    const { server, events } = await before(new ForcedEngine());
+    const { server, events } = await before(forceAnswers(new SimulatedEngine({ teacherForcing: true, contextTokens: 8192 })));
     const answer = await send(server);
     expect(answer.headers.get('x-entresol-left-out')).toBe(leftOut);
     const text = await answer.text();

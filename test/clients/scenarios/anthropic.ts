@@ -4,7 +4,7 @@ import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scen
 const tool = (name: string, schema: object): Anthropic.Tool => ({ name, input_schema: schema as Anthropic.Tool.InputSchema });
 const textOf = (content: Anthropic.ContentBlock[]): string => content.map((block) => (block.type === 'text' ? block.text : '')).join('');
 
-export const scenario: Scenario = async ({ origin, model, noSuchModel, endless }) => {
+export const scenario: Scenario = async ({ origin, model, noSuchModel, endless, busyModel }) => {
   const client = new Anthropic({ baseURL: origin, apiKey: 'sk-test' });
   const toolCalls: { name: string; input: unknown }[] = [];
   const agent = async (system: string, question: string, tools: Anthropic.Tool[]): Promise<string> => {
@@ -36,6 +36,7 @@ export const scenario: Scenario = async ({ origin, model, noSuchModel, endless }
     left = true;
     long.controller.abort();
   }
+  const retried = textOf((await client.messages.create({ model: busyModel, max_tokens: 500, messages: [{ role: 'user', content: 'Again.' }] })).content);
   const error = await raised(() => client.messages.create({ model: noSuchModel, max_tokens: 5, messages: [{ role: 'user', content: 'x' }] }));
-  return { toolCalls, answers: [plan, code], streamed, left, error };
+  return { toolCalls, answers: [plan, code], streamed, left, retried, error };
 };

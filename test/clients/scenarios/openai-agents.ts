@@ -5,7 +5,7 @@ import { CODER, PLANNER, raised, runTool, type Scenario } from '../support/scena
 setTracingDisabled(true);
 
 function through(useResponses: boolean): Scenario {
-  return async ({ origin, model, noSuchModel, endless }) => {
+  return async ({ origin, model, noSuchModel, endless, busyModel }) => {
     const runner = new Runner({ modelProvider: new OpenAIProvider({ apiKey: 'sk-test', baseURL: `${origin}/v1`, useResponses }), tracingDisabled: true });
     const toolCalls: { name: string; input: unknown }[] = [];
     const run = (name: string) => async (input: object): Promise<string> => {
@@ -31,8 +31,9 @@ function through(useResponses: boolean): Scenario {
       leaving.abort();
       break;
     }
+    const retried = String((await runner.run(new Agent({ name: 'patient', model: busyModel }), 'Again.')).finalOutput);
     const error = await raised(() => runner.run(new Agent({ name: 'nobody', model: noSuchModel }), 'x'));
-    return { toolCalls, answers: [String(result.finalOutput), result.lastAgent?.name ?? ''], streamed, left, error };
+    return { toolCalls, answers: [String(result.finalOutput), result.lastAgent?.name ?? ''], streamed, left, retried, error };
   };
 }
 

@@ -3,7 +3,7 @@ import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scen
 
 const tool = (name: string, parameters: object): OpenAI.ChatCompletionTool => ({ type: 'function', function: { name, parameters: parameters as Record<string, unknown> } });
 
-export const scenario: Scenario = async ({ origin, model, noSuchModel, endless }) => {
+export const scenario: Scenario = async ({ origin, model, noSuchModel, endless, busyModel }) => {
   const client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' });
   const toolCalls: { name: string; input: unknown }[] = [];
   const agent = async (system: string, question: string, tools: OpenAI.ChatCompletionTool[]): Promise<string> => {
@@ -33,6 +33,7 @@ export const scenario: Scenario = async ({ origin, model, noSuchModel, endless }
     left = true;
     long.controller.abort();
   }
+  const retried = (await client.chat.completions.create({ model: busyModel, messages: [{ role: 'user', content: 'Again.' }] })).choices[0].message.content ?? '';
   const error = await raised(() => client.chat.completions.create({ model: noSuchModel, messages: [{ role: 'user', content: 'x' }] }));
-  return { toolCalls, answers: [plan, code], streamed, left, error };
+  return { toolCalls, answers: [plan, code], streamed, left, retried, error };
 };

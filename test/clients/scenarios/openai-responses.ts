@@ -3,7 +3,7 @@ import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scen
 
 const tool = (name: string, parameters: object): OpenAI.Responses.FunctionTool => ({ type: 'function', name, parameters: parameters as Record<string, unknown>, strict: true });
 
-export const scenario: Scenario = async ({ origin, model, noSuchModel, endless }) => {
+export const scenario: Scenario = async ({ origin, model, noSuchModel, endless, busyModel }) => {
   const client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' });
   const toolCalls: { name: string; input: unknown }[] = [];
   const agent = async (instructions: string, question: string, tools: OpenAI.Responses.Tool[]): Promise<string> => {
@@ -35,6 +35,7 @@ export const scenario: Scenario = async ({ origin, model, noSuchModel, endless }
     left = true;
     long.controller.abort();
   }
+  const retried = (await client.responses.create({ model: busyModel, input: 'Again.' })).output_text;
   const error = await raised(() => client.responses.create({ model: noSuchModel, input: 'x' }));
-  return { toolCalls, answers: [plan, code], streamed, left, error };
+  return { toolCalls, answers: [plan, code], streamed, left, retried, error };
 };

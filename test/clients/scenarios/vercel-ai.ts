@@ -9,7 +9,7 @@ import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scen
 
 function through(modelOf: (context: ScenarioContext, name: string) => LanguageModel): Scenario {
   return async (context) => {
-    const { model: name, noSuchModel, endless } = context;
+    const { model: name, noSuchModel, endless, busyModel } = context;
     const model = modelOf(context, name);
     const toolCalls: { name: string; input: unknown }[] = [];
     const offered = (toolName: string, schema: object): ToolSet => ({
@@ -37,8 +37,9 @@ function through(modelOf: (context: ScenarioContext, name: string) => LanguageMo
       leaving.abort();
       break;
     }
+    const retried = (await generateText({ model: modelOf(context, busyModel), prompt: 'Again.', maxRetries: 1 })).text;
     const error = await raised(() => generateText({ model: modelOf(context, noSuchModel), prompt: 'x', maxRetries: 0 }));
-    return { toolCalls, answers: [plan, code], streamed, left, error };
+    return { toolCalls, answers: [plan, code], streamed, left, retried, error };
   };
 }
 

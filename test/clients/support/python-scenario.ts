@@ -1,11 +1,12 @@
 /** Scenarios of the Python SDKs, run by a Python of their own. */
-import { execFile, spawnSync } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import type { Scenario, ScenarioResult } from './scenario.ts';
 
 const CLIENTS = fileURLToPath(new URL('..', import.meta.url));
@@ -34,10 +35,42 @@ export function installPythonClients(): string | undefined {
   return python;
 }
 
-/** @param name of the scenario in `scenarios/python_sdks.py` */
-export function pythonScenario(python: string, name: string): Scenario {
-  return async (context) => {
-    const { stdout } = await promisify(execFile)(python, [join(CLIENTS, 'scenarios', 'python_sdks.py'), name, JSON.stringify(context)], { timeout: 240_000 });
-    return JSON.parse(stdout) as ScenarioResult;
-  };
+type Told = { readonly result: ScenarioResult } | { readonly failed: string };
+
+/** One Python that has imported one SDK, which takes seconds, and runs its scenarios one after the other. */
+export class PythonSdk {
+  private readonly command: readonly string[];
+  private child: ChildProcessByStdio<Writable, Readable, null> | undefined;
+  private lines: AsyncIterator<string> | undefined;
+
+  /** @param module in `scenarios/python` */
+  constructor(python: string, module: string) {
+    this.command = [python, join(CLIENTS, 'scenarios', 'python', 'runner.py'), module];
+  }
+
+  scenario(name: string): Scenario {
+    return async (context) => {
+      const { child, lines } = this.started();
+      child.stdin.write(`${JSON.stringify({ scenario: name, context })}\n`);
+      const next = await lines.next();
+      if (next.done === true) throw new Error('Python ended; what it said is above.');
+      const told = JSON.parse(next.value) as Told;
+      if ('failed' in told) throw new Error(told.failed);
+      return told.result;
+    };
+  }
+
+  close(): void {
+    this.child?.kill();
+    this.child = undefined;
+  }
+
+  private started(): { child: ChildProcessByStdio<Writable, Readable, null>; lines: AsyncIterator<string> } {
+    if (this.child === undefined || this.lines === undefined || this.child.exitCode !== null) {
+      const [python, ...args] = this.command;
+      this.child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+      this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+    }
+    return { child: this.child, lines: this.lines };
+  }
 }

@@ -5,6 +5,8 @@ export interface ScenarioContext {
   readonly model: string;
   readonly noSuchModel: string;
   readonly endless: string;
+  /** A model that is too busy for every other call, or the same as `model` where no server says so. */
+  readonly busyModel: string;
 }
 
 export interface ScenarioResult {
@@ -16,6 +18,8 @@ export interface ScenarioResult {
   readonly streamed: string;
   /** An endless stream was left after its first piece, and no error came of it. */
   readonly left: boolean;
+  /** The answer of `busyModel`, after the client's own retry. */
+  readonly retried: string;
   /** What the client raised for a model that does not exist. */
   readonly error: { readonly status: number | undefined; readonly message: string };
 }

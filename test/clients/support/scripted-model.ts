@@ -10,6 +10,8 @@ import type { SpokenAnswer, SpokenToolCall } from '../../support/spoken-answer.t
 export const ENDLESS = 'Talk on and on.';
 /** A model that no server has. */
 export const NO_SUCH_MODEL = 'no-such-model';
+/** A model that is too busy for every other call. */
+export const BUSY_MODEL = 'busy-model';
 
 interface Turn {
   readonly role: 'user' | 'call' | 'result' | 'other';

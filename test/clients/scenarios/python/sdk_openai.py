@@ -1,37 +1,13 @@
-"""What the scenarios beside this file do, with the Python SDK of OpenAI: prints the result as one line of JSON.
-
-Arguments: openai-chat | openai-responses, and the context as JSON.
-"""
+"""The Python SDK of OpenAI, through chat completions and Responses."""
 import json
-import sys
 
 import openai
 
-PLANNER = "You are the planner. Look things up before you plan."
-CODER = "You are the coder. Write the plan down."
-LOOKUP = {"type": "object", "properties": {"topic": {"type": "string"}}, "required": ["topic"], "additionalProperties": False}
-WRITE = {
-    "type": "object", "properties": {"path": {"type": "string"}, "text": {"type": "string"}},
-    "required": ["path", "text"], "additionalProperties": False,
-}
-
-tool_calls = []
+from shared import CODER, LOOKUP, PLANNER, WRITE, Tools, raised, result
 
 
-def run_tool(name, given):
-    tool_calls.append({"name": name, "input": given})
-    return f"found {given['topic']}" if name == "lookup" else f"wrote {given['path']}"
-
-
-def raised(call):
-    try:
-        call()
-    except openai.APIStatusError as error:
-        return {"status": error.status_code, "message": type(error).__name__ + (" " + error.request_id if error.request_id else "")}
-    raise RuntimeError("no error was raised")
-
-
-def openai_chat(context):
+def chat(context):
+    tools_run = Tools()
     client = openai.OpenAI(base_url=context["origin"] + "/v1", api_key="sk-test")
     model = context["model"]
     tool = lambda name, parameters: {"type": "function", "function": {"name": name, "parameters": parameters}}
@@ -44,7 +20,7 @@ def openai_chat(context):
             if not message.tool_calls:
                 return message.content
             for call in message.tool_calls:
-                content = run_tool(call.function.name, json.loads(call.function.arguments))
+                content = tools_run.run(call.function.name, json.loads(call.function.arguments))
                 messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
 
     plan = agent(PLANNER, "Plan the journey.", [tool("lookup", LOOKUP)])
@@ -57,11 +33,13 @@ def openai_chat(context):
             if chunk.choices[0].delta.content:
                 left = True
                 break
+    retried = client.chat.completions.create(model=context["busyModel"], messages=[{"role": "user", "content": "Again."}]).choices[0].message.content
     error = raised(lambda: client.chat.completions.create(model=context["noSuchModel"], messages=[{"role": "user", "content": "x"}]))
-    return [plan, code], streamed, left, error
+    return result(tools_run, [plan, code], streamed, left, retried, error)
 
 
-def openai_responses(context):
+def responses(context):
+    tools_run = Tools()
     client = openai.OpenAI(base_url=context["origin"] + "/v1", api_key="sk-test")
     model = context["model"]
     tool = lambda name, parameters: {"type": "function", "name": name, "parameters": parameters, "strict": True}
@@ -75,7 +53,7 @@ def openai_responses(context):
                 return response.output_text
             given += response.output
             for call in calls:
-                output = run_tool(call.name, json.loads(call.arguments))
+                output = tools_run.run(call.name, json.loads(call.arguments))
                 given.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
 
     plan = agent(PLANNER, "Plan the journey.", [tool("lookup", LOOKUP)])
@@ -88,12 +66,9 @@ def openai_responses(context):
             if event.type == "response.output_text.delta":
                 left = True
                 break
+    retried = client.responses.create(model=context["busyModel"], input="Again.").output_text
     error = raised(lambda: client.responses.create(model=context["noSuchModel"], input="x"))
-    return [plan, code], streamed, left, error
+    return result(tools_run, [plan, code], streamed, left, retried, error)
 
 
-SCENARIOS = {"openai-chat": openai_chat, "openai-responses": openai_responses}
-
-if __name__ == "__main__":
-    answers, streamed, left, error = SCENARIOS[sys.argv[1]](json.loads(sys.argv[2]))
-    print(json.dumps({"toolCalls": tool_calls, "answers": answers, "streamed": streamed, "left": left, "error": error}))
+SCENARIOS = {"chat": chat, "responses": responses}
