@@ -4,7 +4,7 @@
  * and in the simulator.
  */
 import type { Clock, Random } from './clock.ts';
-import type { Event } from './events.ts';
+import type { Event, EventType } from './events.ts';
 import type { Forecast, LearnerSource, Query } from './forecast.ts';
 import type { TenantId } from './ids.ts';
 import type { Intent, IntentKind, Moment } from './intents.ts';
@@ -86,6 +86,8 @@ export interface PolicyDefinition<P extends ParameterTable = ParameterTable> {
   readonly failure: FailureMode;
   readonly role: RankingRole;
   readonly retentionRole: RetentionRole;
+  /** The only events that `observe` is told; absent: all. Each one told costs time on every call. */
+  readonly observes?: readonly EventType[];
   create(services: PolicyServices<P>): PolicyInstance;
 }
 
@@ -98,6 +100,7 @@ export interface PolicyOptions<P extends ParameterTable> {
   readonly failure?: FailureMode;
   readonly role?: RankingRole;
   readonly retentionRole?: RetentionRole;
+  readonly observes?: readonly EventType[];
   create(services: PolicyServices<P>): PolicyInstance;
 }
 
@@ -120,6 +123,7 @@ export function definePolicy<const P extends ParameterTable = Record<never, neve
     failure: options.failure ?? 'open',
     role: options.role ?? 'affinity',
     retentionRole: options.retentionRole ?? 'base',
+    ...(options.observes === undefined ? {} : { observes: options.observes }),
     create: options.create,
   };
 }

@@ -8,6 +8,7 @@ import type { HostedPolicy } from './hosted-policy.ts';
 import type { PolicyPart, RequestRecord } from './request-record.ts';
 import { wellFormedVerdict } from './well-formed.ts';
 
+const NOBODY: readonly HostedPolicy[] = [];
 const ALLOW = { kind: 'allow' } as const;
 const finiteOrNull = (score: number): number | null => (Number.isFinite(score) ? score : null);
 
@@ -26,8 +27,12 @@ export class Decisions {
   }
 
   /** Policies that declare the decision and are not off. */
-  #asked(policies: readonly HostedPolicy[], decision: Decision): HostedPolicy[] {
-    return policies.filter(({ ledger }) => ledger.mode !== 'off' && ledger.definition.decisions.includes(decision));
+  #asked(policies: readonly HostedPolicy[], decision: Decision): readonly HostedPolicy[] {
+    let asked: HostedPolicy[] | undefined;
+    for (const policy of policies) {
+      if (policy.ledger.mode !== 'off' && policy.ledger.definition.decisions.includes(decision)) (asked ??= []).push(policy);
+    }
+    return asked ?? NOBODY;
   }
 
   /** The strictest verdict. One policy's throw skips it, or says no where it fails closed. */
@@ -126,6 +131,7 @@ export class Decisions {
 
   /** Indices of healthy replicas, best first; undefined if no policy that is on places. */
   placement(policies: readonly HostedPolicy[], request: RequestView, replicas: readonly Replica[], record: RequestRecord | undefined, nowMs: number): number[] | undefined {
+    if (this.#asked(policies, 'placement').length === 0) return undefined;
     const { sets, parts } = this.#scored('placement', policies, replicas.length, record, (score, scores) => {
       if (score.placement === undefined) return false;
       score.placement(request, replicas, scores);

@@ -70,9 +70,14 @@ export class Delivery {
   }
 
   #tell(host: TenantHost, event: Event, record?: RequestRecord): void {
+    let sinceUs = -1;
     for (const policy of host.observers) {
-      const instance = policy.instance();
-      if (instance?.observe !== undefined) this.#guard.call(policy.ledger, record, `observe ${event.type}`, () => instance.observe?.(event));
+      // Time that it takes to make one is its own, and no part of an event's.
+      if (policy.current === undefined) sinceUs = -1;
+      const instance = policy.listener(event.type);
+      if (instance === undefined) continue;
+      if (sinceUs < 0) sinceUs = this.#guard.now();
+      sinceUs = this.#guard.tell(policy.ledger, record, instance, event, sinceUs);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { Event, PolicyInstance } from '../core/index.ts';
 import type { LogSink, Metrics } from '../telemetry/index.ts';
 import type { PolicyLedger } from './policy-ledger.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -45,11 +46,31 @@ export class Guard {
       result = { ok: false, fault: this.fault(ledger, record, what, error) };
     }
     const us = Math.max(0, this.#stopwatch() - startUs);
+    this.#spent(ledger, record, us);
+    return { ...result, us };
+  }
+
+  #spent(ledger: PolicyLedger, record: RequestRecord | undefined, us: number): void {
     ledger.calls += 1;
     ledger.timeUs.record(us);
     if (record !== undefined) record.spend(ledger.name, us);
     else if (ledger.mode === 'on' && us > this.#limits.budgetUs) this.#overrun(ledger, us);
-    return { ...result, us };
+  }
+
+  /** As the stopwatch of `call` shows: where several calls follow each other, the end of one is the beginning of the next. */
+  now(): number { return this.#stopwatch(); }
+
+  /** As `call`, for what is done many times per request. @param startUs by `now` @returns when it ended */
+  tell(ledger: PolicyLedger, record: RequestRecord | undefined, instance: PolicyInstance, event: Event, startUs: number): number {
+    try {
+      const answer: unknown = instance.observe?.(event);
+      if (answer !== undefined) this.#watched(ledger, `observe ${event.type}`, answer);
+    } catch (error) {
+      this.fault(ledger, record, `observe ${event.type}`, error);
+    }
+    const endUs = this.#stopwatch();
+    this.#spent(ledger, record, Math.max(0, endUs - startUs));
+    return endUs;
   }
 
   /** As `call`, without the time: for calls that are many and tiny (cache units). */
@@ -84,24 +105,26 @@ export class Guard {
   }
 
   /** At a request's end: whose time was it? Policies in shadow are out of the sum, for they have been dealt with. */
-  settle(record: RequestRecord, ledgers: Iterable<PolicyLedger>): void {
+  settle(record: RequestRecord, ledgers: readonly PolicyLedger[]): void {
     let totalUs = 0;
+    let mostUs = -1;
     let most: PolicyLedger | undefined;
-    const active: PolicyLedger[] = [];
     for (const ledger of ledgers) {
-      const us = record.policyUs.get(ledger.name);
-      if (ledger.mode !== 'on' || us === undefined) continue;
-      active.push(ledger);
+      const us = ledger.mode === 'on' ? record.policyUs.get(ledger.name) : undefined;
+      if (us === undefined) continue;
       totalUs += us;
-      if (most === undefined || us > (record.policyUs.get(most.name) ?? 0)) most = ledger;
+      if (us <= mostUs) continue;
+      mostUs = us;
+      most = ledger;
     }
-    const exceeded = totalUs > this.#limits.budgetUs;
-    for (const ledger of active) {
-      if (exceeded && ledger === most) {
-        record.overrunBy = ledger.name;
-        this.#overrun(ledger, totalUs);
-      } else ledger.settle(false);
+    if (most === undefined) return;
+    const exceeding = totalUs > this.#limits.budgetUs ? most : undefined;
+    for (const ledger of ledgers) {
+      if (ledger !== exceeding && ledger.mode === 'on' && record.policyUs.has(ledger.name)) ledger.settle(false);
     }
+    if (exceeding === undefined) return;
+    record.overrunBy = exceeding.name;
+    this.#overrun(exceeding, totalUs);
   }
 
   #overrun(ledger: PolicyLedger, us: number): void {

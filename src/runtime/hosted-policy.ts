@@ -1,4 +1,4 @@
-import type { CacheFacts, Clock, EngineEvent, LearnerSource, PolicyInstance, Random, TenantId } from '../core/index.ts';
+import type { CacheFacts, Clock, EngineEvent, EventType, LearnerSource, PolicyInstance, Random, TenantId } from '../core/index.ts';
 import type { LogSink } from '../telemetry/index.ts';
 import { messageOf, type Guard } from './guard.ts';
 import type { PolicyLedger } from './policy-ledger.ts';
@@ -65,9 +65,18 @@ export class HostedPolicy {
     return made.value;
   }
 
+  /** The instance where it wants to be told events of that type. */
+  listener(type: EventType): PolicyInstance | undefined {
+    const instance = this.instance();
+    if (instance?.observe === undefined) return undefined;
+    const { observes } = this.ledger.definition;
+    return observes === undefined || observes.includes(type) ? instance : undefined;
+  }
+
   #tellOfEngines(instance: PolicyInstance): void {
     if (instance.observe === undefined) return;
-    for (const event of this.#services.engineEvents()) this.#guard.bare(this.ledger, `observe ${event.type}`, () => instance.observe?.(event));
+    const { observes } = this.ledger.definition;
+    for (const event of this.#services.engineEvents()) if (observes === undefined || observes.includes(event.type)) this.#guard.bare(this.ledger, `observe ${event.type}`, () => instance.observe?.(event));
   }
 
   #restore(instance: PolicyInstance): void {

@@ -3,12 +3,14 @@ import type { Metrics } from '../telemetry/index.ts';
 import type { DecisionLog } from './decision-log.ts';
 import type { Delivery } from './delivery.ts';
 import { RequestRecord } from './request-record.ts';
-import type { SessionTable } from './sessions.ts';
+import type { Session, SessionTable } from './sessions.ts';
 import type { TenantHost, TenantTable } from './tenant-host.ts';
 
 interface OpenRequest {
   readonly record: RequestRecord;
-  readonly host?: TenantHost;
+  readonly host: TenantHost | undefined;
+  /** Undefined for a warm-up. */
+  readonly session: Session | undefined;
   admitted: boolean;
 }
 
@@ -60,13 +62,14 @@ export class Lifecycle {
     }
     const record = new RequestRecord(event.request, event.by, event.model, event.atMs, event.promptTokens, event.warmup);
     const host = tenants.of(event.by.tenant);
-    this.#open.set(event.request, { record, admitted: false, ...(host === undefined ? {} : { host }) });
     if (host !== undefined) host.openRequests += 1;
+    const session = event.warmup ? undefined : sessions.call(event.by, event.atMs);
+    if (session !== undefined) session.openRequests += 1;
+    this.#open.set(event.request, { record, host, session, admitted: false });
     log.add(record);
-    if (!event.warmup) {
-      const { session, started } = sessions.call(event.by, event.atMs);
-      session.openRequests += 1;
-      if (started) delivery.agentEvent({ type: 'session-start', atMs: event.atMs, by: event.by }, record);
+    if (session !== undefined && !session.announced) {
+      session.announced = true;
+      delivery.agentEvent({ type: 'session-start', atMs: event.atMs, by: event.by }, record);
     }
     delivery.agentEvent(event, record);
   }
@@ -82,29 +85,25 @@ export class Lifecycle {
   #during(event: Extract<AgentEvent, { request: RequestId }>): void {
     const open = this.#open.get(event.request);
     if (open === undefined) return this.#ignore('unknown-request');
-    if (event.type === 'request-dispatch') this.#placed(open.record, event.replica);
+    if (event.type === 'request-dispatch') this.#placed(open, event.replica);
     this.#options.delivery.agentEvent(event, open.record);
   }
 
-  #placed(record: RequestRecord, replica: ReplicaId): void {
+  #placed({ record, session }: OpenRequest, replica: ReplicaId): void {
     record.replica = replica;
-    const session = record.warmup ? undefined : this.#options.sessions.get(record.by);
     if (session !== undefined) session.replica = replica;
   }
 
   #end(event: RequestEnd): void {
     const open = this.#open.get(event.request);
     if (open === undefined) return this.#ignore('duplicate-end');
-    const { record, host } = open;
+    const { record, host, session } = open;
     this.#open.delete(event.request);
     if (host !== undefined) host.openRequests -= 1;
     record.end = event;
-    if (!record.warmup) {
-      const session = this.#options.sessions.get(record.by);
-      if (session !== undefined) {
-        session.openRequests = Math.max(0, session.openRequests - 1);
-        session.lastAtMs = Math.max(session.lastAtMs, event.atMs);
-      }
+    if (session !== undefined) {
+      session.openRequests -= 1;
+      session.lastAtMs = Math.max(session.lastAtMs, event.atMs);
     }
     this.#options.delivery.agentEvent(event, record);
     this.#options.metrics.requestEnded(event, Math.max(0, event.atMs - record.arrivedAtMs));
@@ -127,8 +126,7 @@ export class Lifecycle {
 
   #startSession(by: Coordinate, atMs: number): void {
     if (this.#options.sessions.get(by) !== undefined) return this.#ignore('duplicate-session-start');
-    const { session } = this.#options.sessions.call(by, atMs);
-    session.calls = 0;
+    this.#options.sessions.start(by, atMs);
     this.#options.delivery.agentEvent({ type: 'session-start', atMs, by });
   }
 

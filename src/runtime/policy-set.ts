@@ -21,17 +21,19 @@ export class PolicySet {
   readonly #options: PolicySetOptions;
   #settings: readonly PolicySetting[];
   #ledgers: Map<string, PolicyLedger>;
+  #inOrder: readonly PolicyLedger[];
 
   /** @throws EntresolError `ENT_CONFIG_INVALID` on a policy named twice or a wrong parameter */
   constructor(options: PolicySetOptions) {
     this.#options = options;
     this.#settings = options.settings;
     this.#ledgers = this.#open(options.settings);
+    this.#inOrder = [...this.#ledgers.values()];
   }
 
-  get ledgers(): Iterable<PolicyLedger> { return this.#ledgers.values(); }
+  get ledgers(): readonly PolicyLedger[] { return this.#inOrder; }
   /** Whether any policy is on. */
-  get acting(): boolean { return [...this.#ledgers.values()].some((ledger) => ledger.mode === 'on'); }
+  get acting(): boolean { return this.#inOrder.some((ledger) => ledger.mode === 'on'); }
 
   #open(settings: readonly PolicySetting[]): Map<string, PolicyLedger> {
     return openLedgers(settings, (policy) => this.#options.metrics.policyTime(policy), this.#options.overrunWindow);
@@ -65,6 +67,7 @@ export class PolicySet {
     }
     this.#settings = settings;
     this.#ledgers = opened;
+    this.#inOrder = [...opened.values()];
     for (const host of hosts) {
       const ledgers = [...opened.values()];
       host.replacePolicies((policies, services) => {

@@ -1,7 +1,7 @@
 import {
   DEFAULT_ORDER_RULE, EntresolError, seededRandom,
   type AdmissionVerdict, type CallReport, type CallSignal, type Clock, type Coordinate, type EngineHost, type Event, type Forecast, type Identity, type Moment, type PolicyMode, type Query,
-  type Replica, type ReplicaId, type RequestId, type RequestView, type RetentionIndex, type SessionId, type TenantId, type ToolCallStreamed, type ToolCallVerdict, type ToolCallView, type WorkloadId,
+  type Replica, type ReplicaId, type RequestEnd, type RequestId, type RequestView, type RetentionIndex, type SessionId, type TenantId, type ToolCallStreamed, type ToolCallVerdict, type ToolCallView, type WorkloadId,
 } from '../core/index.ts';
 import { createLogger, logSink, Metrics, type AgentAccount, type LogSink } from '../telemetry/index.ts';
 import { DecisionLog } from './decision-log.ts';
@@ -26,6 +26,9 @@ import { TenantHost, TenantTable } from './tenant-host.ts';
 import { processClock, processStopwatch, processTimers, type Cancel, type Timers } from './timers.ts';
 import { wellFormedIntent } from './well-formed.ts';
 
+type Mutable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+const NOTHING_DONE: Promise<readonly IntentRecord[]> = Promise.resolve([]);
 const TOO_MANY_TENANTS = { code: 'ENT_OVERLOADED', why: 'more tenants are at work than the runtime has room for' } as const;
 
 /**
@@ -56,6 +59,8 @@ export class Runtime {
   readonly #intents: IntentDispatcher;
   readonly #services: HostedServices;
   readonly #idleReplicas = new Set<ReplicaId>();
+  /** Calls that have ended in this turn of the event loop. */
+  #justEnded: RequestRecord[] = [];
   readonly #cancels: Cancel[] = [];
   #closed = false;
 
@@ -142,10 +147,9 @@ export class Runtime {
 
   /** Makes a call known. It stays open until `finish`, or a `request-end` that is observed. */
   arrive(request: RequestView, facts: { readonly identity?: Identity; readonly warmup?: boolean } = {}): void {
-    this.observe({
-      type: 'request-arrive', atMs: request.arrivedAtMs, by: request.by, request: request.id, model: request.model,
-      promptTokens: request.promptTokens, warmup: facts.warmup ?? false, ...(request.final ? { final: true } : {}),
-    });
+    const { id, by, model, promptTokens } = request;
+    const event = { type: 'request-arrive' as const, atMs: request.arrivedAtMs, by, request: id, model, promptTokens, warmup: facts.warmup ?? false };
+    this.#lifecycle.observe(request.final ? { ...event, final: true } : event);
     const record = this.#log.get(request.id);
     if (record !== undefined && facts.identity !== undefined) record.identity = facts.identity;
   }
@@ -157,15 +161,17 @@ export class Runtime {
       this.metrics.eventIgnored('duplicate-end');
       return;
     }
-    this.note(request, report.notes ?? []);
+    if (report.notes !== undefined) record.note(report.notes);
     if (report.queueMs !== undefined) record.queueMs = report.queueMs;
     if (report.prefillMs !== undefined) record.prefillMs = report.prefillMs;
-    this.observe({
+    const end: Mutable<RequestEnd> = {
       type: 'request-end', atMs: this.clock.nowMs(), by: record.by, request, status: report.status, promptTokens: report.promptTokens,
       cachedTokens: report.cachedTokens, outputTokens: report.outputTokens, tools: report.tools, warmup: record.warmup,
-      ...(facts.ttftMs === undefined ? {} : { ttftMs: facts.ttftMs }), ...(report.stop === undefined ? {} : { stop: report.stop }),
-      ...(report.outputHash === undefined ? {} : { outputHash: report.outputHash }),
-    });
+    };
+    if (facts.ttftMs !== undefined) end.ttftMs = facts.ttftMs;
+    if (report.stop !== undefined) end.stop = report.stop;
+    if (report.outputHash !== undefined) end.outputHash = report.outputHash;
+    this.#lifecycle.observe(end);
   }
 
   /** Adds what an engine did for a request, in words, to its explanation. */
@@ -205,10 +211,19 @@ export class Runtime {
   #requestEnded(record: RequestRecord): void {
     this.#guard.settle(record, this.#policies.ledgers);
     if (this.#closed) return;
-    this.#timers.soon(() => {
-      this.#holds.wake();
-      if (!record.warmup) void this.#actFor(this.#tenants.get(record.by.tenant), { kind: 'step-end', atMs: this.clock.nowMs(), session: record.by.session }, record);
-    });
+    this.#justEnded.push(record);
+    if (this.#justEnded.length === 1) this.#timers.soon(() => this.#afterEnds());
+  }
+
+  /** Off the path of the calls that have ended: whoever is held is asked again, and policies may act. */
+  #afterEnds(): void {
+    const ended = this.#justEnded;
+    this.#justEnded = [];
+    this.#holds.wake();
+    const atMs = this.clock.nowMs();
+    for (const record of ended) {
+      if (!record.warmup) void this.#actFor(this.#tenants.get(record.by.tenant), { kind: 'step-end', atMs, session: record.by.session }, record);
+    }
   }
 
   // score
@@ -288,9 +303,9 @@ export class Runtime {
     return (await Promise.all(hosts.map((host) => this.#actFor(host, moment, undefined)))).flat();
   }
 
-  async #actFor(host: TenantHost | undefined, moment: Moment, record: RequestRecord | undefined): Promise<readonly IntentRecord[]> {
-    if (host === undefined || this.#closed) return [];
-    const work: Promise<IntentRecord>[] = [];
+  #actFor(host: TenantHost | undefined, moment: Moment, record: RequestRecord | undefined): Promise<readonly IntentRecord[]> {
+    if (host === undefined || this.#closed) return NOTHING_DONE;
+    let work: Promise<IntentRecord>[] | undefined;
     for (const policy of host.policies) {
       const instance = policy.instance();
       if (instance?.act === undefined) continue;
@@ -299,9 +314,9 @@ export class Runtime {
       if (wanted.value.length > this.limits.intentsPerMoment) {
         this.#guard.fault(policy.ledger, undefined, 'act', new RangeError(`${wanted.value.length} intents at one moment; the bound is ${this.limits.intentsPerMoment}`));
       }
-      for (const intent of wanted.value.slice(0, this.limits.intentsPerMoment)) work.push(this.#intents.dispatch(intent, policy, host, record));
+      for (const intent of wanted.value.slice(0, this.limits.intentsPerMoment)) (work ??= []).push(this.#intents.dispatch(intent, policy, host, record));
     }
-    return Promise.all(work);
+    return work === undefined ? NOTHING_DONE : Promise.all(work);
   }
 
   // What can be read and switched

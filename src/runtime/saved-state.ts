@@ -21,6 +21,8 @@ export class SavedState {
   /** Of those, what the store does not hold yet. */
   readonly #unsaved = new Set<string>();
   readonly #learners = new Map<string, Learner>();
+  /** Of the last event: nearly always the next one's too. */
+  #latest: { readonly tenant: TenantId; readonly workload: WorkloadId; readonly learner: Learner } | undefined;
   #saving: Promise<void> = Promise.resolve();
 
   constructor(options: { readonly store?: Store; readonly log: LogSink; readonly maximumLearners: number }) {
@@ -60,6 +62,9 @@ export class SavedState {
   /** The learner of a workload, with what was saved of it when it is first seen. */
   learner(source: LearnerSource, tenant: TenantId, workload: WorkloadId): Learner {
     const learner = source.of(tenant, workload);
+    const latest = this.#latest;
+    if (latest !== undefined && latest.learner === learner && latest.workload === workload && latest.tenant === tenant) return learner;
+    this.#latest = { tenant, workload, learner };
     const key = learnerKey(tenant, workload);
     if (this.#learners.get(key) === learner) return learner;
     this.#learners.delete(key);

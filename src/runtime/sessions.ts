@@ -6,12 +6,24 @@ export interface Session {
   calls: number;
   lastAtMs: number;
   openRequests: number;
+  /** Its start has been told. */
+  announced: boolean;
   /** Where its latest call ran. */
   replica?: ReplicaId;
 }
 
+const NONE: readonly Session[] = [];
+
 function keyOf(by: Pick<Coordinate, 'tenant' | 'workload' | 'session'>): string {
   return `${by.tenant}\u0000${by.workload}\u0000${by.session}`;
+}
+
+function nameOf(tenant: TenantId, session: SessionId): string {
+  return `${tenant}\u0000${session}`;
+}
+
+function made(by: Coordinate, atMs: number): Session {
+  return { by, calls: 0, lastAtMs: atMs, openRequests: 0, announced: false };
 }
 
 /** Live sessions, the one idle for longest first. Bounded. */
@@ -21,6 +33,8 @@ export class SessionTable {
   readonly #byName = new Map<string, string>();
   readonly #maximum: number;
   readonly #idleMs: number;
+  /** No session can be idle for too long before then: sessions stand in the order of their last calls. */
+  #nextIdleAtMs = -Infinity;
 
   constructor(options: { readonly maximum: number; readonly idleMs: number }) {
     this.#maximum = Math.max(1, options.maximum);
@@ -35,41 +49,57 @@ export class SessionTable {
 
   /** The latest session of that name, of whatever workload. */
   named(tenant: TenantId, session: SessionId): Session | undefined {
-    const key = this.#byName.get(`${tenant}\u0000${session}`);
+    const key = this.#byName.get(nameOf(tenant, session));
     return key === undefined ? undefined : this.#sessions.get(key);
   }
 
-  /** Notes a call; `started`: the session was not known. */
-  call(by: Coordinate, atMs: number): { session: Session; started: boolean } {
+  /** Notes a call. */
+  call(by: Coordinate, atMs: number): Session {
     const key = keyOf(by);
     const known = this.#sessions.get(key);
-    const session = known ?? { by, calls: 0, lastAtMs: atMs, openRequests: 0 };
+    if (known !== undefined) this.#sessions.delete(key);
+    const session = known ?? made(by, atMs);
     session.by = by;
     session.calls += 1;
     session.lastAtMs = atMs;
-    this.#sessions.delete(key);
     this.#sessions.set(key, session);
-    this.#byName.set(`${by.tenant}\u0000${by.session}`, key);
-    return { session, started: known === undefined };
+    this.#byName.set(nameOf(by.tenant, by.session), key);
+    return session;
+  }
+
+  /** Of a session that is not known: its start is told by whoever calls this. */
+  start(by: Coordinate, atMs: number): void {
+    const key = keyOf(by);
+    this.#sessions.set(key, { ...made(by, atMs), announced: true });
+    this.#byName.set(nameOf(by.tenant, by.session), key);
   }
 
   end(by: Coordinate): Session | undefined {
     const key = keyOf(by);
     const session = this.#sessions.get(key);
     this.#sessions.delete(key);
-    const name = `${by.tenant}\u0000${by.session}`;
+    const name = nameOf(by.tenant, by.session);
     if (this.#byName.get(name) === key) this.#byName.delete(name);
     return session;
   }
 
   /** Sessions to end now: idle for too long, or too many. Those in the middle of a call stay, unless there are only such. */
-  overdue(nowMs: number): Session[] {
-    const overdue: Session[] = [];
+  overdue(nowMs: number): readonly Session[] {
     let surplus = this.#sessions.size - this.#maximum;
+    if (surplus <= 0 && nowMs < this.#nextIdleAtMs) return NONE;
+    const overdue: Session[] = [];
+    this.#nextIdleAtMs = nowMs + this.#idleMs;
     for (const session of this.#sessions.values()) {
-      const idle = nowMs - session.lastAtMs >= this.#idleMs;
-      if (!idle && surplus <= 0) break;
-      if (session.openRequests > 0) continue;
+      const idleAtMs = session.lastAtMs + this.#idleMs;
+      if (nowMs < idleAtMs && surplus <= 0) {
+        this.#nextIdleAtMs = Math.min(this.#nextIdleAtMs, idleAtMs);
+        break;
+      }
+      if (session.openRequests > 0) {
+        // Its call ends, and it may be overdue at once.
+        this.#nextIdleAtMs = -Infinity;
+        continue;
+      }
       overdue.push(session);
       surplus -= 1;
     }

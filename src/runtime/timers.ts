@@ -28,7 +28,8 @@ export const processTimers: Timers = {
 };
 
 /** Milliseconds since the epoch, never going back within a process, comparable across restarts. */
-export const processClock: Clock = { nowMs: () => performance.timeOrigin + performance.now() };
+const { timeOrigin } = performance;
+export const processClock: Clock = { nowMs: () => timeOrigin + performance.now() };
 
 /** Microseconds since any origin, for measuring the time of one call. */
 export type Stopwatch = () => number;

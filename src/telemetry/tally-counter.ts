@@ -23,7 +23,8 @@ export class TallyCounter {
   inc(...labels: readonly string[]): void { this.add(1, ...labels); }
 
   add(value: number, ...labels: readonly string[]): void {
-    const key = labels.length === 1 ? labels[0] : labels.join('\u0000');
+    let key = labels.length === 0 ? '' : labels[0];
+    for (let index = 1; index < labels.length; index++) key += `\u0000${labels[index]}`;
     const tally = this.#tallies.get(key);
     if (tally === undefined) this.#tallies.set(key, { labels: Object.fromEntries(this.#labelNames.map((name, index) => [name, labels[index]])), value });
     else tally.value += value;

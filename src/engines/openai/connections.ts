@@ -89,7 +89,7 @@ export class Connections {
   }
 
   #outgoing({ method, path, headers, body }: OutgoingRequest): Dispatcher.DispatchOptions {
-    return { method, path: this.#absolute + path, headers: [...headers, ...this.#proxyHeaders], body };
+    return { method, path: this.#absolute + path, headers: this.#proxyHeaders.length === 0 ? (headers as string[]) : [...headers, ...this.#proxyHeaders], body };
   }
 
   /** Lets exchanges in flight end for at most `graceMs`. */

@@ -19,7 +19,8 @@ export interface Credentialed {
 
 /** @param headers alternating names and values, without keys of this server */
 export function withCredential(headers: readonly string[], own: OwnCredential | undefined, place: CredentialHeader): Credentialed {
-  const brought = headers.some((name, index) => index % 2 === 0 && NAMES.has(name.toLowerCase()));
+  let brought = false;
+  for (let index = 0; index < headers.length && !brought; index += 2) brought = NAMES.has(headers[index].toLowerCase());
   if (own === undefined || (brought && own.use === 'fallback')) return { headers, whose: brought ? 'client' : 'none' };
   const kept: string[] = [];
   for (let index = 0; index < headers.length; index += 2) if (!NAMES.has(headers[index].toLowerCase())) kept.push(headers[index], headers[index + 1]);

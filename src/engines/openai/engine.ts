@@ -158,6 +158,7 @@ export class OpenAiEngine implements Engine {
 }
 
 function reportOf({ status, end, resent }: RelayResult): CallReport {
-  const notes = [`upstream answered ${status}${end === 'cut' ? ', then broke off' : ''}`, ...(resent ? ['it met a connection that the upstream was closing, and was sent once more'] : [])];
+  const notes = [`upstream answered ${status}${end === 'cut' ? ', then broke off' : ''}`];
+  if (resent) notes.push('it met a connection that the upstream was closing, and was sent once more');
   return { status: end === 'cancelled' ? 'cancelled' : end === 'cut' || status >= 400 ? 'error' : 'ok', promptTokens: 0, cachedTokens: 0, outputTokens: 0, tools: [], notes };
 }

@@ -52,7 +52,9 @@ function metClosingConnection(error: Error): boolean {
 /** Raw header pairs are bytes; as latin1 they go out again as they came in. */
 function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
   if (!Array.isArray(raw)) return [];
-  return raw.map((entry: Buffer | string) => (typeof entry === 'string' ? entry : entry.toString('latin1')));
+  const pairs: string[] = [];
+  for (const entry of raw as readonly (Buffer | string)[]) pairs.push(typeof entry === 'string' ? entry : entry.toString('latin1'));
+  return pairs;
 }
 
 type Settled = Omit<RelayResult, 'resent'> | Error;
@@ -64,7 +66,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   private status = 0;
   private headers: readonly string[] = [];
   private declined = false;
-  private writing: Promise<void> = Promise.resolve();
+  /** Until the client reads again. */
+  private writing: Promise<void> | undefined;
   private abortListener: (() => void) | undefined;
 
   constructor(request: RelayRequest, answer: Answer, settle: (result: Settled) => void) {
@@ -97,29 +100,43 @@ class Exchange implements Dispatcher.DispatchHandler {
     const wait = this.answer.write(chunk);
     if (wait === undefined) return;
     controller.pause();
-    this.writing = wait.then(() => controller.resume());
+    this.writing = wait.then(() => {
+      this.writing = undefined;
+      controller.resume();
+    });
   }
 
   onResponseEnd(): void {
-    this.finish(this.writing.then(() => {
-      if (!this.declined) this.answer.end();
-      return { status: this.status, headers: this.headers, end: this.declined ? ('declined' as const) : ('complete' as const) };
-    }));
+    if (this.writing === undefined) this.finish(() => this.ended());
+    else this.writing.then(() => this.finish(() => this.ended()), this.settle);
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.finish(Promise.resolve().then(() => {
-      if (this.status === 0) return error;
-      const result = { status: this.status, headers: this.headers };
-      if (this.declined) return { ...result, end: 'declined' as const };
-      this.answer.destroy(error);
-      return { ...result, end: this.request.signal.aborted ? ('cancelled' as const) : ('cut' as const) };
-    }));
+    this.finish(() => this.failed(error));
   }
 
-  private finish(outcome: Promise<Settled>): void {
+  private ended(): Settled {
+    if (!this.declined) this.answer.end();
+    return { status: this.status, headers: this.headers, end: this.declined ? 'declined' : 'complete' };
+  }
+
+  private failed(error: Error): Settled {
+    const { status, headers } = this;
+    if (status === 0) return error;
+    if (this.declined) return { status, headers, end: 'declined' };
+    this.answer.destroy(error);
+    return { status, headers, end: this.request.signal.aborted ? 'cancelled' : 'cut' };
+  }
+
+  private finish(outcome: () => Settled): void {
     if (this.abortListener !== undefined) this.request.signal.removeEventListener('abort', this.abortListener);
-    outcome.then(this.settle, this.settle);
+    let settled: Settled;
+    try {
+      settled = outcome();
+    } catch (thrown) {
+      settled = thrown instanceof Error ? thrown : new Error(String(thrown));
+    }
+    this.settle(settled);
   }
 }
 
@@ -132,7 +149,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 export async function relay(connections: Connections, origin: string, request: RelayRequest, answer: Answer): Promise<RelayResult> {
   const startedMs = performance.now();
   const first = await new Promise<Settled>((resolve) => connections.dispatch(request, new Exchange(request, answer, resolve)));
-  if (!(first instanceof Error)) return { ...first, resent: false };
+  if (!(first instanceof Error)) return { status: first.status, headers: first.headers, end: first.end, resent: false };
   const cancelled = (cause: Error): EntresolError => new EntresolError('ENT_CANCELLED', 'The client went away before the upstream answered.', { cause });
   if (request.signal.aborted) throw cancelled(first);
   if (!request.repeatable || !metClosingConnection(first) || performance.now() - startedMs > STALE_WITHIN_MS) throw beforeHead(first, origin);

@@ -18,6 +18,7 @@ export const cacheSage = definePolicy({
     demote: { default: false, description: 'While a session waits for a tool, ask the engine to move its history to a lower tier, if its room would save others more than bringing it back costs.' },
   },
   decisions: ['retention'],
+  observes: ['request-arrive'],
   intents: ['prefetch', 'demote'],
   create({ tenant, learners, parameters, cache }) {
     const index = new SageIndex({

@@ -6,6 +6,7 @@ export const continuum = definePolicy({
   name: 'continuum',
   summary: 'Continuum: what a call used is pinned while its tool runs, for a time to live learned by tool; else LRU.',
   decisions: ['retention'],
+  observes: ['session-end', 'request-arrive', 'request-end'],
   parameters: {
     coldStartTtlMs: { default: 2000, minimum: 0, description: 'Time to live until a tool or all tools together have been seen often enough' },
     leastSamples: { default: 5, minimum: 1, description: 'Pauses to have seen before their distribution counts' },

@@ -6,6 +6,7 @@ export const lpc = definePolicy({
   name: 'lpc',
   summary: 'LPC: LRU in which a conversation that is unlikely to go on counts as used longer ago; the chance is learned online.',
   decisions: ['retention'],
+  observes: ['session-end', 'request-arrive', 'request-end'],
   parameters: {
     learningRate: { default: 0.05, minimum: 0, maximum: 1, description: 'Step of the logistic regression' },
     leastProbability: { default: 0.01, minimum: 1e-6, maximum: 1, description: 'No conversation counts as less likely to go on' },

@@ -6,6 +6,7 @@ export const saga = definePolicy({
   name: 'saga',
   summary: "SAGA: a session's caches share a lifetime learned by agent and tool; within it they rank by the chance of another step.",
   decisions: ['retention'],
+  observes: ['session-end', 'request-arrive', 'request-end'],
   parameters: {
     quantile: { default: 0.99, candidates: [0.95, 0.99], minimum: 0.5, maximum: 0.999, description: 'Share of the returns after such a step that its lifetime covers' },
     coldStartLifetimeMs: { default: 30_000, minimum: 0, description: 'Lifetime until enough returns have been seen' },
