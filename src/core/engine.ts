@@ -123,7 +123,7 @@ export interface Engine {
    * dialect go out. Absent: it speaks what it declares.
    * @param headers of the client, with its credential
    */
-  speaks?(dialect: Dialect, headers: readonly string[]): Promise<boolean>;
+  speaks?(dialect: Dialect, headers: readonly string[]): boolean | Promise<boolean>;
   load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number };
   healthy(): boolean;
   /** New calls go elsewhere from now on; those that it has, or was chosen for, it still serves. Absent: it cannot be taken out while the server runs. */

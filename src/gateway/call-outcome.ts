@@ -26,14 +26,17 @@ export function completeReport(sources: OutcomeSources): CallReport {
   const stop = report?.stop ?? reader?.stop;
   const lastText = reader?.lastText ?? '';
   const outputHash = report?.outputHash ?? (lastText === '' ? undefined : hash(lastText));
-  return {
-    ...report,
+  const complete: { -readonly [Name in keyof CallReport]: CallReport[Name] } = {
     status,
     promptTokens: counts?.promptTokens ?? (status === 'ok' ? sources.estimatedPromptTokens : 0),
     cachedTokens: counts?.cachedTokens ?? 0,
     outputTokens: counts?.outputTokens ?? 0,
-    ...(stop === undefined ? {} : { stop }),
-    tools: report !== undefined && report.tools.length > 0 ? report.tools : (reader?.toolCalls ?? []).map((call) => call.name),
-    ...(outputHash === undefined ? {} : { outputHash }),
+    tools: report !== undefined && report.tools.length > 0 ? report.tools : (reader?.toolNames ?? []),
   };
+  if (stop !== undefined) complete.stop = stop;
+  if (outputHash !== undefined) complete.outputHash = outputHash;
+  if (report?.queueMs !== undefined) complete.queueMs = report.queueMs;
+  if (report?.prefillMs !== undefined) complete.prefillMs = report.prefillMs;
+  if (report?.notes !== undefined) complete.notes = report.notes;
+  return complete;
 }

@@ -15,11 +15,12 @@ import { headerOf, requestHeaders } from './headers.ts';
 import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
 import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
-import { lazyBody } from './lazy-body.ts';
+import { LazyBody } from './lazy-body.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
 import { CHAT_PATH, chatHeaders, Translator, type TranslatedCall } from './protocols/translate.ts';
 import { ask } from './ask.ts';
 import { mergedModelNamed, mergeModels, modelListIn, modelQuestion, modelsIn, modelSources, readsAnthropicForm } from './merged-models.ts';
+import { OutgoingCall } from './outgoing-call.ts';
 import { sendBytes, sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
@@ -48,12 +49,12 @@ export interface CallServices {
 interface Prepared {
   readonly context: RouteContext;
   readonly dialect: Dialect;
-  readonly parsed: JsonObject;
+  readonly parsed: LazyBody;
   readonly body: ReceivedBody;
   readonly receivedAtMs: number;
   readonly identified: Identified;
   /** Where no engine speaks the client's dialect: the call as engines get it. */
-  readonly translated?: TranslatedCall;
+  readonly translated: TranslatedCall | undefined;
 }
 
 export class Calls {
@@ -71,11 +72,12 @@ export class Calls {
     const receivedAtMs = clock.nowMs();
     const outline = identifier.read(body.plain, context.caller);
     validateRequest(outline, dialect);
-    const parsed = lazyBody(outline);
-    const able = await enginesFor(enginesForModel(this.services.engines, textOf(parsed.model)), dialect, context.path, context.headers);
-    const translated = able.translated ? { translated: this.translator.translate(dialect, parsed, context.caller.tenant) } : {};
+    const parsed = new LazyBody(outline);
+    const choice = enginesFor(enginesForModel(this.services.engines, textOf(parsed.value('model'))), dialect, context.path, context.headers);
+    const able = choice instanceof Promise ? await choice : choice;
+    const translated = able.translated ? this.translator.translate(dialect, parsed.members, context.caller.tenant) : undefined;
     const identified = identifier.identify(context.headers, outline, context.caller);
-    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, ...translated }, able.engines);
+    await this.run({ context, dialect, parsed, body, receivedAtMs, identified, translated }, able.engines);
   }
 
   /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
@@ -83,13 +85,13 @@ export class Calls {
     const received = await receiveBody(context.call, this.services.bodyBytes);
     const outline = this.services.identifier.read(received.plain, context.caller);
     validateRequest(outline, 'messages');
-    const request = lazyBody(outline);
-    const able = await enginesFor(enginesForModel(this.services.engines, textOf(request.model)), 'messages', context.path, context.headers);
+    const request = new LazyBody(outline);
+    const able = await enginesFor(enginesForModel(this.services.engines, textOf(request.value('model'))), 'messages', context.path, context.headers);
     if (!able.translated) {
       await this.passTo(able.engines, context, received);
       return;
     }
-    const { parsed, body } = this.translator.translate('messages', request, context.caller.tenant);
+    const { parsed, body } = this.translator.translate('messages', request.members, context.caller.tenant);
     const counter = leastBusy(able.engines);
     const counted = await counter.inspect?.({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers: [], body, parsed, signal: context.call }, context.caller.tenant);
     if (counted === undefined) throw new EntresolError('ENT_UNKNOWN_ROUTE', 'The engine here counts no tokens ahead of a call.', { at: context.path });
@@ -144,7 +146,7 @@ export class Calls {
 
   private unreadView(context: RouteContext, bytes: number): RequestView {
     const identified = this.services.identifier.identify(context.headers, undefined, context.caller);
-    return requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, {}, bytes, this.services.clock.nowMs(), undefined);
+    return requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, undefined, bytes, this.services.clock.nowMs(), undefined);
   }
 
   private async passTo(able: readonly Engine[], context: RouteContext, { bytes }: ReceivedBody): Promise<void> {
@@ -173,10 +175,12 @@ export class Calls {
     const counter = leastBusy(able);
     let counted: PromptCount | undefined;
     let refusal: unknown;
-    try {
-      counted = await counter.inspect?.(this.engineCall(prepared, counter).call, identified.tenant);
-    } catch (thrown) {
-      refusal = thrown;
+    if (counter.inspect !== undefined) {
+      try {
+        counted = await counter.inspect(this.engineCall(prepared, counter).call, identified.tenant);
+      } catch (thrown) {
+        refusal = thrown;
+      }
     }
     // After this wait no other: between the count of a session's steps and its arrival no other call comes.
     const arrived = view(counted);
@@ -185,16 +189,17 @@ export class Calls {
     const observed = new ObservedCall(this.services, prepared, arrived);
     try {
       if (refusal !== undefined) throw refusal;
-      const verdict = await runtime.admit(arrived, signal);
+      const answered = runtime.admitOrHold(arrived, signal);
+      const verdict = answered instanceof Promise ? await answered : answered;
       if (verdict.kind === 'reject') {
         observed.end('rejected');
         sendError(context.response, context.requestId, new EntresolError(verdict.code, `A policy rejected this request: ${verdict.why}.`), { retryAfterMs: verdict.retryAfterMs, form: errorForm(context.path) });
         return;
       }
       const choose = (left: readonly Engine[]): Engine => chooseEngine(left, arrived, (request, replicas) => runtime.placement(request, replicas));
-      await untilTaken(able, choose, async (engine, others) => {
+      await untilTaken(able, choose, (engine, others) => {
         const { call, removeUsageChunk } = this.engineCall(prepared, engine);
-        await observed.dispatch(engine, { ...call, request: arrived, mayDecline: others }, removeUsageChunk);
+        return observed.dispatch(engine, call.of(arrived, others), removeUsageChunk);
       });
     } catch (thrown) {
       observed.end(signal.aborted ? 'cancelled' : asEntresolError(thrown).status < 500 ? 'rejected' : 'error');
@@ -202,31 +207,33 @@ export class Calls {
     }
   }
 
-  private engineCall(prepared: Prepared, engine: Engine): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
+  private engineCall(prepared: Prepared, engine: Engine): { call: OutgoingCall; removeUsageChunk: boolean } {
     const { context, dialect, parsed, body: { bytes, plain }, translated } = prepared;
     this.checkCredential(engine, context);
     if (translated !== undefined) return this.translatedCall(translated, engine, context);
     const { hosted, countsCachedTokens, passThrough } = engine.capabilities;
-    const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.stream === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
-    const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed) : { body: plain, removeUsageChunk: false };
+    const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.value('stream') === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
+    const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed.members) : { body: plain, removeUsageChunk: false };
     const spliced = this.salted(asked, parsed, engine, context.caller.tenant);
     // A compressed body goes on as it came, to whoever reads it, unless something had to be added to it.
     const body = spliced === plain && passThrough === true ? bytes : spliced;
     const headers = requestHeaders(context.headers, { accept: removeUsageChunk ? 'plain' : 'readable', hosted: hosted === true, unpacked: body !== bytes });
-    return { call: { dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, parsed, signal: context.call }, removeUsageChunk };
+    const call = new OutgoingCall({ dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, content: parsed, signal: context.call });
+    return { call, removeUsageChunk };
   }
 
   /** The call in chat completions; its answer is asked for plain, for it has to be read. */
-  private translatedCall({ body, parsed }: TranslatedCall, engine: Engine, context: RouteContext): { call: Omit<EngineCall, 'request'>; removeUsageChunk: boolean } {
+  private translatedCall({ body, parsed }: TranslatedCall, engine: Engine, context: RouteContext): { call: OutgoingCall; removeUsageChunk: boolean } {
+    const content = { members: parsed };
     const headers = chatHeaders(requestHeaders(context.headers, { accept: 'plain', hosted: false, unpacked: true }));
-    const salted = this.salted(body, parsed, engine, context.caller.tenant);
-    return { call: { dialect: 'chat', method: 'POST', path: CHAT_PATH, headers, body: salted, parsed, signal: context.call }, removeUsageChunk: false };
+    const salted = this.salted(body, content, engine, context.caller.tenant);
+    return { call: new OutgoingCall({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers, body: salted, content, signal: context.call }), removeUsageChunk: false };
   }
 
   /** With the salt of the tenant in place of any that the client sent: by a guessed one it could feel for another's prompts. */
-  private salted(body: Buffer, parsed: JsonObject, engine: Engine, tenant: TenantId): Buffer {
+  private salted(body: Buffer, content: { readonly members: JsonObject }, engine: Engine, tenant: TenantId): Buffer {
     const salt = engine.capabilities.saltsCache === true ? this.services.cacheSalt(tenant) : undefined;
-    return salt === undefined ? body : setMember(body, parsed, 'cache_salt', JSON.stringify(salt));
+    return salt === undefined ? body : setMember(body, content.members, 'cache_salt', JSON.stringify(salt));
   }
 
   /** The same for a body that is not read otherwise; one that is no JSON object has no place for a salt. */
@@ -235,7 +242,7 @@ export class Calls {
     const encoding = request.headers['content-encoding'];
     const plain = encoding === undefined ? body : await unpack(body, encoding, this.services.bodyBytes);
     const parsed = jsonOrUndefined(plain.toString());
-    return isFields(parsed) ? this.salted(plain, parsed, engine, caller.tenant) : body;
+    return isFields(parsed) ? this.salted(plain, { members: parsed }, engine, caller.tenant) : body;
   }
 
   /** @throws EntresolError `ENT_UPSTREAM_CREDENTIAL` where the only credential was for this server */

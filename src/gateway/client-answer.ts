@@ -15,6 +15,9 @@ export interface ClientAnswerOptions extends Omit<TapOptions, 'dialect' | 'hold'
   timing?(): string;
 }
 
+/** What has come goes on once the piece of work at hand is done. */
+const WORK_DONE = Promise.resolve();
+
 /** Of one turn of the event loop; what is more is written at once. */
 const MOST_PENDING_BYTES = 256 * 1024;
 
@@ -23,6 +26,10 @@ function announcedBytes(method: string | undefined, status: number, headers: rea
   if (method === 'HEAD' || status === 204 || status === 304) return undefined;
   const length = headerOf(headers, 'content-length');
   return length === undefined ? undefined : Number(length);
+}
+
+function isEventStream(contentType: string | undefined): boolean {
+  return contentType !== undefined && /^text\/event-stream/i.test(contentType);
 }
 
 export class ClientAnswer implements Answer {
@@ -59,7 +66,7 @@ export class ClientAnswer implements Answer {
     if (this.begun || response.destroyed) return;
     this.status = status;
     const { requestId, removeUsageChunk, timing } = this.options;
-    const streams = /^text\/event-stream/i.test(headerOf(headers, 'content-type') ?? '');
+    const streams = isEventStream(headerOf(headers, 'content-type'));
     const encoding = headerOf(headers, 'content-encoding');
     const replaces = this.open(streams, status, encoding) && streams && removeUsageChunk;
     const kept = answerHeaders(headers, { requestId, dropLength: streams && removeUsageChunk, dropEncoding: replaces && encoding !== undefined });
@@ -94,16 +101,32 @@ export class ClientAnswer implements Answer {
   end(): void {
     this.throwFailure();
     if (this.finished) return;
-    this.flushPending();
-    if (this.announced !== undefined && this.written < this.announced) {
+    const short = this.announced !== undefined && this.written < this.announced;
+    const last = this.flushPending(this.unpacked === undefined && !short);
+    if (short) {
       this.destroy();
       return;
     }
     this.finished = true;
+    this.flushHead = false;
+    if (this.unpacked === undefined) {
+      this.endWith(last);
+      return;
+    }
     this.flushTap();
+    this.unpacked.settled.then(() => this.call.response.end(), () => this.cut());
+  }
+
+  /** The last piece and the end are one write. */
+  private endWith(last: Buffer | undefined): void {
     const { response } = this.call;
-    if (this.unpacked === undefined) response.end();
-    else this.unpacked.settled.then(() => response.end(), () => this.cut());
+    let kept = last;
+    for (const piece of this.tap?.flush() ?? []) {
+      if (kept !== undefined && !response.destroyed) response.write(kept);
+      kept = piece;
+    }
+    if (kept === undefined || response.destroyed) response.end();
+    else response.end(kept);
   }
 
   destroy(): void {
@@ -141,39 +164,45 @@ export class ClientAnswer implements Answer {
   private schedule(): void {
     if (this.scheduled) return;
     this.scheduled = true;
-    queueMicrotask(() => {
-      this.scheduled = false;
-      try {
-        this.flushPending();
-      } catch (error) {
-        this.failure = error;
-      }
-    });
+    void WORK_DONE.then(this.flushLater);
   }
+
+  private readonly flushLater = (): void => {
+    this.scheduled = false;
+    try {
+      this.flushPending();
+    } catch (error) {
+      this.failure = error;
+    }
+  };
 
   private throwFailure(): void {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  private flushPending(): void {
+  /** @param keepLast the last piece is not written: the end goes out with it @returns the last piece, where it was kept */
+  private flushPending(keepLast = false): Buffer | undefined {
     const { pending, tap } = this;
     const { response } = this.call;
-    if (this.finished || response.destroyed) return;
+    if (this.finished || response.destroyed) return undefined;
     if (pending.length === 0) {
-      if (this.flushHead) response.flushHeaders();
+      if (this.flushHead && !keepLast) response.flushHeaders();
       this.flushHead = false;
-      return;
+      return undefined;
     }
     const chunk = pending.length === 1 ? pending[0] : Buffer.concat(pending, this.pendingBytes);
     this.pending = [];
     this.pendingBytes = 0;
-    for (const piece of tap === undefined ? [chunk] : tap.push(chunk)) {
+    const pieces = tap === undefined ? [chunk] : tap.push(chunk);
+    const kept = keepLast ? pieces.at(-1) : undefined;
+    for (let index = 0; index < pieces.length - (kept === undefined ? 0 : 1); index++) {
       this.flushHead = false;
-      response.write(piece);
+      response.write(pieces[index]);
     }
     // The tap keeps what it has got until an event is whole: the head does not wait for it.
-    if (this.flushHead) response.flushHeaders();
+    if (this.flushHead && !keepLast) response.flushHeaders();
     this.flushHead = false;
+    return kept;
   }
 
   /** What arrived before the cut is delivered; then the connection closes inside the body, which no client takes for an end. */

@@ -13,6 +13,7 @@ export interface AbleEngines {
 
 /** Several of one kind are replicas of each other; of several kinds the first on the command line serves. */
 function replicasOfFirst(engines: readonly Engine[]): readonly Engine[] {
+  if (engines.length === 1) return engines;
   return engines.filter((engine) => engine.kind === engines[0].kind);
 }
 
@@ -21,6 +22,7 @@ function replicasOfFirst(engines: readonly Engine[]): readonly Engine[] {
  * list. A name that no list mentions is passed on: to the first, if all have lists.
  */
 export function enginesForModel(engines: readonly Engine[], model: string): readonly Engine[] {
+  if (engines.length === 1) return engines;
   const listing = (fits: (entry: string) => boolean): Engine[] => engines.filter(({ capabilities }) => capabilities.serves?.some(fits) === true);
   const named = listing((entry) => entry === model);
   if (named.length > 0) return named;
@@ -30,21 +32,26 @@ export function enginesForModel(engines: readonly Engine[], model: string): read
   return open.length > 0 ? open : engines.slice(0, 1);
 }
 
-async function speakersOf(engines: readonly Engine[], dialect: Dialect, headers: readonly string[]): Promise<readonly Engine[]> {
+/** A promise only where a server has to be asked. */
+function speakersOf(engines: readonly Engine[], dialect: Dialect, headers: readonly string[]): readonly Engine[] | Promise<readonly Engine[]> {
   const declared = engines.filter((engine) => engine.capabilities.dialects.includes(dialect));
-  if (declared.every((engine) => engine.speaks === undefined)) return declared;
-  const spoken = await Promise.all(declared.map((engine) => engine.speaks?.(dialect, headers) ?? true));
-  return declared.filter((_, index) => spoken[index]);
+  const spoken = declared.map((engine) => engine.speaks?.(dialect, headers) ?? true);
+  if (spoken.every((answer) => typeof answer === 'boolean')) return declared.filter((_, index) => spoken[index]);
+  return Promise.all(spoken).then((answers) => declared.filter((_, index) => answers[index]));
 }
 
 /**
  * Those that speak the dialect; else, for Messages and Responses, those of one's own that speak chat completions: a
  * hosted API serves its own dialect only.
- * @param headers of the client, with its credential, for a server that has to be asked
+ * @param headers of the client, with its credential, for a server that has to be asked: only then the answer is a promise
  * @throws EntresolError `ENT_UNKNOWN_ROUTE` if no engine can serve the dialect
  */
-export async function enginesFor(engines: readonly Engine[], dialect: Dialect, path: string, headers: readonly string[]): Promise<AbleEngines> {
-  const speakers = await speakersOf(engines, dialect, headers);
+export function enginesFor(engines: readonly Engine[], dialect: Dialect, path: string, headers: readonly string[]): AbleEngines | Promise<AbleEngines> {
+  const speakers = speakersOf(engines, dialect, headers);
+  return speakers instanceof Promise ? speakers.then((known) => ableOf(known, engines, dialect, path)) : ableOf(speakers, engines, dialect, path);
+}
+
+function ableOf(speakers: readonly Engine[], engines: readonly Engine[], dialect: Dialect, path: string): AbleEngines {
   if (speakers.length > 0) return { engines: replicasOfFirst(speakers), translated: false };
   const chat = TRANSLATED.has(dialect) ? engines.filter(({ capabilities }) => capabilities.hosted !== true && capabilities.dialects.includes('chat')) : [];
   if (chat.length === 0) throw new EntresolError('ENT_UNKNOWN_ROUTE', `No engine here serves ${path}.`, { at: path });
@@ -75,6 +82,7 @@ export function asReplica(engine: Engine): Replica {
 
 /** The healthy one with the least to do, the first of equals. */
 export function leastBusy(engines: readonly Engine[]): Engine {
+  if (engines.length === 1) return engines[0];
   const loads = engines.map((engine) => {
     const { healthy, runningRequests, waitingRequests } = asReplica(engine);
     return (healthy ? 0 : 1e9) + runningRequests + waitingRequests;

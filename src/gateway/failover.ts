@@ -10,11 +10,16 @@ export function notTaken(thrown: unknown): boolean {
  * @param choose one of those that are left
  * @param attempt may throw what `notTaken` tells only while no byte of an answer has gone out; `others`: another could take the call
  */
-export async function untilTaken(able: readonly Engine[], choose: (left: readonly Engine[]) => Engine, attempt: (engine: Engine, others: boolean) => Promise<void>): Promise<void> {
+export function untilTaken(able: readonly Engine[], choose: (left: readonly Engine[]) => Engine, attempt: (engine: Engine, others: boolean) => Promise<void>): Promise<void> {
+  const first = choose(able);
+  return able.length === 1 ? attempt(first, false) : oneAfterTheOther(able, first, choose, attempt);
+}
+
+async function oneAfterTheOther(able: readonly Engine[], first: Engine, choose: (left: readonly Engine[]) => Engine, attempt: (engine: Engine, others: boolean) => Promise<void>): Promise<void> {
   let left = able;
-  for (;;) {
-    const engine = choose(left);
-    left = left.filter((other) => other !== engine);
+  for (let engine = first; ; engine = choose(left)) {
+    const tried = engine;
+    left = left.filter((other) => other !== tried);
     const others = left.some((other) => other.healthy());
     try {
       await attempt(engine, others);

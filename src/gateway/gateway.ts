@@ -43,6 +43,9 @@ export interface GatewayOptions {
 /** Plain or encoded, by slash or backslash: servers differ in what they resolve. */
 const DOT_SEGMENT = /(?:\/|\\|%2f|%5c)(?:\.|%2e){1,2}(?:$|\/|\\|%2f|%5c)/i;
 
+/** Whether a path can have a dot segment at all: most can be told from without the expression above. */
+const mayHaveDots = (path: string): boolean => path.includes('.') || path.includes('%');
+
 /** A request whose caller is not known yet. */
 type Unadmitted = Omit<RouteContext, keyof Admitted | 'parameter'>;
 
@@ -91,7 +94,7 @@ export class Gateway {
 
   private createServer(): Server {
     const { headerBytes, keepAliveMs, headerMs, requestMs } = this.limits;
-    const serve = (request: IncomingMessage, response: ServerResponse): void => void this.serve(request, response);
+    const serve = (request: IncomingMessage, response: ServerResponse): void => this.serve(request, response);
     const server = createServer({
       maxHeaderSize: headerBytes, keepAliveTimeout: keepAliveMs, headersTimeout: Math.min(headerMs, requestMs), requestTimeout: requestMs,
       connectionsCheckingInterval: Math.min(10_000, headerMs / 4, requestMs / 4),
@@ -141,38 +144,36 @@ export class Gateway {
     return cut;
   }
 
-  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  private serve(request: IncomingMessage, response: ServerResponse): void {
     const requestId = newRequestId();
     const call = this.openCalls.open(request, response);
     const target = targetOf(request.url ?? '/');
-    const context = { request, response, call, requestId, target, path: target.split('?', 1)[0] };
+    const query = target.indexOf('?');
+    const context = { request, response, call, requestId, target, path: query < 0 ? target : target.slice(0, query) };
     try {
-      await this.route(context);
+      this.route(context)?.catch((thrown: unknown) => this.fail(context, thrown));
     } catch (thrown) {
       this.fail(context, thrown);
     }
   }
 
-  private async route(context: Unadmitted): Promise<void> {
-    const { request, path, response } = context;
+  private route(context: Unadmitted): void | Promise<void> {
+    const { request, response, call, requestId, target, path } = context;
     const method = request.method ?? 'GET';
     const match = this.router.match(method, path);
     if (this.state === 'draining') response.shouldKeepAlive = false;
     if (match?.route.open === true) {
-      await match.route.handle({ ...context, ...OPEN, parameter: match.parameter });
-      return;
+      return match.route.handle({ ...context, ...OPEN, parameter: match.parameter });
     }
-    const admitted = this.admit(request);
-    if (match?.route.admin === true && !admitted.caller.admin) throw new EntresolError('ENT_ADMIN_ONLY', `${method} ${path} is for admin keys.`, { at: path });
+    const { caller, headers, stripped } = this.admit(request);
+    if (match?.route.admin === true && !caller.admin) throw new EntresolError('ENT_ADMIN_ONLY', `${method} ${path} is for admin keys.`, { at: path });
     this.checkState(path);
-    if (DOT_SEGMENT.test(path)) throw new EntresolError('ENT_BAD_REQUEST', 'The path has a dot segment, which an upstream may resolve to a place outside /v1.', { at: path });
-    if (match !== undefined) {
-      await match.route.handle({ ...context, ...admitted, parameter: match.parameter });
-      return;
-    }
+    if (mayHaveDots(path) && DOT_SEGMENT.test(path)) throw new EntresolError('ENT_BAD_REQUEST', 'The path has a dot segment, which an upstream may resolve to a place outside /v1.', { at: path });
+    const admitted = { request, response, call, requestId, target, path, caller, headers, stripped, parameter: match?.parameter ?? '' };
+    if (match !== undefined) return match.route.handle(admitted);
     const passes = path.startsWith('/v1/') && this.options.engines.some((engine) => engine.capabilities.passThrough === true);
     if (!passes) throw new EntresolError('ENT_UNKNOWN_ROUTE', `There is no ${method} ${path} here.`, { at: path });
-    await this.calls.passThrough({ ...context, ...admitted, parameter: '' });
+    return this.calls.passThrough(admitted);
   }
 
   /** While no keys are configured there is one tenant, and nothing to keep apart. */

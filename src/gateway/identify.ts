@@ -2,7 +2,6 @@
 import { IdentityState, OutlineReader, rememberRequest, resolveIdentity, type Coordinate, type Hashing, type Identity, type IdentityInput, type Inference, type Outline, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
 import type { Caller } from './access/index.ts';
 import { headerMap } from './headers.ts';
-import type { JsonObject } from './body.ts';
 
 export interface Identified {
   readonly tenant: TenantId;
@@ -70,18 +69,20 @@ const CHARACTERS_PER_TOKEN = 4;
 const positive = (value: unknown): number | undefined => (typeof value === 'number' && value > 0 ? value : undefined);
 
 export function requestView(
-  id: RequestId, by: Coordinate, identified: Identified, body: JsonObject, bodyBytes: number, arrivedAtMs: number, counted: PromptCount | undefined,
+  id: RequestId, by: Coordinate, identified: Identified, body: { value(name: string): unknown } | undefined, bodyBytes: number, arrivedAtMs: number, counted: PromptCount | undefined,
 ): RequestView {
-  const maxOutputTokens = positive(body.max_completion_tokens) ?? positive(body.max_tokens) ?? positive(body.max_output_tokens);
-  return {
+  const model = body?.value('model');
+  const view: { -readonly [Name in keyof RequestView]: RequestView[Name] } = {
     id, by, arrivedAtMs,
-    model: typeof body.model === 'string' ? body.model : '',
+    model: typeof model === 'string' ? model : '',
     promptTokens: counted?.promptTokens ?? Math.ceil(bodyBytes / CHARACTERS_PER_TOKEN),
     promptTokensExact: counted !== undefined,
     residentTokens: counted?.residentTokens ?? 0,
-    ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
     tools: identified.inference.outline?.toolNames ?? [],
-    stream: body.stream === true,
+    stream: body?.value('stream') === true,
     final: identified.identity.final,
   };
+  const maxOutputTokens = positive(body?.value('max_completion_tokens')) ?? positive(body?.value('max_tokens')) ?? positive(body?.value('max_output_tokens'));
+  if (maxOutputTokens !== undefined) view.maxOutputTokens = maxOutputTokens;
+  return view;
 }

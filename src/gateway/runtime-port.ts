@@ -2,7 +2,7 @@
 import type { Runtime } from '../runtime/index.ts';
 
 /** On the path of a call. */
-export type CallRuntime = Pick<Runtime, 'nextStep' | 'arrive' | 'admit' | 'placement' | 'observe' | 'finish' | 'acting'>;
+export type CallRuntime = Pick<Runtime, 'nextStep' | 'arrive' | 'admitOrHold' | 'placement' | 'observe' | 'finish' | 'acting'>;
 
 /** For the control routes. */
 export type ControlRuntime = Pick<Runtime, 'explain' | 'agents' | 'sessions' | 'session' | 'policies' | 'setMode' | 'observe' | 'metrics' | 'subscribe'>;

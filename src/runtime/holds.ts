@@ -33,15 +33,13 @@ export class Holds {
 
   get size(): number { return this.#held.size; }
 
-  /** @throws EntresolError `ENT_CANCELLED` when `signal` aborts, `ENT_DRAINING` when the runtime closes */
-  admit(request: RequestView, signal?: CallSignal): Promise<AdmissionAnswer> {
+  /** A promise where the request is held. @throws EntresolError `ENT_CANCELLED` when `signal` aborts, `ENT_DRAINING` when the runtime closes */
+  admit(request: RequestView, signal?: CallSignal): AdmissionAnswer | Promise<AdmissionAnswer> {
     const { clock, maximum, maximumHoldMs } = this.#options;
-    if (signal?.aborted === true) return Promise.reject(new EntresolError('ENT_CANCELLED', 'the client went away before admission.'));
+    if (signal?.aborted === true) throw new EntresolError('ENT_CANCELLED', 'the client went away before admission.');
     const verdict = this.#options.ask(request, false);
-    if (verdict.kind !== 'hold') return Promise.resolve(verdict);
-    if (this.#held.size >= maximum) {
-      return Promise.resolve({ kind: 'reject', code: 'ENT_OVERLOADED', why: `${maximum} requests are held already` });
-    }
+    if (verdict.kind !== 'hold') return verdict;
+    if (this.#held.size >= maximum) return { kind: 'reject', code: 'ENT_OVERLOADED', why: `${maximum} requests are held already` };
     return new Promise((resolve, reject) => {
       const held: Held = {
         request, giveUpAtMs: clock.nowMs() + maximumHoldMs, cancelTimer: () => {},

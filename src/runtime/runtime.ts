@@ -246,8 +246,13 @@ export class Runtime {
    * Resolves when admission lets the request go or rejects it; while it is held it waits.
    * @throws EntresolError `ENT_CANCELLED` when `signal` aborts, `ENT_DRAINING` when the runtime closes
    */
-  admit(request: RequestView, signal?: CallSignal): Promise<AdmissionAnswer> {
-    if (this.#closed) return Promise.reject(new EntresolError('ENT_DRAINING', 'the server is shutting down.'));
+  async admit(request: RequestView, signal?: CallSignal): Promise<AdmissionAnswer> {
+    return this.admitOrHold(request, signal);
+  }
+
+  /** As `admit`, with no wait where nothing is held. */
+  admitOrHold(request: RequestView, signal?: CallSignal): AdmissionAnswer | Promise<AdmissionAnswer> {
+    if (this.#closed) throw new EntresolError('ENT_DRAINING', 'the server is shutting down.');
     return this.#holds.admit(request, signal);
   }
 

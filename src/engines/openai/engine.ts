@@ -117,7 +117,7 @@ export class OpenAiEngine implements Engine {
     }
   }
 
-  async speaks(dialect: Dialect, headers: readonly string[]): Promise<boolean> {
+  speaks(dialect: Dialect, headers: readonly string[]): boolean | Promise<boolean> {
     if (this.kind !== 'openai-compatible' || !UNCERTAIN.has(dialect)) return this.capabilities.dialects.includes(dialect);
     return this.dialects.speaks(dialect, headers);
   }

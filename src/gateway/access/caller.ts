@@ -28,6 +28,16 @@ function presentedBy(name: string, value: string): string | undefined {
   return name === 'authorization' ? value.replace(/^\s*bearer\s+/i, '').trim() : undefined;
 }
 
+/** Whether any header may hold a key of ours. */
+function presentsAny(raw: readonly string[]): boolean {
+  for (let index = 0; index < raw.length; index += 2) {
+    const name = raw[index].toLowerCase();
+    const presented = presentedBy(name, raw[index + 1]);
+    if (presented !== undefined && (name === 'x-entresol-key' || looksLikeKey(presented))) return true;
+  }
+  return false;
+}
+
 function callerOf({ tenant, workload, admin, name }: KeySetting): Caller {
   return { tenant, admin, key: name, ...(workload === undefined ? {} : { workload }) };
 }
@@ -37,6 +47,7 @@ function callerOf({ tenant, workload, admin, name }: KeySetting): Caller {
  * @throws EntresolError `ENT_UNAUTHORIZED` if keys are configured and none is presented, a wrong one, or those of two tenants
  */
 export function callerFrom(raw: readonly string[], keys: KeyRing): Admitted {
+  if (keys.empty && !presentsAny(raw)) return { caller: LOCAL_CALLER, headers: raw, stripped: false };
   const headers: string[] = [];
   let stripped = false;
   let found: KeySetting | undefined;

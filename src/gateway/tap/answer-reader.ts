@@ -23,6 +23,7 @@ const MAXIMUM_TEXT = 262_144;
 const MAXIMUM_ARGUMENTS = 1_048_576;
 const MAXIMUM_TOOL_CALLS = 128;
 const TAIL = 80;
+const NO_NAMES: readonly string[] = [];
 
 interface OpenCall {
   id: string;
@@ -70,6 +71,7 @@ export abstract class AnswerReader {
   get text(): string | undefined { return this.overlong ? undefined : this.content; }
   /** The last characters of the text, to tell set phrases from the rest. */
   get lastText(): string { return this.tail.trim().slice(-TAIL); }
+  get toolNames(): readonly string[] { return this.calls.size === 0 ? NO_NAMES : [...this.calls.values()].map(({ name }) => name); }
   get toolCalls(): readonly OutlinedToolCall[] { return [...this.calls.values()].map(({ id, name, arguments: text }) => ({ id, name, arguments: text })); }
 
   /** Something that a person or a program could use has come. */
@@ -116,6 +118,7 @@ export abstract class AnswerReader {
 
   /** The calls whose keys begin so are complete. */
   protected announce(prefix: string): void {
+    if (this.calls.size === 0) return;
     for (const [key, call] of this.calls) if (key.startsWith(prefix)) this.announceCall(call);
   }
 
