@@ -27,6 +27,21 @@ async function entresol(flags: readonly string[], environment: Readonly<Record<s
   return { code, ...text };
 }
 
+describe('entresol', () => {
+  it.each([
+    [['frobnicate'], /^ENT_USAGE: Unknown command frobnicate\. There are: .*doctor.*serve/],
+    [['config'], /^ENT_USAGE: No command specified\. There are: check, show, schema\./],
+    [['serve', '--confg', 'x'], /^ENT_USAGE: Unknown option '--confg'\. There are: .*--config/],
+    [['serve', '--port', '-1'], /^ENT_USAGE: Option '--port' argument is ambiguous\. See --help\.\n$/],
+    [['serve', '--upstream', 'openai=https://user:very-secret@api.example'], /^ENT_USAGE at --upstream: "https:\/\/api\.example" carries a credential/],
+  ])('says what is wrong with %j, and how it would be right', async (flags, told) => {
+    const { code, stdout, stderr } = await entresol(flags);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(told);
+    expect(stderr).not.toContain('very-secret');
+  });
+});
+
 describe('entresol config', () => {
   it('checks: all that is wrong with its place, for people and for machines', async () => {
     await writeFile(file, 'listen: {port: many}\nupstream: []\npolicies: [nobody]\n');

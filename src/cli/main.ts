@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { stripVTControlCharacters } from 'node:util';
 import { defineCommand, renderUsage, runCommand, type ArgsDef, type CommandDef } from 'citty';
 import { EntresolError, type ErrorCode } from '../core/index.ts';
 import { COMMANDS } from './commands.ts';
@@ -16,6 +17,14 @@ async function commandAt(command: CommandDef<ArgsDef>, argv: readonly string[], 
   const next = name === undefined ? undefined : subCommands?.[name];
   if (next === undefined) return [command, parent];
   return commandAt(typeof next === 'function' ? await next() : next, argv.slice(argv.indexOf(name ?? '') + 1), command);
+}
+
+/** Which command is wanted here, and which there are. */
+async function usageMistake(error: Error, argv: readonly string[]): Promise<string> {
+  const [command] = await commandAt(root as CommandDef<ArgsDef>, argv);
+  const known = Object.keys((await command.subCommands) ?? {});
+  const told = stripVTControlCharacters(error.message).replace(/\.?$/, '.');
+  return known.length === 0 ? told : `${told} There are: ${known.join(', ')}.`;
 }
 
 const BAD_USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ENT_USAGE', 'ENT_POLICY_UNKNOWN']);
@@ -40,7 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
       return BAD_USAGE.has(error.code) ? 2 : 1;
     }
     if (error instanceof Error && error.name === 'CLIError') {
-      process.stderr.write(`ENT_USAGE: ${error.message} See --help.\n`);
+      process.stderr.write(`ENT_USAGE: ${await usageMistake(error, argv)} See --help.\n`);
       return 2;
     }
     process.stderr.write(`ENT_INTERNAL: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);

@@ -77,6 +77,8 @@ export function parseOptions(rawArguments: readonly string[], definition: ArgsDe
     const { values, positionals } = parseArgs({ args: [...rawArguments], options, allowPositionals: true, strict: true });
     return new Options(values as Record<string, readonly string[] | boolean | undefined>, positionals);
   } catch (error) {
-    throw new EntresolError('ENT_USAGE', `${(error as Error).message.split('. ')[0]}.`, { cause: error });
+    const { message, code } = error as NodeJS.ErrnoException;
+    const known = code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? ` There are: ${named.map(([name]) => `--${name}`).join(', ')}.` : '';
+    throw new EntresolError('ENT_USAGE', `${message.split(/\. |\n/)[0].replace(/\.?$/, '.')}${known}`, { cause: error });
   }
 }

@@ -14,15 +14,15 @@ export interface ConfigIssue {
 export const pathText = (path: ConfigPath): string => path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? part : `${text}.${part}`), '');
 
 /** A schema's complaint in words, and the path of the node to point at. */
-export function explained(issue: z.core.$ZodIssue): { path: ConfigPath; message: string; atName?: boolean } {
+export function explained(issue: z.core.$ZodIssue, present: (path: ConfigPath) => boolean): { path: ConfigPath; message: string; atName?: boolean } {
   const path = issue.path.filter((part): part is string | number => typeof part !== 'symbol');
   if (issue.code === 'unrecognized_keys') return { path: [...path, issue.keys[0]], atName: true, message: `there is no setting ${issue.keys.map((name) => JSON.stringify(name)).join(', ')} ${path.length === 0 ? 'at the top' : `in ${pathText(path)}`}; entresol config schema lists what there is` };
-  return { path, message: `${path.length === 0 ? 'the file' : pathText(path)} ${inWords(issue)}` };
+  return { path, message: `${path.length === 0 ? 'the file' : pathText(path)} ${issue.code === 'invalid_type' && path.length > 0 && !present(path) ? 'is missing' : inWords(issue)}` };
 }
 
 function inWords(issue: z.core.$ZodIssue): string {
   const { message } = issue;
-  if (issue.code === 'invalid_type') return issue.input === undefined && message.includes('received undefined') ? 'is missing' : `must be ${article(issue.expected)}`;
+  if (issue.code === 'invalid_type') return `must be ${article(issue.expected)}`;
   if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
   if (issue.code === 'too_small') return `must be ${issue.inclusive === false ? 'more than' : 'at least'} ${String(issue.minimum)}${issue.origin === 'string' ? ' characters long' : issue.origin === 'array' ? ' entries long' : ''}`;
   if (issue.code === 'too_big') return `must be at most ${String(issue.maximum)}`;

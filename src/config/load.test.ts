@@ -47,23 +47,31 @@ describe('a configuration file', () => {
       '    timeout: 3',
       '    breaker:',
       '      failures: "many"',
-      'upstream: []',
+      '  - kind: openai',
       'keys:',
       '  - name: laptop',
       '    hash: xyz',
       'policies:',
       '  - {mode: on}',
+      'upstream: []',
     ].join('\n'))).toEqual([
       '1:16 listen.port must be at most 65535',
       '3:11 upstreams[0].kind must be one of openai, anthropic, openai-compatible',
       '4:10 upstreams[0].url must be an http or https URL',
       '5:5 there is no setting "timeout" in upstreams[0]; entresol config schema lists what there is',
       '7:17 upstreams[0].breaker.failures must be a number',
-      '8:1 there is no setting "upstream" at the top; entresol config schema lists what there is',
+      '8:5 upstreams[1].url is missing',
       '10:5 keys[0].tenant is missing',
       '11:11 keys[0].hash must be what `entresol keys new` printed: sha256: and 64 hexadecimal digits',
       '13:5 policies[0] must have either name or file',
+      '14:1 there is no setting "upstream" at the top; entresol config schema lists what there is',
     ]);
+  });
+
+  it('names a model beside itself, which is there', () => {
+    expect(wrong('engine:\n  model: nowhere.gguf')).toEqual(['2:10 engine.model: there is no file nowhere.gguf beside this one']);
+    writeFileSync(join(folder, 'here.gguf'), '');
+    expect(load('engine: {model: here.gguf}').config.engine.model).toBe(join(folder, 'here.gguf'));
   });
 
   it.each([

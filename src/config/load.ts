@@ -1,5 +1,5 @@
 /** Reads a configuration file: YAML, then the environment, then the schema, then the files it refers to. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { isCollection, isMap, isScalar, LineCounter, parseDocument, visit, type Document } from 'yaml';
 import { EntresolError, Secret } from '../core/index.ts';
@@ -115,7 +115,7 @@ export function loadConfig(file: string, environment: Environment = process.env)
   const parsed = checked(plainData(document, atOffset), substituted.paths);
   if (!parsed.success) {
     throw configError(parsed.error.issues.map((issue) => {
-      const { path: where, message, atName } = explained(issue);
+      const { path: where, message, atName } = explained(issue, (at) => document.hasIn(at));
       return { at: placeOf(file, document, lines, where, atName), message };
     }));
   }
@@ -143,6 +143,11 @@ export function loadConfig(file: string, environment: Environment = process.env)
       if (named !== undefined) attempt(['upstreams', index, 'tls', name], named);
     }
   });
+  const { engine } = parsed.data;
+  if (engine.model !== undefined) {
+    if (!existsSync(beside(engine.model))) issues.push({ at: at(['engine', 'model']), message: `engine.model: there is no file ${engine.model} beside this one` });
+    engine.model = beside(engine.model);
+  }
   if (issues.length > 0) throw configError(issues);
   return {
     config: parsed.data, files, at, resolve: beside,

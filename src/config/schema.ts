@@ -66,7 +66,7 @@ export const configSchema = z.strictObject({
   upstreams: z.array(upstream).default([]).describe('Without any: the engine below. Several of one kind and model are replicas; of several kinds the first that speaks the client\'s dialect serves'),
   engine: z.strictObject({
     kind: z.enum(['embedded', 'simulated']).default('embedded'),
-    model: z.string().min(1).optional().describe('A GGUF file; without one a synthetic model, whose text is noise'),
+    model: z.string().min(1).optional().describe('A GGUF file, beside this file if the path is relative; without one a synthetic model, whose text is noise'),
     slots: count.optional().describe('Calls that it runs at once (3)'),
     storeTokens: z.int().min(0).optional().describe('Size of its cache of saved states, in tokens (65536)'),
     diskTokens: z.int().min(0).optional().describe('Size of what it keeps on disk beside that, in tokens (0)'),

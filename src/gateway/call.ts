@@ -16,6 +16,7 @@ import type { IdentityMetrics } from './identity-metrics.ts';
 import { coordinateOf, requestView, type Identified, type Identifier, type PromptCount } from './identify.ts';
 import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
 import { LazyBody } from './lazy-body.ts';
+import { PromptEstimates } from './protocols/prompt-estimate.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
 import { CHAT_PATH, chatHeaders, Translator, type TranslatedCall } from './protocols/translate.ts';
 import { ask } from './ask.ts';
@@ -60,6 +61,7 @@ interface Prepared {
 export class Calls {
   private readonly services: CallServices;
   private readonly translator = new Translator();
+  private readonly estimates = new PromptEstimates();
 
   constructor(services: CallServices) {
     this.services = services;
@@ -94,8 +96,8 @@ export class Calls {
     const { parsed, body } = this.translator.translate('messages', request.members, context.caller.tenant);
     const counter = leastBusy(able.engines);
     const counted = await counter.inspect?.({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers: [], body, parsed, signal: context.call }, context.caller.tenant);
-    if (counted === undefined) throw new EntresolError('ENT_UNKNOWN_ROUTE', 'The engine here counts no tokens ahead of a call.', { at: context.path });
-    sendJson(context.response, context.requestId, { input_tokens: counted.promptTokens });
+    if (counted !== undefined) sendJson(context.response, context.requestId, { input_tokens: counted.promptTokens });
+    else sendBytes(context.response, context.requestId, 200, 'application/json', Buffer.from(JSON.stringify({ input_tokens: this.estimates.estimate(parsed, context.caller.tenant) })), ['x-entresol-estimated', 'input_tokens']);
   }
 
   /** Any other path of an upstream: passed on as it is. */
@@ -186,7 +188,7 @@ export class Calls {
     const arrived = view(counted);
     runtime.arrive(arrived, { identity: identified.identity });
     this.services.identityMetrics.record(identified.identity, identified.tenant);
-    const observed = new ObservedCall(this.services, prepared, arrived);
+    const observed = new ObservedCall(this.services, prepared, arrived, this.estimates);
     try {
       if (refusal !== undefined) throw refusal;
       const answered = runtime.admitOrHold(arrived, signal);
@@ -257,13 +259,15 @@ class ObservedCall {
   private readonly services: CallServices;
   private readonly prepared: Prepared;
   private readonly view: RequestView;
+  private readonly estimates: PromptEstimates;
   private engine: Engine | undefined;
   private answer: ClientAnswer | undefined;
   private ttftMs: number | undefined;
   private dispatchedAtMs = 0;
   private ended = false;
 
-  constructor(services: CallServices, prepared: Prepared, view: RequestView) {
+  constructor(services: CallServices, prepared: Prepared, view: RequestView, estimates: PromptEstimates) {
+    this.estimates = estimates;
     this.services = services;
     this.prepared = prepared;
     this.view = view;
@@ -325,6 +329,8 @@ class ObservedCall {
     if (complete.status === 'ok' && reader !== undefined) {
       rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls, ...(reader.responseId === undefined ? {} : { responseId: reader.responseId }) });
     }
+    const { translated } = this.prepared;
+    if (translated !== undefined && this.engine?.inspect === undefined && reader?.usage !== undefined && complete.status === 'ok') this.estimates.learn(translated.parsed, this.view.by.tenant, complete.promptTokens);
     const base = { atMs: clock.nowMs(), by: this.view.by };
     if (complete.status === 'cancelled') runtime.observe({ type: 'request-cancel', ...base, request: this.view.id });
     runtime.finish(this.view.id, complete, this.ttftMs === undefined ? {} : { ttftMs: this.ttftMs });

@@ -5,6 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { EntresolError, LOCAL_TENANT, type Clock, type Engine, type TenantId, type Hashing } from '../core/index.ts';
 import { callerFrom, checkAccess, checkBinding, KeyRing, type Admitted } from './access/index.ts';
 import { Calls } from './call.ts';
+import { checkFraming, resolvedPath } from './framing.ts';
 import { EventStreams } from './control/event-stream.ts';
 import { controlRoutes } from './control/routes.ts';
 import { asEntresolError, errorForm } from './errors.ts';
@@ -97,6 +98,7 @@ export class Gateway {
     const serve = (request: IncomingMessage, response: ServerResponse): void => this.serve(request, response);
     const server = createServer({
       maxHeaderSize: headerBytes, keepAliveTimeout: keepAliveMs, headersTimeout: Math.min(headerMs, requestMs), requestTimeout: requestMs,
+      requireHostHeader: false,
       connectionsCheckingInterval: Math.min(10_000, headerMs / 4, requestMs / 4),
     }, serve);
     // Their bytes have a bound, so their number needs none: beyond it Node would drop some in silence.
@@ -160,7 +162,8 @@ export class Gateway {
   private route(context: Unadmitted): void | Promise<void> {
     const { request, response, call, requestId, target, path } = context;
     const method = request.method ?? 'GET';
-    const match = this.router.match(method, path);
+    checkFraming(request);
+    const match = this.router.match(method, path) ?? this.router.match(method, resolvedPath(path));
     if (this.state === 'draining') response.shouldKeepAlive = false;
     if (match?.route.open === true) {
       return match.route.handle({ ...context, ...OPEN, parameter: match.parameter });

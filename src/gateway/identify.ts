@@ -1,6 +1,7 @@
 /** Who is calling, and the view of the call that policies see. */
-import { IdentityState, OutlineReader, rememberRequest, resolveIdentity, type Coordinate, type Hashing, type Identity, type IdentityInput, type Inference, type Outline, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
+import { EntresolError, IdentityState, OutlineReader, rememberRequest, resolveIdentity, type Coordinate, type Hashing, type Identity, type IdentityInput, type Inference, type Outline, type RequestId, type RequestView, type TenantId } from '../core/index.ts';
 import type { Caller } from './access/index.ts';
+import { brokenEscape } from './escapes.ts';
 import { headerMap } from './headers.ts';
 
 export interface Identified {
@@ -13,7 +14,7 @@ export interface Identified {
 /** What identity keeps of one tenant. */
 interface TenantIdentity {
   readonly state: IdentityState;
-  readonly reader: OutlineReader;
+  reader: OutlineReader;
 }
 
 /** By tenant: what one has said tells nothing about another. */
@@ -27,7 +28,13 @@ export class Identifier {
 
   /** @throws EntresolError `ENT_BAD_JSON`, `ENT_BAD_REQUEST`: no JSON object, or nested too deep */
   read(body: Buffer, { tenant }: Caller): Outline {
-    return this.of(tenant).reader.read(body);
+    const known = this.of(tenant);
+    const outline = known.reader.read(body);
+    const broken = brokenEscape(body, outline.readFrom);
+    if (broken < 0) return outline;
+    // What was kept of this body to go on from would let its next turn pass.
+    known.reader = new OutlineReader(this.hashing);
+    throw new EntresolError('ENT_BAD_JSON', `The body is not JSON: a broken escape at byte ${broken}.`, { at: 'body' });
   }
 
   /** @param outline what `read` gave; undefined for a body that nobody reads */

@@ -12,7 +12,8 @@ export interface UpstreamAddress {
  * @throws EntresolError `ENT_USAGE`
  */
 export function parseUpstreamUrl(text: string, at = '--upstream'): UpstreamAddress {
-  const fail = (why: string): EntresolError => new EntresolError('ENT_USAGE', `${JSON.stringify(text)} ${why}.`, { at });
+  // Less what may be a credential.
+  const fail = (why: string): EntresolError => new EntresolError('ENT_USAGE', `${JSON.stringify(text.replace(/\/\/[^/]*@/, '//'))} ${why}.`, { at });
   if (!URL.canParse(text)) throw fail('is not a URL');
   const url = new URL(text);
   if (url.protocol !== 'http:' && url.protocol !== 'https:') throw fail('is neither http: nor https:');

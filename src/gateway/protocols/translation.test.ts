@@ -158,11 +158,27 @@ describe('Messages before chat completions', () => {
     expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'cancelled' }]);
   });
 
-  it('count no tokens where the engine cannot', async () => {
-    const { server } = await before(says({ text: 'x' }));
-    const answer = await post(`${server.url}/v1/messages/count_tokens`, JSON.stringify(question));
-    expect(answer.status).toBe(404);
-    expect(await answer.json()).toMatchObject({ type: 'error', error: { code: 'ENT_UNKNOWN_ROUTE' } });
+  it('have their tokens estimated where the engine cannot count, and say so', async () => {
+    const { server, calls, events } = await before(says({ text: 'x', usage: { prompt: 500, cached: 0, output: 1 } }));
+    const estimate = async (body: object): Promise<number> => {
+      const answer = await post(`${server.url}/v1/messages/count_tokens`, JSON.stringify(body));
+      expect([answer.status, answer.headers.get('x-entresol-estimated')]).toEqual([200, 'input_tokens']);
+      return ((await answer.json()) as { input_tokens: number }).input_tokens;
+    };
+    const { model } = question;
+    const story = (count: number): object => ({ model, messages: [{ role: 'user', content: [{ type: 'text', text: 'A word. '.repeat(count) }] }] });
+    // Four bytes a token, until the server has counted.
+    expect(Math.abs((await estimate(story(500))) - 1000)).toBeLessThan(20);
+    expect(calls()).toHaveLength(0);
+    await post(`${server.url}/v1/messages`, JSON.stringify({ ...story(500), max_tokens: 9 }));
+    await until(() => eventsOf(events, 'request-end').length > 0);
+    expect(await estimate(story(500))).toBe(500);
+    expect(Math.abs((await estimate(story(1000))) - 1000)).toBeLessThan(20);
+    // A megabyte of image is no quarter of a million tokens.
+    const image = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: 'A'.repeat(1_000_000) } };
+    expect(await estimate({ model, messages: [{ role: 'user', content: [image] }] })).toBeLessThan(2000);
+    const refused = await post(`${server.url}/v1/messages/count_tokens`, JSON.stringify({ ...story(1), container: 'c' }));
+    expect([refused.status, await refused.json()]).toMatchObject([400, { type: 'error', error: { code: 'ENT_UNTRANSLATABLE' } }]);
   });
 });
 
