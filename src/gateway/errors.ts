@@ -4,9 +4,12 @@ import { EntresolError, type ErrorCode } from '../core/index.ts';
 /** Which API's clients call a route. */
 export type ErrorForm = 'openai' | 'anthropic';
 
-export function errorForm(path: string): ErrorForm {
-  return path === '/v1/messages' || path.startsWith('/v1/messages/') ? 'anthropic' : 'openai';
+/** @param version what the client says of Anthropic's API: its models and files lie under the same paths as OpenAI's */
+export function errorForm(path: string, version?: string | string[]): ErrorForm {
+  return path === '/v1/messages' || path.startsWith('/v1/messages/') || (version !== undefined && SHARED_PATHS.test(path)) ? 'anthropic' : 'openai';
 }
+
+const SHARED_PATHS = /^\/v1\/(?:models|files)(?:\/|$)/;
 
 const TYPES: Readonly<Record<number, string>> = { 401: 'authentication_error', 403: 'permission_error', 404: 'not_found_error', 413: 'invalid_request_error', 429: 'rate_limit_error' };
 

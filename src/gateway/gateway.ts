@@ -203,6 +203,6 @@ export class Gateway {
       this.options.log('error', 'a request failed in the gateway', { requestId, path, cause });
     }
     if (response.headersSent || error.code === 'ENT_CANCELLED') response.destroy();
-    else sendError(response, requestId, error, { ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }), close: !request.complete, form: errorForm(path) });
+    else sendError(response, requestId, error, { ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }), close: !request.complete, form: errorForm(path, request.headers['anthropic-version']) });
   }
 }

@@ -48,6 +48,8 @@ describe('the models of several upstreams', () => {
       has_more: false, first_id: 'own', last_id: 'claude',
     });
     expect(openai.received).toEqual([]);
+    const unknown = await get(server, '/v1/models/gpt', { 'anthropic-version': '2023-06-01' });
+    expect([unknown.status, await unknown.json()]).toMatchObject([404, { type: 'error', error: { type: 'not_found_error', code: 'ENT_UNKNOWN_MODEL' } }]);
   });
 
   it('are asked for with no vendor\'s credential at another', async () => {

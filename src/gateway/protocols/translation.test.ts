@@ -61,6 +61,32 @@ describe('Messages before chat completions', () => {
     expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'ok', stop: 'tool_calls', promptTokens: 12, cachedTokens: 8, outputTokens: 3, tools: ['search', 'read'] }]);
   });
 
+  it.each([
+    ['arguments as an object', { tool_calls: [{ id: 'call_a', type: 'function', function: { name: 'search', arguments: { q: 'a b' } } }] }],
+    ['a function call of old', { content: '', function_call: { name: 'search', arguments: '{"q":"a b"}' } }],
+    ['no index', { tool_calls: [{ id: 'call_a', function: { name: 'search', arguments: '{"q":"a b"}' } }] }],
+  ])('lose no tool call of a server that gives %s', async (_what, message) => {
+    const choice = (delta: boolean): object => ({ index: 0, [delta ? 'delta' : 'message']: { role: 'assistant', ...message }, finish_reason: 'tool_calls' });
+    const { server } = await before((request, response) => {
+      const stream = (JSON.parse(request.body.toString()) as { stream?: boolean }).stream === true;
+      response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+      response.end(stream ? `data: ${JSON.stringify({ choices: [choice(true)] })}\n\ndata: [DONE]\n\n` : JSON.stringify({ choices: [choice(false)] }));
+    });
+    const whole = (await (await post(`${server.url}/v1/messages`, JSON.stringify(question))).json()) as object;
+    expect(whole).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'tool_use', name: 'search', input: { q: 'a b' } }] });
+    const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }))).text());
+    expect(stream.flatMap(({ delta }) => (delta as { partial_json?: string } | undefined)?.partial_json ?? []).join('')).toBe('{"q":"a b"}');
+  });
+
+  it('lose no text that comes in parts', async () => {
+    const content = [{ type: 'thinking', thinking: [{ type: 'text', text: 'Let me see.' }] }, { type: 'text', text: 'North.' }];
+    const { server } = await before((_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ choices: [{ index: 0, message: { role: 'assistant', content }, finish_reason: 'stop' }] }));
+    });
+    expect(await (await post(`${server.url}/v1/messages`, JSON.stringify(question))).json()).toMatchObject({ content: [{ type: 'thinking', thinking: 'Let me see.' }, { type: 'text', text: 'North.' }] });
+  });
+
   it('stream', async () => {
     const { server, events } = await before(says(spoken));
     const answer = await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }));

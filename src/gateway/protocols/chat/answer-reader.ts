@@ -20,6 +20,9 @@ export function engineError(value: unknown): EngineError | undefined {
   return { message: message === '' ? 'The engine failed without saying why.' : message, type: textOf(stated?.type), ...(code === undefined ? {} : { code }) };
 }
 
+/** Some servers give the arguments as an object, where the API has its text. */
+const argumentsText = (value: unknown): string => (isFields(value) ? JSON.stringify(value) : textOf(value));
+
 export class ChatAnswerReader {
   finish?: string;
   /** The stop string that ended it, where the server tells (vLLM, SGLang and the local engines do). */
@@ -48,6 +51,16 @@ export class ChatAnswerReader {
     for (const choice of listOf(value.choices)) if (isFields(choice) && countOf(choice.index) === 0) this.readChoice(choice);
   }
 
+  /** A text, or parts of text and thinking, as Mistral's reasoning models answer. */
+  private readContent(content: unknown): void {
+    this.blocks.text('text', textOf(content));
+    for (const part of listOf(content)) {
+      const { type, text, thinking } = fieldsOf(part);
+      if (type === 'thinking') this.blocks.text('reasoning', typeof thinking === 'string' ? thinking : listOf(thinking).map((piece) => textOf(fieldsOf(piece).text)).join(''));
+      else this.blocks.text('text', textOf(text));
+    }
+  }
+
   private readUsage(usage: Fields): void {
     const { cached_tokens: cached } = fieldsOf(usage.prompt_tokens_details);
     this.usage = { promptTokens: countOf(usage.prompt_tokens), cachedTokens: countOf(cached), outputTokens: countOf(usage.completion_tokens) };
@@ -61,13 +74,16 @@ export class ChatAnswerReader {
     }
     const delta = isFields(choice.delta) ? choice.delta : fieldsOf(choice.message);
     this.blocks.text('reasoning', textOf(delta.reasoning_content ?? delta.reasoning));
-    this.blocks.text('text', textOf(delta.content));
+    this.readContent(delta.content);
     this.blocks.text('refusal', textOf(delta.refusal));
     listOf(delta.tool_calls).forEach((call, position) => {
       if (!isFields(call)) return;
       const { name, arguments: piece } = fieldsOf(call.function);
-      this.blocks.toolCall(typeof call.index === 'number' ? call.index : position, { id: textOf(call.id), name: textOf(name), piece: textOf(piece) });
+      this.blocks.toolCall(typeof call.index === 'number' ? call.index : position, { id: textOf(call.id), name: textOf(name), piece: argumentsText(piece) });
     });
+    // What OpenAI replaced by tool calls, and some servers still answer with: one call, in one piece or in many.
+    const { name, arguments: piece } = fieldsOf(delta.function_call);
+    if (textOf(name) !== '' || textOf(piece) !== '') this.blocks.toolCall(0, { id: '', name: textOf(name), piece: argumentsText(piece) });
     if (typeof choice.finish_reason !== 'string') return;
     this.finish = choice.finish_reason;
     if (typeof choice.stop_reason === 'string') this.matchedStop = choice.stop_reason;
