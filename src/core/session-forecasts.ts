@@ -51,10 +51,10 @@ export interface SessionForecasts {
   readonly endRate: number;
 
   /**
-   * Probability that the call `ahead` calls after the next one uses again what the session last used at its call
-   * number `step` (from 0), by `agentKey`, then that agent's `nth` call, given that no call in between did.
+   * Writes for each horizon the probability that its first call uses again what the session last used at its call
+   * number `step` (from 0), by `agentKey`, then that agent's `nth` call, given that no call before it did.
    */
-  touchChance(session: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, ahead: number): number;
+  touchChances(session: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, out: Float64Array): void;
   /** Teaches one past use against the call that has just arrived: `touched` of `size` blocks were used again. */
   tallyTouch(session: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, touched: number, size: number): void;
   /** Ends the tallies of one arrived call. */

@@ -23,12 +23,16 @@ export class DelayDensity {
   private readonly trees = Array.from({ length: OCTAVES }, () => new Float64Array(2 * LEAVES_PER_OCTAVE - 1));
   private total = 0;
   private scale = 1;
+  /** Sums of the masses of the octaves before each one, found when they are asked for. */
+  private readonly before = new Float64Array(OCTAVES);
+  private beforeIsStale = true;
 
   add(ms: number, weight: number): void {
     this.addLeaf(leafOf(ms), weight / this.scale);
   }
   /** What has been seen so far counts for less from now on. */
   fade(memory: number): void {
+    this.beforeIsStale = true;
     this.scale *= memory;
     if (this.scale > LEAST_SCALE) return;
     for (const tree of this.trees) for (let node = 0; node < tree.length; node++) tree[node] *= this.scale;
@@ -54,8 +58,8 @@ export class DelayDensity {
     if (ms < SHORTEST_MS) return 0;
     const leaf = leafOf(ms);
     const octave = leaf >> LEVELS;
-    let below = 0;
-    for (let shorter = 0; shorter < octave; shorter++) below += this.octaveMass(this.trees[shorter]);
+    if (this.beforeIsStale) this.sumUp();
+    let below = this.before[octave];
     const tree = this.trees[octave];
     let mass = this.octaveMass(tree);
     for (let level = LEVELS - 1, node = 0; level >= 0; level--) {
@@ -79,7 +83,16 @@ export class DelayDensity {
     }
   }
 
+  private sumUp(): void {
+    let below = 0;
+    for (let octave = 0; octave < OCTAVES; octave++) {
+      this.before[octave] = below;
+      below += this.octaveMass(this.trees[octave]);
+    }
+    this.beforeIsStale = false;
+  }
   private addLeaf(leaf: number, weight: number): void {
+    this.beforeIsStale = true;
     const tree = this.trees[leaf >> LEVELS];
     tree[0] += weight;
     this.total += weight;

@@ -3,10 +3,12 @@
  * stand for its distribution, tabulated as shifts on the time grid and drawn anew now and then from the global histogram.
  */
 import { seededRandom } from '../core/index.ts';
-import { BIN_MIDDLE_MS, SUM_BINS, TIME_BINS, timeBin } from './time-grid.ts';
+import { BIN_HIGH_MS, BIN_MIDDLE_MS, SUM_BINS, TIME_BINS } from './time-grid.ts';
 
 /** Calls per horizon: the next six one by one, then lumped, up to 1,500: one session may stand for many conversations that a client does not tell apart. */
 export const CALLS_IN_HORIZON = [1, 1, 1, 1, 1, 1, 6, 12, 24, 48, 96, 192, 384, 768] as const;
+/** How many calls come before the first one of each horizon. */
+export const CALLS_BEFORE_HORIZON = CALLS_IN_HORIZON.map((_, horizon) => CALLS_IN_HORIZON.slice(0, horizon).reduce<number>((sum, calls) => sum + calls, 0));
 const GAPS_BEFORE = [0, 1, 2, 3, 4, 5, 8, 17, 35, 70, 140, 280, 560, 1120] as const;
 const SAMPLES = 60;
 const QUANTILE_SAMPLES = [10, 30, 50] as const;
@@ -19,6 +21,7 @@ const FALLBACK_GAP_MS = 3000;
 export class GapSums {
   /** shifts[horizon][bin × 3 + quantile]: the bin in which the later call lands if the next one falls in `bin`. */
   private readonly shifts: Uint8Array[] = GAPS_BEFORE.map(() => new Uint8Array(TIME_BINS * 3));
+  private readonly cumulated = new Float64Array(TIME_BINS);
 
   constructor() {
     this.refresh(new Float64Array(TIME_BINS));
@@ -26,14 +29,8 @@ export class GapSums {
 
   refresh(histogram: Float64Array): void {
     const random = seededRandom(12345);
-    const total = histogram.reduce((sum, count) => sum + count, 0);
-    const draw = (): number => {
-      if (total === 0) return FALLBACK_GAP_MS;
-      let left = random() * total;
-      let bin = 0;
-      while (bin < TIME_BINS - 1 && left >= histogram[bin]) left -= histogram[bin++];
-      return BIN_MIDDLE_MS[bin];
-    };
+    const total = this.cumulate(histogram);
+    const draw = (): number => (total === 0 ? FALLBACK_GAP_MS : BIN_MIDDLE_MS[this.binBelow(random() * total)]);
     const sums = new Float64Array(SAMPLES);
     let gaps = 0;
     GAPS_BEFORE.forEach((wanted, horizon) => {
@@ -44,12 +41,33 @@ export class GapSums {
       }
       for (; gaps < wanted; gaps++) for (let sample = 0; sample < SAMPLES; sample++) sums[sample] += draw();
       const sorted = Float64Array.from(sums).sort();
-      for (let bin = 0; bin < TIME_BINS; bin++) {
-        QUANTILE_SAMPLES.forEach((sample, index) => {
-          this.shifts[horizon][bin * 3 + index] = timeBin(BIN_MIDDLE_MS[bin] + sorted[sample], SUM_BINS);
-        });
-      }
+      QUANTILE_SAMPLES.forEach((sample, index) => this.tabulate(this.shifts[horizon], index, sorted[sample]));
     });
+  }
+
+  private cumulate(histogram: Float64Array): number {
+    let total = 0;
+    for (let bin = 0; bin < TIME_BINS; bin++) this.cumulated[bin] = total += histogram[bin];
+    return total;
+  }
+  /** The first bin up to whose end more than this has been counted. */
+  private binBelow(count: number): number {
+    let low = 0;
+    let high = TIME_BINS - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (count < this.cumulated[middle]) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+  /** Where each bin's middle comes to lie so much later. */
+  private tabulate(shift: Uint8Array, index: number, laterMs: number): void {
+    let later = 0;
+    for (let bin = 0; bin < TIME_BINS; bin++) {
+      while (later < SUM_BINS - 1 && BIN_MIDDLE_MS[bin] + laterMs >= BIN_HIGH_MS[later]) later++;
+      shift[bin * 3 + index] = later;
+    }
   }
 
   later(next: Float64Array, horizon: number, out: Float64Array): void {

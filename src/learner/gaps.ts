@@ -33,7 +33,12 @@ export class GapModel {
   total = 0;
   longestMs = 1000;
   private readonly evidence = new Float64Array(GAP_FEATURES);
+  /** Weights by the evidence so far, the global histogram's last; their sum; the global histogram's chances. All found anew after something was learned. */
   private readonly weights = new Float64Array(GAP_FEATURES + 1);
+  private weightSum = 1;
+  private readonly chances = new Float64Array(TIME_BINS);
+  private isStale = true;
+  private readonly scaled = new Float64Array(GAP_FEATURES);
 
   constructor(cellCount: number) {
     this.cellCount = cellCount;
@@ -71,36 +76,29 @@ export class GapModel {
     }
     this.all[bin]++;
     this.total++;
+    this.isStale = true;
     this.longestMs = Math.max(gapMs, this.longestMs * LONGEST_DECAY);
   }
 
   /** Writes the mass of each bin beyond `idleMs` (not normalised) and returns its sum, P(gap > idle). */
   remaining(features: Int32Array, idleMs: number, out: Float64Array): number {
-    const weights = this.weights;
-    let most = 0;
-    for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      if (this.evidence[feature] > most) most = this.evidence[feature];
-    }
-    let sum = (weights[GAP_FEATURES] = Math.exp(-most));
-    for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      weights[feature] = Math.exp(this.evidence[feature] - most);
-      sum += weights[feature];
-    }
+    if (this.isStale) this.weigh();
+    const { scaled, weights, weightSum } = this;
     // p = Σ w (n + K p₀)/(N + K) = p₀ (w₀ + Σ w K/(N + K)) + Σ (w/(N + K)) n: one pass per histogram.
     let basePart = weights[GAP_FEATURES];
     for (let feature = 0; feature < GAP_FEATURES; feature++) {
-      weights[feature] /= this.cellTotals[features[feature]] + PRIOR_WEIGHT;
-      basePart += weights[feature] * PRIOR_WEIGHT;
+      scaled[feature] = weights[feature] / (this.cellTotals[features[feature]] + PRIOR_WEIGHT);
+      basePart += scaled[feature] * PRIOR_WEIGHT;
     }
     const start = idleMs <= 0 ? 0 : timeBin(idleMs);
     out.fill(0, 0, start);
     let total = 0;
     for (let bin = start; bin < TIME_BINS; bin++) {
-      let mass = basePart * this.base(bin);
+      let mass = basePart * this.chances[bin];
       for (let feature = 0; feature < GAP_FEATURES; feature++) {
-        mass += weights[feature] * this.cells[features[feature] * TIME_BINS + bin];
+        mass += scaled[feature] * this.cells[features[feature] * TIME_BINS + bin];
       }
-      mass /= sum;
+      mass /= weightSum;
       if (BIN_HIGH_MS[bin] <= idleMs) mass = 0;
       else if (BIN_LOW_MS[bin] < idleMs) mass *= (BIN_HIGH_MS[bin] - idleMs) / (BIN_HIGH_MS[bin] - BIN_LOW_MS[bin]);
       out[bin] = mass;
@@ -116,6 +114,7 @@ export class GapModel {
     writer.numbers([this.longestMs], 'f64');
   }
   load(reader: TableReader): void {
+    this.isStale = true;
     reader.bytes(this.cells);
     reader.numbers(this.all, 'f32', { least: 0 });
     reader.numbers(this.evidence, 'f32', { least: -EVIDENCE_LIMIT, most: EVIDENCE_LIMIT });
@@ -126,6 +125,20 @@ export class GapModel {
     for (let cell = 0; cell < this.cellCount; cell++) this.cellTotals[cell] = this.sumOf(cell);
   }
 
+  private weigh(): void {
+    const { weights } = this;
+    let most = 0;
+    for (let feature = 0; feature < GAP_FEATURES; feature++) {
+      if (this.evidence[feature] > most) most = this.evidence[feature];
+    }
+    this.weightSum = weights[GAP_FEATURES] = Math.exp(-most);
+    for (let feature = 0; feature < GAP_FEATURES; feature++) {
+      weights[feature] = Math.exp(this.evidence[feature] - most);
+      this.weightSum += weights[feature];
+    }
+    for (let bin = 0; bin < TIME_BINS; bin++) this.chances[bin] = this.base(bin);
+    this.isStale = false;
+  }
   private base(bin: number): number {
     return (this.all[bin] + 1 / TIME_BINS) / (this.total + 1);
   }

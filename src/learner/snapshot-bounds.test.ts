@@ -33,7 +33,9 @@ function numbersOf(learner: WorkloadLearner): number[] {
   if (live === undefined) throw new Error('no session');
   const next = new Float64Array(SUM_BINS);
   learner.nextCall(live, 1e6 + 4000, next);
-  return [...next, learner.touchChance(live, 0, learner.agentKey(agentId('agent-1')), 0, 1, 0), learner.endRate];
+  const chances = new Float64Array(learner.horizons);
+  learner.touchChances(live, 0, learner.agentKey(agentId('agent-1')), 0, 1, chances);
+  return [...next, ...chances, learner.endRate];
 }
 
 describe('a snapshot whose checksum is right and whose content is not', () => {

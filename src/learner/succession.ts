@@ -19,8 +19,9 @@ import type { TableReader, TableWriter } from './table-codec.ts';
 const PRIOR = { followed: 0.5, ended: 2 } as const;
 /** Share of the past that one more beginning leaves. */
 const MEMORY = 0.995;
-/** The latest calls whose sessions can be followed. */
+/** The latest calls whose sessions can be followed. Among many live sessions fewer are looked at: any of hundreds may be the cause, and little is learned from each. */
 const CANDIDATES = 32;
+const CANDIDATES_OF_MANY = 8;
 const MOST_FOLLOWED = 0.98;
 const MOST_ODDS = 1e6;
 /** Forecasts are made anew at once where the odds have grown by more than this. */
@@ -44,6 +45,7 @@ export class Succession {
   private readonly callOf = new Int32Array(CANDIDATES);
   private place = 0;
   private readonly intensity = new Float64Array(CANDIDATES);
+  private readonly densityOfClock = new Float64Array(CLOCKS);
 
   constructor() {
     this.shareOut();
@@ -61,17 +63,24 @@ export class Succession {
     this.shareOut();
   }
 
-  /** A session begins. @param endedChance P(the session has ended), by all that is known */
-  begins(nowMs: number, endedChance: (session: SessionState) => number): void {
-    const { intensity } = this;
+  /**
+   * A session begins.
+   * @param many whether many sessions are live
+   * @param endedChance P(the session has ended), by all that is known
+   */
+  begins(nowMs: number, many: boolean, endedChance: (session: SessionState) => number): void {
+    const { intensity, densityOfClock } = this;
+    const passed = many ? CANDIDATES - CANDIDATES_OF_MANY : 0;
     if (this.lastMs >= 0) this.elapsedMs = this.elapsedMs * MEMORY + (nowMs - this.lastMs);
     this.lastMs = nowMs;
     const uncaused = this.uncaused / (this.elapsedMs / 1000);
     let total = uncaused;
     for (let place = 0; place < CANDIDATES; place++) {
+      // Places go round: the next one to be written is that of the oldest call.
+      const age = (place - this.place + CANDIDATES) % CANDIDATES;
       const session = this.latest[place];
       intensity[place] = 0;
-      if (session === undefined || session.calls !== this.callOf[place]) continue;
+      if (age < passed || session === undefined || session.calls !== this.callOf[place]) continue;
       const density = this.density(session, nowMs);
       if (density < NEGLIGIBLE * uncaused) continue;
       intensity[place] = (endedChance(session) * density) / this.odds(session, nowMs);
@@ -84,10 +93,11 @@ export class Succession {
       const session = this.latest[place];
       if (session === undefined || intensity[place] === 0) continue;
       const because = intensity[place] / total;
-      const density = this.density(session, nowMs);
+      let density = 0;
+      for (let clock = 0; clock < CLOCKS; clock++) density += densityOfClock[clock] = this.densityBy(clock, session, nowMs);
       caused += because;
       for (let clock = 0; clock < CLOCKS; clock++) {
-        const part = (because * this.densityBy(clock, session, nowMs)) / density;
+        const part = (because * densityOfClock[clock]) / density;
         if (part === 0) continue;
         this.followed[clock] += part;
         this.densities[clock].add(delayMs(clock, session, nowMs), part);

@@ -22,7 +22,10 @@ const LEVELS = 4;
 /** Buckets of ages in calls: 0, 1, 2, 3 to 4, 5 to 8 and so on; from this one on an age is believed to be like the one before. */
 const EVEN_BUCKETS = 6;
 const BUCKETS = 16;
-const RECENCY_CELLS = Int32Array.from({ length: FIRST_BELIEF.length * 3 * BUCKETS }, (_, recency) => mixHash(1, recency) % CELLS);
+/** That agent's calls since are told apart up to two. */
+const AGENT_CALLS = 3;
+const RECENCIES = FIRST_BELIEF.length * AGENT_CALLS * BUCKETS;
+const RECENCY_CELLS = Int32Array.from({ length: RECENCIES }, (_, recency) => mixHash(1, recency) % CELLS);
 
 export class TouchHazard {
   private readonly touched = new Uint16Array(CELLS);
@@ -33,23 +36,33 @@ export class TouchHazard {
   /** Parts of a 64th that are not counted yet: rarely used blocks would never count otherwise. */
   private readonly carried = new Float64Array(CELLS);
   private readonly tallied: number[] = [];
+  private readonly beliefs = new Float64Array(RECENCIES);
+  /** How often tallies had been learned when the beliefs about that kind were found. */
+  private readonly believedAt = new Float64Array(RECENCIES / BUCKETS);
+  private learned = 1;
 
   /**
+   * Writes the chance of each of several calls to come, given that none before it used the thing again.
    * @param callsSince calls of the session since that use, not counting the one that is asked about
    * @param agentCallsSince calls of the same agent since, likewise
    * @param caller the agent of the last call; UNKNOWN_KEY stops the chain before it
    * @param tool the last call's tool or stop reason; UNKNOWN_KEY stops the chain before it
+   * @param ahead how many calls come before each that is asked about, ascending; of those after the next one neither caller nor tool is known
    */
-  chance(kind: TouchKind, agent: number, callsSince: number, agentCallsSince: number, caller: number, tool: number): number {
-    let belief = FIRST_BELIEF[kind];
-    if (callsSince > 0) belief *= 0.5;
-    const levels = this.describe(kind, agent, callsSince, agentCallsSince, caller, tool);
-    const recency = recencyOf(kind, agentCallsSince, callsSince);
-    // An age that has hardly been reached yet is believed to be like half that age, and half as likely to be used.
-    const oldest = callsBucket(callsSince);
-    for (let age = EVEN_BUCKETS; age < oldest; age++) belief = 0.5 * this.shrunk(cellOfRecency(recency - oldest + age), belief);
-    for (let level = 0; level < levels; level++) belief = this.shrunk(this.chain[level], belief);
-    return belief;
+  chances(kind: TouchKind, agent: number, callsSince: number, agentCallsSince: number, caller: number, tool: number, ahead: ArrayLike<number>, out: Float64Array): void {
+    const recent = recencyOf(kind, agentCallsSince, 0);
+    if (this.believedAt[recent / BUCKETS] !== this.learned) this.believe(recent, FIRST_BELIEF[kind] * 0.5);
+    for (let place = 0; place < ahead.length; place++) {
+      const since = callsSince + ahead[place];
+      const recency = recent + callsBucket(since);
+      let belief = since > 0 ? this.beliefs[recency] : this.shrunk(RECENCY_CELLS[recency], FIRST_BELIEF[kind]);
+      if (ahead[place] > 0) belief = this.shrunk(cellOfAgent(recency, agent), belief);
+      else {
+        const levels = this.describe(kind, agent, since, agentCallsSince, caller, tool);
+        for (let level = 1; level < levels; level++) belief = this.shrunk(this.chain[level], belief);
+      }
+      out[place] = belief;
+    }
   }
 
   tally(kind: TouchKind, agent: number, callsSince: number, agentCallsSince: number, caller: number, tool: number, touched: number, size: number): void {
@@ -62,8 +75,21 @@ export class TouchHazard {
     }
   }
 
+  /** What the first level says of a kind, by age, for uses before the last call. It hangs on counts alone: found once per call at most. */
+  private believe(recent: number, first: number): void {
+    this.believedAt[recent / BUCKETS] = this.learned;
+    let older = first;
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      const belief = this.shrunk(RECENCY_CELLS[recent + bucket], older);
+      this.beliefs[recent + bucket] = belief;
+      // An age that has hardly been reached yet is believed to be like half that age, and half as likely to be used.
+      if (bucket >= EVEN_BUCKETS) older = 0.5 * belief;
+    }
+  }
+
   /** One call counts once per cell, however many blocks it had there. */
   learnTallies(): void {
+    this.learned++;
     for (const cell of this.tallied) {
       if (this.seen[cell] >= COUNTER_LIMIT) {
         this.seen[cell] >>= 1;
@@ -84,6 +110,7 @@ export class TouchHazard {
     writer.numbers(this.seen, 'u16');
   }
   load(reader: TableReader): void {
+    this.learned++;
     reader.numbers(this.touched, 'u16');
     reader.numbers(this.seen, 'u16');
     reader.demand(this.touched.every((touched, cell) => touched <= this.seen[cell]), 'more was used again somewhere than was looked at');
@@ -96,8 +123,8 @@ export class TouchHazard {
 
   private describe(kind: TouchKind, agent: number, callsSince: number, agentCallsSince: number, caller: number, tool: number): number {
     const recency = recencyOf(kind, agentCallsSince, callsSince);
-    this.chain[0] = cellOfRecency(recency);
-    this.chain[1] = mixHash(2, recency, agent) % CELLS;
+    this.chain[0] = RECENCY_CELLS[recency];
+    this.chain[1] = cellOfAgent(recency, agent);
     if (caller === UNKNOWN_KEY) return 2;
     this.chain[2] = mixHash(6, agent, caller, recency) % CELLS;
     if (tool === UNKNOWN_KEY) return 3;
@@ -109,10 +136,10 @@ export class TouchHazard {
 }
 
 function recencyOf(kind: TouchKind, agentCallsSince: number, callsSince: number): number {
-  return (kind * 3 + Math.min(2, Math.max(0, agentCallsSince))) * BUCKETS + callsBucket(callsSince);
+  return (kind * AGENT_CALLS + Math.min(AGENT_CALLS - 1, Math.max(0, agentCallsSince))) * BUCKETS + callsBucket(callsSince);
 }
-function cellOfRecency(recency: number): number {
-  return RECENCY_CELLS[recency];
+function cellOfAgent(recency: number, agent: number): number {
+  return mixHash(2, recency, agent) % CELLS;
 }
 function callsBucket(calls: number): number {
   if (calls < 3) return Math.max(0, calls);

@@ -4,7 +4,7 @@
  */
 import type { AgentId, Event, Forecast, Learner, LiveSession, Query, RequestArrive, RequestEnd, SessionForecasts, SessionId, TouchKind } from '../core/index.ts';
 import { OTHER_AGENTS } from './agent-table.ts';
-import { CALLS_IN_HORIZON, GapSums } from './gap-sums.ts';
+import { CALLS_BEFORE_HORIZON, CALLS_IN_HORIZON, GapSums } from './gap-sums.ts';
 import { hashText, mixHash } from './hash.ts';
 import { LearnedTables } from './learned-tables.ts';
 import { predict } from './predict.ts';
@@ -19,6 +19,8 @@ const SESSION_CAPACITY = 4096;
 const ENDINGS_KEPT = 64;
 /** How many live sessions the expectation step looks at per call: all of a dozen within a few calls. */
 const EXPECTATIONS_PER_CALL = 2;
+/** Up to so many live sessions what each does can be told from what others do. */
+const FEW_SESSIONS = 64;
 /** A session silent for longer than this and than twice the longest gap is over. */
 const LEAST_SILENCE_MS = 20_000;
 /** An end signal that is right this often ends a session at once. */
@@ -90,7 +92,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     if (session === undefined) {
       session = this.registry.add(event.by.session, (forgotten) => this.forget(forgotten));
       tables.transitions.learn(OUTSIDE, slot);
-      tables.succession.begins(event.atMs, (other) => 1 - this.alive(other, event.atMs));
+      tables.succession.begins(event.atMs, this.registry.liveCount > FEW_SESSIONS, (other) => 1 - this.alive(other, event.atMs));
     } else {
       if (session.over) this.takeBack(session);
       else tables.ends.settle(session, false);
@@ -211,7 +213,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   /** P(the session calls again), by Bayes from how its last call looked and how long it has been silent. */
   private alive(session: SessionState, nowMs: number): number {
     if (session.over) return 0;
-    return this.aliveGiven(session, this.remainingGap(session, this.silenceMs(session, nowMs), this.scratch), nowMs);
+    // While the call is running its silence says nothing.
+    const survival = session.callDurationMs < 0 ? 1 : this.remainingGap(session, this.silenceMs(session, nowMs), this.scratch);
+    return this.aliveGiven(session, survival, nowMs);
   }
   /** @param survival P(gap > silence); while the call is running its silence says nothing about the end */
   private aliveGiven(session: SessionState, survival: number, nowMs: number): number {
@@ -267,12 +271,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     this.gapSums.later(next, horizon, out);
   }
 
-  touchChance(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, ahead: number): number {
+  touchChances(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, out: Float64Array): void {
     const session = stateOf(live);
-    const callsSince = session.calls - 1 - step + ahead;
-    const agentCallsSince = session.agentCalls(agentKey) - nth;
-    if (ahead > 0) return this.tables.touches.chance(kind, agentKey, callsSince, agentCallsSince, UNKNOWN_KEY, UNKNOWN_KEY);
-    return this.tables.touches.chance(kind, agentKey, callsSince, agentCallsSince, session.agent, session.tool);
+    this.tables.touches.chances(kind, agentKey, session.calls - 1 - step, session.agentCalls(agentKey) - nth, session.agent, session.tool, CALLS_BEFORE_HORIZON, out);
   }
   /** Compares with the session as it was before the call that has just arrived. */
   tallyTouch(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, touched: number, size: number): void {

@@ -44,6 +44,8 @@ export interface ReplayOutcome {
   readonly observeMs: Percentiles;
   /** The same by call, in the order of the schedule. */
   readonly observeMsOfCalls: readonly number[];
+  /** Time of each decision: of the calls that needed victims, in the order of the schedule. */
+  readonly decideMsOfCalls: readonly number[];
   /** Blocks resident at the end. */
   readonly residentBlocks: number;
 }
@@ -143,6 +145,7 @@ class Replay {
       decideMs: percentiles(this.#decideMs),
       observeMs: percentiles(this.#observeMs),
       observeMsOfCalls: this.#observeMs,
+      decideMsOfCalls: this.#decideMs,
       residentBlocks: this.#cache.usedBlocks,
     };
   }
@@ -199,13 +202,11 @@ class Replay {
       const unit = chain[depth];
       if (this.#defined[unit] === 1) continue;
       this.#defined[unit] = 1;
+      const id = unit as UnitId;
       const marginalPrefillMs = prefillMs(this.#cost, depth * blockTokens, (depth + 1) * blockTokens);
-      this.#index.define({
-        id: unit as UnitId,
-        ...(depth === 0 ? {} : { parent: chain[depth - 1] as UnitId }),
-        sizeBlocks: 1,
-        marginalPrefillMs,
-      });
+      this.#index.define(depth === 0
+        ? { id, sizeBlocks: 1, marginalPrefillMs }
+        : { id, parent: chain[depth - 1] as UnitId, sizeBlocks: 1, marginalPrefillMs });
     }
   }
 

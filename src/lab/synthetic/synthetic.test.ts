@@ -46,6 +46,7 @@ describe('the true learner', () => {
     const trace = syntheticTrace(truth, { sessions: 800, seed: 3 });
     const learner = trueLearners(truth).of(LOCAL_TENANT, workloadId(truth.name));
     const mass = new Float64Array(TIME_BINS);
+    const chances = new Float64Array(learner.sessions.horizons);
     let expectedReturns = 0;
     let returns = 0;
     let expectedOfFirst = 0;
@@ -59,7 +60,8 @@ describe('the true learner', () => {
       if (live === undefined) throw new Error('the session is unknown');
       const next = trace.calls[index + 1]?.session === call.session ? trace.calls[index + 1] : undefined;
       if (next !== undefined) {
-        expectedOfFirst += learner.sessions.touchChance(live, 0, learner.sessions.agentKey(agentId('agent-0')), 0, 0, 0);
+        learner.sessions.touchChances(live, 0, learner.sessions.agentKey(agentId('agent-0')), 0, 0, chances);
+        expectedOfFirst += chances[0];
         if (next.agent === 'agent-0') callsOfFirst++;
       }
       // Asked after the call and a second of silence: those that have called again by then do not count.

@@ -133,15 +133,14 @@ export class TrueLearner implements Learner, SessionForecasts {
   }
 
   /** P(the call is by the agent that used it, for its prompts alone begin so | no call in between was). */
-  touchChance(live: LiveSession, _kind: number, agent: number, _step: number, _nth: number, ahead: number): number {
+  touchChances(live: LiveSession, _kind: number, agent: number, _step: number, _nth: number, out: Float64Array): void {
     const { next, mostCalls } = this.truth;
-    if (live.calls + ahead >= mostCalls) return 0;
     let chances = given(next[(live as TrueSession).agent]);
-    for (let call = 0; call < Math.min(ahead, CALLS_AHEAD); call++) {
+    for (let ahead = 0; ahead < CALLS_AHEAD; ahead++) {
+      out[ahead] = live.calls + ahead >= mostCalls ? 0 : chances[agent];
       const others = chances.map((chance, index) => (index === agent ? 0 : chance));
       chances = given(next.map((_, to) => others.reduce((sum, chance, from) => sum + chance * next[from][to], 0)));
     }
-    return chances[agent];
   }
   tallyTouch(): void {}
   learnTouches(): void {}

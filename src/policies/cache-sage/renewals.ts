@@ -10,20 +10,20 @@ import type { Guard } from './guard.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { PrefixTree } from './prefix-tree.ts';
 
-/** Costs in units of a step along a session's list, about 10 ns: making a forecast, finding a worth and ranking by it. */
+/** Costs in units of a step along a session's list, about 40 ns with what it brings with it: making a forecast, finding a worth and ranking by it. */
 const WORK = { renewal: 10, forecast: 80, worth: 60, step: 1 } as const;
 /** Of few sessions each one's worth decides much, and all can be valued; of many what goes is one among many alike. */
 const FEW_SESSIONS = 64;
-const WORK_PER_DECISION = { few: 6000, many: 2000 } as const;
-/** For the groups that a call's session used before it; those of the call itself are always valued. */
-const WORK_PER_CALL = 1000;
+const WORK_PER_DECISION = { few: 6000, many: 600 } as const;
+/** For the groups that a call's session used before it. Those of the call itself are always valued; among many sessions, where they are at the brink. */
+const WORK_PER_CALL = { few: 1000, many: 300 } as const;
 /**
  * Among many sessions, what is worth so many times more than what went last is valued by every so many-th forecast of its session: it will
  * not go soon, whatever the forecasts between would say.
  */
 const FAR = [{ times: 16, every: 8 }, { times: 8, every: 4 }, { times: 4, every: 2 }] as const;
 /** Forecasts for what has come to the brink. */
-const CATCH_UPS = 24;
+const CATCH_UPS = { few: 24, many: 6 } as const;
 /** Groups at the brink that are valued anew in turn per decision, whatever the reason they may have changed for. */
 const LOOKS_PER_DECISION = 4;
 
@@ -49,7 +49,7 @@ export class Renewals {
 
   /** A call or a decision begins. */
   begin(): void {
-    this.catchUps = this.all ? Infinity : CATCH_UPS;
+    this.catchUps = this.all ? Infinity : this.areFew ? CATCH_UPS.few : CATCH_UPS.many;
   }
 
   /** What an ended session kept up falls to what the others give. */
@@ -73,12 +73,14 @@ export class Renewals {
     sessions.renewed(session, nowMs);
     sessions.look(session, nowMs);
     const latest = sessions.liveOf(session).calls - 1;
+    const { areFew } = this;
+    const most = areFew ? WORK_PER_CALL.few : WORK_PER_CALL.many;
     let work = 0;
     // The latest use comes first in the list, and its worth changes most from call to call.
     let member = members.firstOf(session);
-    for (; member >= 0 && (work < WORK_PER_CALL || members.step[member] === latest); member = members.nextInSession[member]) {
+    for (; member >= 0 && (work < most || members.step[member] === latest); member = members.nextInSession[member]) {
       work += WORK.step;
-      if (members.step[member] !== latest && !this.isAtBrink(members.group[member])) continue;
+      if (!(areFew && members.step[member] === latest) && !this.isAtBrink(members.group[member])) continue;
       this.revalue(member);
       work += WORK.worth;
     }

@@ -1,5 +1,5 @@
 /** The survival index of one tenant on one engine: an incremental order of groups by what they are worth. */
-import type { CacheUnit, Coordinate, LearnerSource, Lease, RetentionIndex, StateBytes, TenantId, Touch, TouchKind, UnitId } from '../../core/index.ts';
+import type { AgentId, CacheUnit, Coordinate, LearnerSource, Lease, RetentionIndex, SessionForecasts, StateBytes, TenantId, Touch, TouchKind, UnitId } from '../../core/index.ts';
 import { TableReader, TableWriter } from '../../learner/index.ts';
 import { Frontier } from './frontier.ts';
 import { GroupValues, type ValueUnit } from './group-values.ts';
@@ -48,6 +48,9 @@ export class SageIndex implements RetentionIndex {
   private touchedUnits = new Int32Array(64);
   /** Last call of each session that has taught the learner which groups it used again. */
   private readonly taughtCall: number[] = [];
+  private lastAgent: AgentId | undefined;
+  private lastForecasts: SessionForecasts | undefined;
+  private lastAgentKey = 0;
 
   constructor(options: IndexOptions) {
     this.sessions = new LiveSessions(options.learners, options.tenant, options.tolerance);
@@ -199,11 +202,21 @@ export class SageIndex implements RetentionIndex {
     if (session >= 0) {
       const live = this.sessions.liveOf(session);
       const forecasts = this.sessions.sourceOf(session);
-      const agent = forecasts.agentKey(touch.by.agent);
+      const agent = this.agentOf(forecasts, touch.by.agent);
       members.use(group, session, agent, kind, live.calls - 1, forecasts.agentCalls(live, agent));
     }
     this.real.rankAnew(group);
     return group;
+  }
+
+  /** A call touches several groups. */
+  private agentOf(forecasts: SessionForecasts, agent: AgentId): number {
+    if (agent !== this.lastAgent || forecasts !== this.lastForecasts) {
+      this.lastAgent = agent;
+      this.lastForecasts = forecasts;
+      this.lastAgentKey = forecasts.agentKey(agent);
+    }
+    return this.lastAgentKey;
   }
 
   /** Tells the learner which of the session's groups this call has used again, once per call. */

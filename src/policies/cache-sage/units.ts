@@ -15,13 +15,7 @@ export class UnitTable {
 
   define(unit: CacheUnit): void {
     const id = unit.id;
-    this.parent = grownInt32(this.parent, id + 1, -1);
-    this.group = grownInt32(this.group, id + 1, -1);
-    this.blocks = grownInt32(this.blocks, id + 1);
-    this.costMs = grownFloat64(this.costMs, id + 1);
-    this.restoreMs = grownFloat64(this.restoreMs, id + 1);
-    this.resident = grownUint8(this.resident, id + 1);
-    this.known = grownUint8(this.known, id + 1);
+    if (id >= this.known.length) this.grow(id + 1);
     this.parent[id] = unit.parent ?? -1;
     this.group[id] = -1;
     this.blocks[id] = unit.sizeBlocks;
@@ -29,6 +23,15 @@ export class UnitTable {
     this.restoreMs[id] = unit.restoreMs ?? NaN;
     this.resident[id] = 0;
     this.known[id] = 1;
+  }
+  private grow(length: number): void {
+    this.parent = grownInt32(this.parent, length, -1);
+    this.group = grownInt32(this.group, length, -1);
+    this.blocks = grownInt32(this.blocks, length);
+    this.costMs = grownFloat64(this.costMs, length);
+    this.restoreMs = grownFloat64(this.restoreMs, length);
+    this.resident = grownUint8(this.resident, length);
+    this.known = grownUint8(this.known, length);
   }
   isKnown(id: UnitId | number): boolean {
     return id >= 0 && id < this.known.length && this.known[id] === 1;

@@ -43,7 +43,7 @@ describe('SessionWorth', () => {
       nextCall: (_session, _nowMs, out) => out.set(masses([[2000, 1]])),
       callsInHorizon: () => 1,
       laterCall: (_next, _horizon, out) => out.set(masses([[4000, 1]])),
-      touchChance: () => chance,
+      touchChances: (_session, _kind, _agentKey, _step, _nth, out) => out.fill(chance),
       tallyTouch: () => undefined,
       learnTouches: () => undefined,
     };

@@ -15,20 +15,24 @@ const NEGLIGIBLE_SHARE = 1e-3;
 const NEGLIGIBLE_CHANCE = 1e-4;
 const SECONDS = BIN_MIDDLE_MS.map((ms) => ms / 1000);
 
-/** Hits per block-second, from the masses of R on the time grid. */
-export function gittinsIndex(returns: Float64Array): number {
+/** Hits per block-second, from the masses of R on the time grid; none lies outside the bins `from` to `to`. */
+export function gittinsIndex(returns: Float64Array, from = 0, to = SUM_BINS): number {
   let chance = 0;
   let held = 0;
+  // The best ratio so far, as a fraction: comparing fractions needs no division.
   let best = 0;
-  for (let bin = 0; bin < SUM_BINS; bin++) {
+  let bestWait = 1;
+  for (let bin = from; bin < to; bin++) {
     const mass = returns[bin];
     if (mass <= 0) continue;
     chance += mass;
     held += mass * SECONDS[bin];
-    const ratio = chance / (held + (1 - chance) * SECONDS[bin]);
-    if (ratio > best) best = ratio;
+    const wait = held + (1 - chance) * SECONDS[bin];
+    if (chance * bestWait <= best * wait) continue;
+    best = chance;
+    bestWait = wait;
   }
-  return best;
+  return best / bestWait;
 }
 
 /** base ** exponent for whole exponents, a few times faster. */
@@ -53,9 +57,11 @@ export class SessionWorth {
   private revision = -1;
   private horizons: Float64Array[] = [];
   private horizonsReady = 0;
-  /** First bin of each horizon that has any mass. */
+  /** The bins of each horizon that have any mass: from the first one to before the other. */
   private readonly from: number[] = [];
+  private readonly to: number[] = [];
   private readonly returns = new Float64Array(SUM_BINS);
+  private chances = new Float64Array(0);
   private readonly memoKeys = new Float64Array(MEMO_CELLS);
   private readonly memoWorth = new Float64Array(MEMO_CELLS);
 
@@ -67,13 +73,14 @@ export class SessionWorth {
   forecast(live: LiveSession, forecasts: SessionForecasts, nowMs: number): boolean {
     if (this.live === live && this.revision === live.revision && this.madeAtMs === nowMs && this.forecasts === forecasts) return false;
     while (this.horizons.length < forecasts.horizons) this.horizons.push(new Float64Array(SUM_BINS));
+    if (this.chances.length < forecasts.horizons) this.chances = new Float64Array(forecasts.horizons);
     this.live = live;
     this.forecasts = forecasts;
     this.madeAtMs = nowMs;
     this.revision = live.revision;
     forecasts.nextCall(live, nowMs, this.horizons[0]);
     this.horizonsReady = 1;
-    this.from[0] = 0;
+    this.findMass(0);
     this.memoKeys.fill(-1);
     return true;
   }
@@ -94,36 +101,47 @@ export class SessionWorth {
   }
 
   private compute(live: LiveSession, forecasts: SessionForecasts, kind: TouchKind, agentKey: number, step: number, nth: number): number {
-    const { returns } = this;
+    const { returns, chances } = this;
+    forecasts.touchChances(live, kind, agentKey, step, nth, chances);
     const goesOn = 1 - forecasts.endRate;
     returns.fill(0);
+    let first = SUM_BINS;
+    let end = 0;
     let left = 1;
-    let ahead = 0;
     for (let horizon = 0; horizon < forecasts.horizons; horizon++) {
-      const chance = forecasts.touchChance(live, kind, agentKey, step, nth, ahead);
+      const chance = chances[horizon];
       const passes = (1 - chance) * goesOn;
       const calls = forecasts.callsInHorizon(horizon);
       const passesAll = calls === 1 ? passes : power(passes, calls);
       const share = calls === 1 ? left * chance : (left * chance * (1 - passesAll)) / (1 - passes + 1e-9);
       left *= passesAll;
-      ahead += calls;
       if (share > NEGLIGIBLE_CHANCE) {
         const when = this.horizon(forecasts, horizon);
-        for (let bin = this.from[horizon]; bin < SUM_BINS; bin++) returns[bin] += share * when[bin];
+        const from = this.from[horizon];
+        const to = this.to[horizon];
+        if (from < first) first = from;
+        if (to > end) end = to;
+        for (let bin = from; bin < to; bin++) returns[bin] += share * when[bin];
       }
       if (left < NEGLIGIBLE_SHARE) break;
     }
-    return gittinsIndex(returns);
+    return gittinsIndex(returns, first, end);
   }
 
   private horizon(forecasts: SessionForecasts, horizon: number): Float64Array {
     while (this.horizonsReady <= horizon) {
-      const later = this.horizons[this.horizonsReady];
-      forecasts.laterCall(this.horizons[0], this.horizonsReady, later);
-      let first = 0;
-      while (first < SUM_BINS && later[first] === 0) first++;
-      this.from[this.horizonsReady++] = first;
+      forecasts.laterCall(this.horizons[0], this.horizonsReady, this.horizons[this.horizonsReady]);
+      this.findMass(this.horizonsReady++);
     }
     return this.horizons[horizon];
+  }
+  private findMass(horizon: number): void {
+    const masses = this.horizons[horizon];
+    let from = 0;
+    let to = SUM_BINS;
+    while (from < to && masses[from] === 0) from++;
+    while (to > from && masses[to - 1] === 0) to--;
+    this.from[horizon] = from;
+    this.to[horizon] = to;
   }
 }

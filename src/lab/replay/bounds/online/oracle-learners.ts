@@ -115,13 +115,18 @@ class OracleForecasts implements SessionForecasts {
     } else for (let bin = 0; bin < out.length; bin++) out[bin] *= chance / learnedChance;
   }
 
-  touchChance(session: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, ahead: number): number {
-    if (this.#knowledge.touch) {
-      // The chance of each of the calls that are lumped together, so that all together have the true share.
-      const calls = this.#lumpAt(ahead);
-      return 1 - (1 - this.#future.touchShare(session.id, kind, step, session.calls + ahead, calls)) ** (1 / calls);
+  touchChances(session: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, out: Float64Array): void {
+    if (!this.#knowledge.touch) {
+      this.#learned.touchChances(learnedOf(session), kind, agentKey, step, nth, out);
+      return;
     }
-    return this.#learned.touchChance(learnedOf(session), kind, agentKey, step, nth, ahead);
+    let ahead = 0;
+    for (let horizon = 0; horizon < this.horizons; horizon++) {
+      // The chance of each of the calls that are lumped together, so that all together have the true share.
+      const calls = this.callsInHorizon(horizon);
+      out[horizon] = 1 - (1 - this.#future.touchShare(session.id, kind, step, session.calls + ahead, calls)) ** (1 / calls);
+      ahead += calls;
+    }
   }
 
   tallyTouch(session: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, touched: number, size: number): void {
@@ -129,16 +134,6 @@ class OracleForecasts implements SessionForecasts {
   }
 
   learnTouches(): void { this.#learned.learnTouches(); }
-
-  /** How many calls are lumped together from `ahead` calls after the next one on. */
-  #lumpAt(ahead: number): number {
-    let from = 0;
-    for (let horizon = 0; horizon < this.horizons; horizon++) {
-      if (from === ahead) return this.callsInHorizon(horizon);
-      from += this.callsInHorizon(horizon);
-    }
-    return 1;
-  }
 
   get #knowsEnd(): boolean { return this.#knowledge.end || this.#knowledge.touch; }
 }
