@@ -62,6 +62,16 @@ export abstract class AnswerReader {
   /** One parsed body, or the data of one event. */
   abstract read(value: unknown): void;
 
+  /** The text of an event that brings a piece of text and nothing else; undefined where it brings more, or other things. */
+  abstract textAlone(value: unknown): string | undefined;
+
+  /** A piece of text, as `read` reads it. */
+  readText(text: string): void {
+    if (text === '') return;
+    this.contentCame();
+    this.append(text);
+  }
+
   /** After the last event: calls whose arguments were never a whole JSON text are announced as they are. */
   end(): void {
     for (const call of this.calls.values()) this.announceCall(call);

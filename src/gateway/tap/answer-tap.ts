@@ -3,7 +3,8 @@ import type { Dialect } from '../../core/index.ts';
 import { jsonOrUndefined } from '../json-fields.ts';
 import type { AnswerReader, ReaderListener } from './answer-reader.ts';
 import { readerOf } from './readers.ts';
-import { SseScanner } from './sse-scanner.ts';
+import { RepeatedEvents } from './repeated-events.ts';
+import { SseScanner, type SseSegment } from './sse-scanner.ts';
 
 export interface TapOptions extends ReaderListener {
   /** How the answer is written. */
@@ -15,6 +16,7 @@ export interface TapOptions extends ReaderListener {
 }
 
 const MAXIMUM_EVENT_BYTES = 8 * 1024 * 1024;
+const EVENT_END = Buffer.from('\n\n');
 const MAXIMUM_BODY_BYTES = 8 * 1024 * 1024;
 
 function isUsageChunk(value: unknown): boolean {
@@ -41,20 +43,38 @@ function append(pieces: Buffer[], piece: Buffer): void {
 export class StreamTap implements AnswerTap {
   readonly reader: AnswerReader;
   private readonly scanner = new SseScanner(MAXIMUM_EVENT_BYTES);
+  private readonly repeated: RepeatedEvents;
   private readonly removeUsageChunk: boolean;
   private dropped = false;
 
   constructor(options: TapOptions) {
     this.reader = readerOf(options.dialect, options);
+    this.repeated = new RepeatedEvents(this.reader);
     this.removeUsageChunk = options.removeUsageChunk;
   }
 
   push(chunk: Buffer): readonly Buffer[] {
     const kept: Buffer[] = [];
-    for (const segment of this.scanner.push(chunk)) {
-      const dropped = segment.trailing ? this.dropped : this.see(segment.data);
-      this.dropped = dropped;
-      if (!dropped) append(kept, segment.raw);
+    let text: string | undefined;
+    for (let from = 0; from < chunk.length;) {
+      if (this.repeated.known && this.scanner.between) {
+        text ??= chunk.toString('latin1');
+        const end = this.repeated.pass(text, from);
+        if (end > from) {
+          append(kept, chunk.subarray(from, end));
+          this.dropped = false;
+          from = end;
+          continue;
+        }
+      }
+      const blank = chunk.indexOf(EVENT_END, from);
+      const end = blank < 0 ? chunk.length : blank + EVENT_END.length;
+      for (const segment of this.scanner.push(chunk.subarray(from, end))) {
+        const dropped = segment.trailing ? this.dropped : this.see(segment);
+        this.dropped = dropped;
+        if (!dropped) append(kept, segment.raw);
+      }
+      from = end;
     }
     // Where nothing is to be taken out the bytes go on as they came, with no wait for the end of an event.
     return this.removeUsageChunk ? kept : [chunk];
@@ -63,14 +83,15 @@ export class StreamTap implements AnswerTap {
   flush(): readonly Buffer[] {
     const rest = this.scanner.flush();
     this.reader.end();
-    if (rest === undefined || this.see(rest.data) || !this.removeUsageChunk) return [];
+    if (rest === undefined || this.see(rest) || !this.removeUsageChunk) return [];
     return [rest.raw];
   }
 
-  private see(data: string | undefined): boolean {
+  private see({ raw, data }: SseSegment): boolean {
     if (data === undefined || data === '[DONE]') return false;
     const value = jsonOrUndefined(data);
     this.reader.read(value);
+    this.repeated.learn(raw, data, value);
     return this.removeUsageChunk && isUsageChunk(value);
   }
 }

@@ -10,6 +10,16 @@ export class ChatReader extends AnswerReader {
     for (const choice of listOf(value.choices)) if (isFields(choice)) this.readChoice(choice);
   }
 
+  textAlone(value: unknown): string | undefined {
+    if (!isFields(value) || isFields(value.error) || isFields(value.usage)) return undefined;
+    const [choice, ...others] = listOf(value.choices);
+    if (others.length > 0 || !isFields(choice) || countOf(choice.index) !== 0 || typeof choice.finish_reason === 'string') return undefined;
+    if (!isFields(choice.delta)) return isFields(choice.message) || typeof choice.text !== 'string' ? undefined : choice.text;
+    const { content, tool_calls: toolCalls, reasoning_content: thought, reasoning, refusal } = choice.delta;
+    const alone = typeof content === 'string' && choice.text === undefined && listOf(toolCalls).length === 0 && textOf(thought ?? reasoning ?? refusal) === '';
+    return alone ? content : undefined;
+  }
+
   private readUsage(usage: Fields): void {
     const { cached_tokens: cached } = fieldsOf(usage.prompt_tokens_details);
     this.usage = { promptTokens: countOf(usage.prompt_tokens), cachedTokens: countOf(cached), outputTokens: countOf(usage.completion_tokens) };

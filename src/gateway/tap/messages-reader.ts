@@ -26,6 +26,12 @@ export class MessagesReader extends AnswerReader {
     }
   }
 
+  textAlone(value: unknown): string | undefined {
+    if (!isFields(value) || value.type !== 'content_block_delta') return undefined;
+    const { type, text, thinking } = fieldsOf(value.delta);
+    return type === 'text_delta' && typeof text === 'string' && textOf(thinking) === '' ? text : undefined;
+  }
+
   private readMessage(message: Fields): void {
     this.readUsage(message.usage);
     listOf(message.content).forEach((block, index) => {
@@ -52,15 +58,15 @@ export class MessagesReader extends AnswerReader {
     if (block.type === 'tool_use') {
       this.contentCame();
       this.addToCall(`${index}/`, { id: block.id, name: block.name, ...(whole ? { arguments: JSON.stringify(block.input ?? {}) } : {}) });
-    } else this.readText(block);
+    } else this.readPiece(block);
   }
 
   private readDelta(index: number, delta: Fields): void {
     if (delta.type === 'input_json_delta') this.addToCall(`${index}/`, { arguments: delta.partial_json });
-    else this.readText(delta);
+    else this.readPiece(delta);
   }
 
-  private readText(piece: Fields): void {
+  private readPiece(piece: Fields): void {
     const text = textOf(piece.text);
     if (text !== '' || textOf(piece.thinking) !== '') this.contentCame();
     this.append(text);

@@ -23,13 +23,12 @@ export class ResponsesReader extends AnswerReader {
     else if (type === 'response.completed' || type === 'response.incomplete' || type === 'response.failed') this.readResponse(fieldsOf(value.response));
   }
 
-  private keyOf(event: Fields): string {
-    return `${countOf(event.output_index)}/`;
+  textAlone(value: unknown): string | undefined {
+    return isFields(value) && value.type === 'response.output_text.delta' && typeof value.delta === 'string' ? value.delta : undefined;
   }
 
-  private readText(text: string): void {
-    if (text !== '') this.contentCame();
-    this.append(text);
+  private keyOf(event: Fields): string {
+    return `${countOf(event.output_index)}/`;
   }
 
   private readItems(items: readonly unknown[]): void {

@@ -30,6 +30,8 @@ export class SseScanner {
   }
 
   get overflowed(): boolean { return this.blind; }
+  /** Whether the next byte begins an event. */
+  get between(): boolean { return this.eventParts.length === 0 && !this.afterCarriageReturn && !this.blind; }
 
   push(chunk: Buffer): SseSegment[] {
     if (this.blind) return [{ raw: chunk, trailing: false }];

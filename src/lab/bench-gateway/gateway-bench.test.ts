@@ -92,7 +92,7 @@ describe('the bars', () => {
 
 describe('entresol bench gateway', () => {
   it('prints one document of every path', () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'bench', 'gateway', '--body', '1024', '--rounds', '1', '--slice', '0.1', '--aborts', '4', '--json'], { encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, 'bench', 'gateway', '--body', '1024', '--rounds', '1', '--slice', '0.1', '--warm', '0', '--aborts', '4', '--json'], { encoding: 'utf8' });
     expect(stderr).toContain('of bare');
     expect(status).toBe(0);
     const { runs, aborts } = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as GatewayDocument;
