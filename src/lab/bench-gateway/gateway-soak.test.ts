@@ -21,7 +21,7 @@ describe('entresol bench soak', () => {
 
 describe('the bars of a soak', () => {
   const good: SoakDocument = {
-    node: 'v20', requests: 10, sessions: 2, seconds: 1, tally: { calls: 10, givenUp: 0, refused: 0, failed: 0 }, rssMiB: { start: 80, first: 100, end: 105, growth: 0.05 }, heapMiB: { start: 1, first: 2, end: 2 },
+    node: 'v20', requests: 10, sessions: 2, seconds: 1, tally: { calls: 10, givenUp: 0, refused: 0, failed: 0 }, rssMiB: { start: 80, first: 100, end: 105, growth: 0.05 }, heapMiB: { start: 1, first: 2, end: 2 }, heapTotalMiB: { start: 1, first: 2, end: 2 }, externalMiB: { start: 1, first: 2, end: 2 },
     sessionBytes: 4096, handles: { start: 1, end: 1 }, listeners: { start: 12, end: 12 }, warnings: 0,
   };
   const met = (more: Partial<SoakDocument>): boolean[] => soakBars({ ...good, ...more }).map((bar) => bar.met);

@@ -21,6 +21,9 @@ export interface SoakDocument {
   /** After garbage collection: at the start, once every session has made its first call, at the end. */
   readonly rssMiB: { readonly start: number; readonly first: number; readonly end: number; readonly growth: number };
   readonly heapMiB: { readonly start: number; readonly first: number; readonly end: number };
+  /** What the heap has of the system, and buffers outside of it. */
+  readonly heapTotalMiB: { readonly start: number; readonly first: number; readonly end: number };
+  readonly externalMiB: { readonly start: number; readonly first: number; readonly end: number };
   /** Heap by live session, measured from the first tenth of the sessions to the last. */
   readonly sessionBytes: number;
   readonly handles: { readonly start: number; readonly end: number };
@@ -89,6 +92,8 @@ export async function soakGateway(options: SoakOptions): Promise<SoakDocument> {
       seconds: (performance.now() - startedAtMs) / 1000,
       rssMiB: { start: atStart.rssMiB, first: first.rssMiB, end: end.rssMiB, growth: end.rssMiB / first.rssMiB - 1 },
       heapMiB: { start: atStart.heapMiB, first: first.heapMiB, end: end.heapMiB },
+      heapTotalMiB: { start: atStart.heapTotalMiB, first: first.heapTotalMiB, end: end.heapTotalMiB },
+      externalMiB: { start: atStart.externalMiB, first: first.externalMiB, end: end.externalMiB },
       sessionBytes: firstLive > earlyLive ? Math.max(0, ((first.heapMiB - early.heapMiB) * 2 ** 20) / (firstLive - earlyLive)) : 0,
       handles: { start: atStart.handles, end: end.handles },
       listeners: { start: atStart.listeners, end: end.listeners },

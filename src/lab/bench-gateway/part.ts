@@ -16,6 +16,9 @@ export interface Usage {
   /** Sockets, servers, timers that keep the process alive. */
   readonly handles: number;
   readonly heapMiB: number;
+  /** What the heap has of the system, used or not, and what lies outside of it: buffers, mostly. */
+  readonly heapTotalMiB: number;
+  readonly externalMiB: number;
   /** Of the process itself. */
   readonly listeners: number;
   /** Warnings that Node has printed: of too many listeners, for one. */
@@ -50,9 +53,9 @@ let warnings = 0;
 
 function usage(): Usage {
   const { user, system } = process.cpuUsage();
-  const { rss, heapUsed } = process.memoryUsage();
+  const { rss, heapUsed, heapTotal, external } = process.memoryUsage();
   return {
-    cpuMs: (user + system) / 1000, rssMiB: rss / 2 ** 20, heapMiB: heapUsed / 2 ** 20, warnings,
+    cpuMs: (user + system) / 1000, rssMiB: rss / 2 ** 20, heapMiB: heapUsed / 2 ** 20, heapTotalMiB: heapTotal / 2 ** 20, externalMiB: external / 2 ** 20, warnings,
     handles: process.getActiveResourcesInfo().filter((name) => !PASSING.test(name)).length,
     listeners: process.eventNames().reduce((sum, name) => sum + process.listenerCount(name), 0),
   };
