@@ -9,7 +9,8 @@
  * traces), and the share that the incremental order loses against it is printed; --assert then wants at most one point.
  *
  * Traces without agents are replayed too, as controls: they count for the worst only. Belady is the
- * optimum for equal cost per block only. With --assert: exit 1 unless the mean is at least 0.5 and no pair lies more than 0.2 points below LRU.
+ * optimum for equal cost per block only. With --assert: exit 1 unless the mean is at least 0.65 by the exact rules, 0.6 live, and, by the exact
+ * rules, no pair lies more than 0.2 points below LRU. What was computed is kept: piece by piece, trace by trace, comes to the same.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -18,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const LEAST_HEADROOM = 0.01;
-const BAR = { share: 0.5, pointsBelowLru: 0.2, lostToStaleness: 0.01 };
+const BAR = { share: { exact: 0.65, live: 0.6 }, pointsBelowLru: { exact: 0.2, live: Infinity }, lostToStaleness: 0.01 };
 /** No agents in them: controls, which count for the worst but not for the mean. One session stands for everything. */
 const CONTROLS = { 'mooncake-conversation': ['--block-size', '512', '--concurrency', '1'] };
 const CALLS_OF_CONTROLS = [2000, 4000];
@@ -104,5 +105,5 @@ if (summary.fullRescoring !== undefined) {
   print.write(`full rescoring ${(100 * summary.fullRescoring.meanShare).toFixed(1)} % over the same pairs: the incremental order loses ${(100 * summary.fullRescoring.lost).toFixed(1)} points\n`);
 }
 if (values.json) process.stdout.write(`${JSON.stringify({ summary, rows })}\n`);
-const missed = summary.meanShare < BAR.share || worst.gainPoints < -BAR.pointsBelowLru || (summary.fullRescoring?.lost ?? 0) > BAR.lostToStaleness;
+const missed = summary.meanShare < BAR.share[values.timing] || worst.gainPoints < -BAR.pointsBelowLru[values.timing] || (summary.fullRescoring?.lost ?? 0) > BAR.lostToStaleness;
 if (values.assert && missed) process.exit(1);

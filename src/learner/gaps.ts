@@ -100,11 +100,10 @@ export class GapModel {
       }
       mass /= weightSum;
       if (BIN_HIGH_MS[bin] <= idleMs) mass = 0;
-      else if (BIN_LOW_MS[bin] < idleMs) mass *= (BIN_HIGH_MS[bin] - idleMs) / (BIN_HIGH_MS[bin] - BIN_LOW_MS[bin]);
       out[bin] = mass;
       total += mass;
     }
-    return total;
+    return passed(start, idleMs, total, out);
   }
 
   save(writer: TableWriter): void {
@@ -156,4 +155,18 @@ export class GapModel {
     for (let index = cell * TIME_BINS; index < (cell + 1) * TIME_BINS; index++) sum += this.cells[index];
     return sum;
   }
+}
+
+/**
+ * Takes out of the first bin what lies before `idleMs`, as if calls came at one rate all through the bin. Were they spread
+ * evenly instead, the rate would rise without limit towards the end of a bin with nothing behind it: who should have
+ * called long ago would be expected at any moment. Returns what is left in all.
+ */
+function passed(bin: number, idleMs: number, total: number, out: Float64Array): number {
+  const done = (idleMs - BIN_LOW_MS[bin]) / (BIN_HIGH_MS[bin] - BIN_LOW_MS[bin]);
+  if (!(done > 0 && done < 1)) return total;
+  const later = total - out[bin];
+  const left = later > 0 ? total * (later / total) ** done : total * (1 - done);
+  out[bin] = left - later;
+  return left;
 }

@@ -13,6 +13,8 @@ import type { TableReader, TableWriter } from './table-codec.ts';
 
 const CELLS = 2048;
 const PRIOR_WEIGHT = 4;
+/** Uses of what is old are rare, and one long prompt is many at once: a belief about them weighs as much as so many uses. */
+const PRIOR_USES_OF_OLD = 2;
 /** Counts are kept in 64ths, for a group can be used again in part. */
 const UNIT = 64;
 const COUNTER_LIMIT = 64_000;
@@ -54,14 +56,15 @@ export class TouchHazard {
     if (this.believedAt[recent / BUCKETS] !== this.learned) this.believe(recent, FIRST_BELIEF[kind] * 0.5);
     for (let place = 0; place < ahead.length; place++) {
       const since = callsSince + ahead[place];
-      const recency = recent + callsBucket(since);
-      let belief = since > 0 ? this.beliefs[recency] : this.shrunk(RECENCY_CELLS[recency], FIRST_BELIEF[kind]);
-      if (ahead[place] > 0) belief = this.shrunk(cellOfAgent(recency, agent), belief);
+      const bucket = callsBucket(since);
+      const recency = recent + bucket;
+      let belief = since > 0 ? this.beliefs[recency] : this.shrunk(RECENCY_CELLS[recency], FIRST_BELIEF[kind], bucket);
+      if (ahead[place] > 0) belief = this.shrunk(cellOfAgent(recency, agent), belief, bucket);
       else {
         const levels = this.describe(kind, agent, since, agentCallsSince, caller, tool);
-        for (let level = 1; level < levels; level++) belief = this.shrunk(this.chain[level], belief);
+        for (let level = 1; level < levels; level++) belief = this.shrunk(this.chain[level], belief, bucket);
       }
-      out[place] = belief;
+      out[place] = Math.min(1, belief * withinOctave(bucket, since));
     }
   }
 
@@ -80,7 +83,7 @@ export class TouchHazard {
     this.believedAt[recent / BUCKETS] = this.learned;
     let older = first;
     for (let bucket = 0; bucket < BUCKETS; bucket++) {
-      const belief = this.shrunk(RECENCY_CELLS[recent + bucket], older);
+      const belief = this.shrunk(RECENCY_CELLS[recent + bucket], older, bucket);
       this.beliefs[recent + bucket] = belief;
       // An age that has hardly been reached yet is believed to be like half that age, and half as likely to be used.
       if (bucket >= EVEN_BUCKETS) older = 0.5 * belief;
@@ -117,8 +120,9 @@ export class TouchHazard {
   }
 
   /** The share counted in the cell, shrunk towards the belief. */
-  private shrunk(cell: number, belief: number): number {
-    return (this.touched[cell] / UNIT + PRIOR_WEIGHT * belief) / (this.seen[cell] / UNIT + PRIOR_WEIGHT);
+  private shrunk(cell: number, belief: number, bucket: number): number {
+    const weight = bucket < EVEN_BUCKETS ? PRIOR_WEIGHT : Math.max(PRIOR_WEIGHT, PRIOR_USES_OF_OLD / belief);
+    return (this.touched[cell] / UNIT + weight * belief) / (this.seen[cell] / UNIT + weight);
   }
 
   private describe(kind: TouchKind, agent: number, callsSince: number, agentCallsSince: number, caller: number, tool: number): number {
@@ -140,6 +144,10 @@ function recencyOf(kind: TouchKind, agentCallsSince: number, callsSince: number)
 }
 function cellOfAgent(recency: number, agent: number): number {
   return mixHash(2, recency, agent) % CELLS;
+}
+/** The chance of a use falls as 1/age within an octave of ages, whose mean is what is counted: so equals go by age. */
+function withinOctave(bucket: number, callsSince: number): number {
+  return bucket < EVEN_BUCKETS || bucket === BUCKETS - 1 ? 1 : 2 ** (bucket - 2) / (Math.LN2 * callsSince);
 }
 function callsBucket(calls: number): number {
   if (calls < 3) return Math.max(0, calls);

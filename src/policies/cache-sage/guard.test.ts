@@ -55,38 +55,48 @@ describe('Guard', () => {
     expect(guard.leader).toBe('survival');
   });
 
-  it('hands over on less evidence once survival has cost more in all than it may', () => {
-    // Ahead by 2.3 standard errors in LRU's favour: within three, beyond two.
-    const leaderAfterOneCall = (earned: number): string => {
-      const { guard, call } = guardOver((_unit, usedAt) => usedAt);
+  it('judges by the calls that tell, however many tell nothing', () => {
+    const { guard, call } = guardOver((_unit, usedAt) => -usedAt);
+    // Everything fits: nothing is lost by either, and nothing is known.
+    for (let round = 0; round < 500; round++) for (let unit = 0; unit < 8; unit++) call(unit);
+    expect(guard.leader).toBe('survival');
+    for (const unit of hotAndCold(12)) call(unit);
+    expect(guard.leader).toBe('lru');
+  });
+
+  it('changes sides at half a standard error, not at a trifle', () => {
+    const leaderAfterOneMoreCall = (leader: 0 | 1, standardErrors: number): string => {
+      const { guard, call } = guardOver((_unit, usedAt) => -usedAt);
       const writer = new TableWriter();
-      writer.numbers([0, 10_000, -230, 10_000, 2000, 100_000, earned], 'f64');
-      guard.load(new TableReader(writer.finish(2), 2));
-      call(1);
+      writer.numbers([leader, standardErrors * 100, 10_000, 200], 'f64');
+      guard.load(new TableReader(writer.finish(3), 3));
+      // Eleven for ten places: LRU has given up the first one, survival the last but one.
+      for (let unit = 0; unit < 11; unit++) call(unit);
+      call(0);
       return guard.leader;
     };
-    expect(leaderAfterOneCall(-50)).toBe('survival');
-    expect(leaderAfterOneCall(-150)).toBe('lru');
+    expect([leaderAfterOneMoreCall(0, -0.4), leaderAfterOneMoreCall(0, -0.7)]).toEqual(['survival', 'lru']);
+    expect([leaderAfterOneMoreCall(1, 0.4), leaderAfterOneMoreCall(1, 0.7)]).toEqual(['lru', 'survival']);
   });
 
   it('refuses what no guard can have counted, and is then as it was', () => {
-    const good = [0, 1000, 20, 100, 500, 4000, 30];
+    const good = [0, 20, 100, 500];
     const load = (guard: Guard, numbers: readonly number[]): void => {
       const writer = new TableWriter();
       writer.numbers(numbers, 'f64');
-      guard.load(new TableReader(writer.finish(2), 2));
+      guard.load(new TableReader(writer.finish(3), 3));
     };
     const { guard } = guardOver(() => 1);
     load(guard, good);
     const saved = (): Uint8Array => {
       const writer = new TableWriter();
       guard.save(writer);
-      return writer.finish(2);
+      return writer.finish(3);
     };
     const before = saved();
     const bad: [place: number, value: number][] = [
       ...good.flatMap((_, place): [number, number][] => [[place, NaN], [place, Infinity], [place, -Infinity]]),
-      [0, 2], [0, 0.5], [1, -1], [2, 1001], [2, -1001], [3, -1], [4, -1], [4, 1.5], [5, -1], [5, 2 ** 60], [6, 4001], [6, -4001],
+      [0, 2], [0, 0.5], [1, 101], [1, -101], [2, -1], [2, 3], [3, -1], [3, 1.5], [3, 2 ** 60],
     ];
     for (const [place, value] of bad) {
       expect(() => load(guard, good.with(place, value))).toThrowError(expect.objectContaining({ code: 'ENT_SNAPSHOT_INVALID' }));
@@ -98,9 +108,9 @@ describe('Guard', () => {
   it('has the index evict in LRU order while LRU leads', () => {
     const learners = createLearnerSource();
     const writer = new TableWriter();
-    writer.numbers([1, 1000, -500, 100, 500, 1000, -500], 'f64');
+    writer.numbers([1, -50, 100, 500], 'f64');
     const index = new SageIndex({ learners, tenant: LOCAL_TENANT, value: 'hits', tolerance: 0.05, guard: true, capacityBlocks: 100 });
-    index.restore(writer.finish(2));
+    index.restore(writer.finish(3));
     expect(index.leader).toBe('lru');
     const parents = [undefined, 0, 1, 0, 3, 1];
     parents.forEach((parent, unit) => index.define({ id: unitId(unit), ...(parent === undefined ? {} : { parent: unitId(parent) }), sizeBlocks: 1, marginalPrefillMs: 1 }));

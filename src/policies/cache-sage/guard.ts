@@ -10,25 +10,19 @@ import type { PrefixTree } from './prefix-tree.ts';
 
 export type Leader = 'survival' | 'lru';
 
-/** Share of the past that one more call leaves: half-life of about 350 calls. */
-const MEMORY = 0.998;
-/** Calls that the discounted sums weigh as much as. */
-const CALLS_REMEMBERED = 1 / (1 - MEMORY);
-/** Calls before the first judgement. */
-const LEAST_CALLS = 128;
 /**
- * Survival hands over when it has saved less by this fraction of what was asked for, and by so many standard errors:
- * a change of rule costs something itself, so chance alone must not bring it about. It takes over again when ahead.
+ * Only calls that the two ghosts would have served differently tell anything, and how many do depends on the capacity:
+ * a dozen of hundreds where nearly all fits. So evidence is counted, and fades, by such calls.
  */
-const HAND_OVER = 0.002;
-const STANDARD_ERRORS = 3;
-const TAKE_OVER = 0.001;
+const MEMORY = 0.99;
+/** Such calls before the first judgement: fewer are chance. */
+const LEAST_DECISIVE = 24;
 /**
- * The debt bounds what leading may cost in all: once survival has cost this share of everything asked for, less
- * evidence sends it back, and more than being ahead is needed to lead again.
+ * Survival leads on trust at first, and later for as long as it is not behind by more than half a standard error. Where
+ * agents return in ways that can be learned it is soon ahead by five; so to be level is no reason to deviate from LRU.
  */
-const ALLOWANCE = 0.001;
-const STANDARD_ERRORS_IN_DEBT = 2;
+const HAND_OVER = -0.5;
+const TAKE_OVER = 0.5;
 
 /** What sums of the same terms may differ by. */
 const ROUNDING = 1 + 1e-9;
@@ -39,13 +33,10 @@ export class Guard {
   private readonly lru: Frontier;
   private readonly survival: Frontier;
   private readonly capacityUnits: () => number;
-  private asked = 0;
+  /** Units that survival has saved beyond LRU, of late; and the sum of their squares by call. */
   private lead = 0;
   private leadSquares = 0;
-  private calls = 0;
-  /** Since the beginning: units asked for, and what survival has saved beyond LRU while it led. */
-  private askedEver = 0;
-  private earned = 0;
+  private decisive = 0;
   private protectedFrom = 0;
   private readonly setAside: number[] = [];
 
@@ -82,25 +73,20 @@ export class Guard {
   /** A call arrives with this chain of known groups: what would each ghost have had? Returns whether the leader has changed. */
   arrive(chain: Int32Array): boolean {
     const ahead = this.held(this.survival, chain) - this.held(this.lru, chain);
-    this.asked = this.asked * MEMORY + chain.length;
+    if (ahead === 0) return false;
     this.lead = this.lead * MEMORY + ahead;
     this.leadSquares = this.leadSquares * MEMORY + ahead * ahead;
-    this.calls++;
-    this.askedEver += chain.length;
-    if (this.leader === 'survival') this.earned += ahead;
-    if (this.calls < LEAST_CALLS || this.preferred() === this.leader) return false;
+    this.decisive++;
+    if (this.decisive < LEAST_DECISIVE || this.preferred() === this.leader) return false;
     this.leader = this.preferred();
     return true;
   }
 
   private preferred(): Leader {
-    const lead = this.lead / this.asked;
     // The lead is a sum of about independent terms: its variance is the sum of their squares.
-    const standardError = Math.sqrt(this.leadSquares) / this.asked;
-    const inDebt = this.calls >= CALLS_REMEMBERED && this.earned < -ALLOWANCE * this.askedEver;
-    const surely = (inDebt ? STANDARD_ERRORS_IN_DEBT : STANDARD_ERRORS) * standardError;
-    if (this.leader === 'lru') return lead > (inDebt ? Math.max(TAKE_OVER, surely) : TAKE_OVER) ? 'survival' : 'lru';
-    return lead < -Math.max(HAND_OVER, surely) ? 'lru' : 'survival';
+    const standardErrors = this.lead / Math.sqrt(this.leadSquares);
+    if (this.leader === 'lru') return standardErrors > TAKE_OVER ? 'survival' : 'lru';
+    return standardErrors < HAND_OVER ? 'lru' : 'survival';
   }
 
   /** The group is now held whole by both ghosts. `usedAt` has been set. */
@@ -125,19 +111,21 @@ export class Guard {
   }
 
   save(writer: TableWriter): void {
-    writer.numbers([this.leader === 'lru' ? 1 : 0, this.asked, this.lead, this.leadSquares, this.calls, this.askedEver, this.earned], 'f64');
+    writer.numbers([this.leader === 'lru' ? 1 : 0, this.lead, this.leadSquares, this.decisive], 'f64');
   }
   /** @throws EntresolError `ENT_SNAPSHOT_INVALID` for what no guard can have counted; the guard is then unchanged */
   load(reader: TableReader): void {
-    const numbers = new Float64Array(7);
+    const numbers = new Float64Array(4);
     reader.numbers(numbers, 'f64');
-    const [leader, asked, lead, leadSquares, calls, askedEver, earned] = numbers;
+    const [leader, lead, leadSquares, decisive] = numbers;
     reader.demand(leader === 0 || leader === 1, `${leader} stands for no leader`);
-    reader.demand(Number.isSafeInteger(calls) && calls >= 0 && Number.isSafeInteger(askedEver) && askedEver >= 0, 'the guard has counted what cannot be counted');
-    reader.demand(asked >= 0 && leadSquares >= 0 && Math.abs(lead) <= asked * ROUNDING && Math.abs(earned) <= askedEver, 'the guard was ahead by more than was asked for');
+    reader.demand(Number.isSafeInteger(decisive) && decisive >= 0, 'the guard has counted what cannot be counted');
+    // By Cauchy and Schwarz: a weighted sum is at most the root of that of the squares times the sum of the weights.
+    const heaviest = Math.min(decisive, 1 / (1 - MEMORY));
+    reader.demand(leadSquares >= 0 && lead * lead <= leadSquares * heaviest * ROUNDING, 'the guard was ahead by more than was asked for');
     reader.finish();
     this.leader = leader === 1 ? 'lru' : 'survival';
-    [, this.asked, this.lead, this.leadSquares, this.calls, this.askedEver, this.earned] = numbers;
+    [, this.lead, this.leadSquares, this.decisive] = numbers;
   }
 
   private held(ghost: Frontier, chain: Int32Array): number {

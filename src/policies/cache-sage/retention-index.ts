@@ -24,7 +24,7 @@ export interface IndexOptions {
 
 /** Forecasts for one group whose value is asked for. */
 const LOOKS_PER_VALUE = 64;
-const SNAPSHOT_VERSION = 2;
+const SNAPSHOT_VERSION = 3;
 const PROVEN: TouchKind = 0;
 const PROMPT: TouchKind = 1;
 const OUTPUT: TouchKind = 2;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { LiveSession, SessionForecasts } from '../../core/index.ts';
 import { agentId, sessionId } from '../../core/index.ts';
-import { BIN_MIDDLE_MS, SUM_BINS, timeBin } from '../../learner/index.ts';
+import { BIN_HIGH_MS, BIN_MIDDLE_MS, SUM_BINS, timeBin } from '../../learner/index.ts';
 import { SessionWorth, gittinsIndex } from './worth.ts';
 
 function masses(entries: readonly (readonly [number, number])[]): Float64Array {
@@ -10,21 +10,23 @@ function masses(entries: readonly (readonly [number, number])[]): Float64Array {
   return result;
 }
 const secondsOf = (ms: number): number => BIN_MIDDLE_MS[timeBin(ms)] / 1000;
+/** Within a bin nobody knows when: who waits waits for all of it. */
+const waitOf = (ms: number): number => BIN_HIGH_MS[timeBin(ms)] / 1000;
 
 describe('gittinsIndex', () => {
   it('is one over the wait for a return that is certain', () => {
     expect(gittinsIndex(masses([[3000, 1]]))).toBeCloseTo(1 / secondsOf(3000), 12);
   });
 
-  it('falls with the chance that nothing comes: P / (P t + (1 − P) t)', () => {
-    expect(gittinsIndex(masses([[3000, 0.25]]))).toBeCloseTo(0.25 / secondsOf(3000), 12);
+  it('falls with the chance that nothing comes: P / (P t + (1 − P) T), t the mean return, T the wait', () => {
+    expect(gittinsIndex(masses([[3000, 0.25]]))).toBeCloseTo(0.25 / (0.25 * secondsOf(3000) + 0.75 * waitOf(3000)), 12);
   });
 
   it('gives up after the near return when the far one is not worth the wait', () => {
     const near = secondsOf(1000);
     const far = secondsOf(300_000);
     const both = gittinsIndex(masses([[1000, 0.5], [300_000, 0.5]]));
-    const waitForNear = 0.5 / (0.5 * near + 0.5 * near);
+    const waitForNear = 0.5 / (0.5 * near + 0.5 * waitOf(1000));
     const waitForBoth = 1 / (0.5 * near + 0.5 * far);
     expect(waitForNear).toBeGreaterThan(waitForBoth);
     expect(both).toBeCloseTo(waitForNear, 12);

@@ -8,12 +8,14 @@
  * max over horizons T of P(R ≤ T) / E[min(R, T)], hits per block-second at the best time to give up.
  */
 import type { LiveSession, SessionForecasts, TouchKind } from '../../core/index.ts';
-import { BIN_MIDDLE_MS, SUM_BINS } from '../../learner/time-grid.ts';
+import { BIN_HIGH_MS, BIN_MIDDLE_MS, SUM_BINS } from '../../learner/time-grid.ts';
 
 const MEMO_CELLS = 16;
 const NEGLIGIBLE_SHARE = 1e-3;
 const NEGLIGIBLE_CHANCE = 1e-4;
 const SECONDS = BIN_MIDDLE_MS.map((ms) => ms / 1000);
+/** Who gives up gives up after a bin: within it nobody knows when. */
+const GIVE_UP_SECONDS = BIN_HIGH_MS.map((ms) => ms / 1000);
 
 /** Hits per block-second, from the masses of R on the time grid; none lies outside the bins `from` to `to`. */
 export function gittinsIndex(returns: Float64Array, from = 0, to = SUM_BINS): number {
@@ -27,7 +29,7 @@ export function gittinsIndex(returns: Float64Array, from = 0, to = SUM_BINS): nu
     if (mass <= 0) continue;
     chance += mass;
     held += mass * SECONDS[bin];
-    const wait = held + (1 - chance) * SECONDS[bin];
+    const wait = held + (1 - chance) * GIVE_UP_SECONDS[bin];
     if (chance * bestWait <= best * wait) continue;
     best = chance;
     bestWait = wait;
