@@ -55,6 +55,17 @@ describe('a request of Messages', () => {
     expect(leftOut).toEqual(['cache_control', 'context_management', 'metadata', 'signature', 'thinking', 'x-anthropic-billing-header']);
   });
 
+  it('keeps an answer of calls alone without a text, and thinking of several blocks as one', () => {
+    const think = (thinking: string): object => ({ type: 'thinking', thinking, signature: 's' });
+    const answer = { role: 'assistant', content: [think('first '), think('second'), { type: 'tool_use', id: 't1', name: 'search', input: {} }] };
+    const { chat } = messages({ messages: [{ role: 'user', content: 'hi' }, answer, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't1' }] }] });
+    expect(chat.messages).toEqual([
+      { role: 'user', content: 'hi' },
+      { role: 'assistant', content: null, reasoning_content: 'first second', tool_calls: [{ id: 't1', type: 'function', function: { name: 'search', arguments: '{}' } }] },
+      { role: 'tool', tool_call_id: 't1', content: '' },
+    ]);
+  });
+
   it.each([
     [{ type: 'auto' }, { tool_choice: 'auto' }],
     [{ type: 'none' }, { tool_choice: 'none' }],
@@ -94,6 +105,13 @@ describe('a request of Messages', () => {
 });
 
 describe('a request of Responses', () => {
+  it('takes a text behind calls for the next answer', () => {
+    const call = { type: 'function_call', call_id: 'c1', name: 'search', arguments: '{}' };
+    const { chat } = responses({ input: [{ role: 'user', content: 'hi' }, call, { type: 'message', role: 'assistant', content: 'More.' }, { type: 'function_call_output', call_id: 'c1', output: 'a' }] });
+    expect(chat.messages).toMatchObject([{ role: 'user' }, { role: 'assistant', content: null, tool_calls: [{ id: 'c1' }] }, { role: 'assistant', content: 'More.' }, { role: 'tool', tool_call_id: 'c1' }]);
+    expect((chat.messages as object[])[2]).not.toHaveProperty('tool_calls');
+  });
+
   it('keeps a conversation with tools, reasoning, images and files', () => {
     const { chat, leftOut } = responses({
       instructions: 'You are kind.',

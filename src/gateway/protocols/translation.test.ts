@@ -62,11 +62,11 @@ describe('Messages before chat completions', () => {
   });
 
   it.each([
-    ['arguments as an object', { tool_calls: [{ id: 'call_a', type: 'function', function: { name: 'search', arguments: { q: 'a b' } } }] }],
-    ['a function call of old', { content: '', function_call: { name: 'search', arguments: '{"q":"a b"}' } }],
-    ['no index', { tool_calls: [{ id: 'call_a', function: { name: 'search', arguments: '{"q":"a b"}' } }] }],
-  ])('lose no tool call of a server that gives %s', async (_what, message) => {
-    const choice = (delta: boolean): object => ({ index: 0, [delta ? 'delta' : 'message']: { role: 'assistant', ...message }, finish_reason: 'tool_calls' });
+    ['arguments as an object', 'tool_calls', { tool_calls: [{ id: 'call_a', type: 'function', function: { name: 'search', arguments: { q: 'a b' } } }] }],
+    ['a function call of old', 'function_call', { content: '', function_call: { name: 'search', arguments: '{"q":"a b"}' } }],
+    ['no index, and says that it just stopped', 'stop', { tool_calls: [{ id: 'call_a', function: { name: 'search', arguments: '{"q":"a b"}' } }] }],
+  ])('lose no tool call of a server that gives %s', async (_what, finish, message) => {
+    const choice = (delta: boolean): object => ({ index: 0, [delta ? 'delta' : 'message']: { role: 'assistant', ...message }, finish_reason: finish });
     const { server } = await before((request, response) => {
       const stream = (JSON.parse(request.body.toString()) as { stream?: boolean }).stream === true;
       response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
@@ -76,6 +76,23 @@ describe('Messages before chat completions', () => {
     expect(whole).toMatchObject({ stop_reason: 'tool_use', content: [{ type: 'tool_use', name: 'search', input: { q: 'a b' } }] });
     const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }))).text());
     expect(stream.flatMap(({ delta }) => (delta as { partial_json?: string } | undefined)?.partial_json ?? []).join('')).toBe('{"q":"a b"}');
+    expect(stream.at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' } });
+  });
+
+  it.each([['stop', 'end_turn'], ['length', 'max_tokens'], ['content_filter', 'refusal'], ['tool_calls', 'tool_use']])('that end with %s say %s', async (finish, reason) => {
+    const half = { id: 'call_a', type: 'function', index: 0, function: { name: 'search', arguments: '{"q": "a' } };
+    const answer = { role: 'assistant', content: 'I look.', ...(finish === 'length' ? { tool_calls: [half] } : {}) };
+    const { server } = await before((request, response) => {
+      const stream = (JSON.parse(request.body.toString()) as { stream?: boolean }).stream === true;
+      const choice = { index: 0, [stream ? 'delta' : 'message']: answer, finish_reason: finish };
+      response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+      response.end(stream ? `data: ${JSON.stringify({ choices: [choice] })}\n\ndata: [DONE]\n\n` : JSON.stringify({ choices: [choice] }));
+    });
+    // Half a call is not to be run: a whole answer has none of it, a stream has said it before it was known.
+    const whole = (await (await post(`${server.url}/v1/messages`, JSON.stringify(question))).json()) as object;
+    expect(whole).toMatchObject({ stop_reason: reason, content: [{ type: 'text', text: 'I look.' }] });
+    const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }))).text());
+    expect(stream.at(-2)).toMatchObject({ type: 'message_delta', delta: { stop_reason: reason } });
   });
 
   it('lose no text that comes in parts', async () => {
