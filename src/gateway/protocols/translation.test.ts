@@ -95,6 +95,16 @@ describe('Messages before chat completions', () => {
     expect(stream.at(-2)).toMatchObject({ type: 'message_delta', delta: { stop_reason: reason } });
   });
 
+  it('are whole though their last event lacks its blank line', async () => {
+    const event = (delta: object, finish: string | null): string => `data: ${JSON.stringify({ choices: [{ index: 0, delta, finish_reason: finish }] })}`;
+    const { server } = await before((_request, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      response.end(`${event({ content: 'North.' }, null)}\n\n${event({}, 'stop')}`);
+    });
+    const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }))).text());
+    expect(stream.at(-1)).toMatchObject({ type: 'message_stop' });
+  });
+
   it('lose no text that comes in parts', async () => {
     const content = [{ type: 'thinking', thinking: [{ type: 'text', text: 'Let me see.' }] }, { type: 'text', text: 'North.' }];
     const { server } = await before((_request, response) => {
