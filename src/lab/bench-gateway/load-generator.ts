@@ -13,6 +13,8 @@ export interface SliceOrder {
   readonly connections: number;
   /** Absent: as fast as they are answered. */
   readonly ratePerSecond?: number;
+  /** More header lines, each with its CRLF: for a gateway of others, which is told in each call where it goes. */
+  readonly headers?: string;
 }
 
 export interface SliceResult {
@@ -36,20 +38,22 @@ class Caller {
   readonly connection: LoadConnection;
   readonly #shape: ConversationShape;
   readonly #cold: boolean;
+  readonly #headers: string;
   readonly #name: () => string;
   #conversation: Conversation | undefined;
 
-  constructor(url: URL, shape: ConversationShape, cold: boolean, name: () => string) {
+  constructor(url: URL, shape: ConversationShape, { cold, headers = '' }: SliceOrder, name: () => string) {
     this.connection = new LoadConnection(url);
     this.#shape = shape;
     this.#cold = cold;
+    this.#headers = headers;
     this.#name = name;
   }
 
   /** Undefined if the call failed. */
   async call(): Promise<number | undefined> {
     if (this.#cold || this.#conversation === undefined || this.#conversation.turns >= TURNS_KNOWN) this.#conversation = new Conversation(this.#shape, this.#name());
-    const { status, lastByteMs } = await this.connection.exchange('/v1/chat/completions', '', this.#conversation.next());
+    const { status, lastByteMs } = await this.connection.exchange('/v1/chat/completions', this.#headers, this.#conversation.next());
     return status === ACCEPTABLE ? lastByteMs : undefined;
   }
 }
@@ -61,7 +65,7 @@ export class LoadGenerator {
   async slice(order: SliceOrder): Promise<SliceResult> {
     const shape = this.#shapeOf(order);
     const url = new URL(order.url);
-    const caller = (): Caller => new Caller(url, shape, order.cold, () => `${process.pid}-${(this.#named += 1)}`);
+    const caller = (): Caller => new Caller(url, shape, order, () => `${process.pid}-${(this.#named += 1)}`);
     const samples: number[] = [];
     const callers = Array.from({ length: order.connections }, caller);
     // The first call of each connection is no turn of a known conversation, and pays for connecting.
