@@ -62,15 +62,19 @@ function cpuMs(pid) {
   return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;
 }
 
-const run = (file, args) => spawnSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+/** @returns why it failed, or undefined */
+function run(file, args) {
+  const { status, stderr, error } = spawnSync(file, args, { stdio: ['ignore', 'ignore', 'pipe'], encoding: 'utf8' });
+  return status === 0 ? undefined : (error?.message ?? stderr.trim().split('\n').at(-1));
+}
 
 async function portkey(upstream) {
   const folder = join(values.cache, 'portkey');
   const home = join(folder, 'node_modules', '@portkey-ai', 'gateway');
   mkdirSync(folder, { recursive: true });
   if (!existsSync(home)) {
-    const { status, stderr } = run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', '@portkey-ai/gateway']);
-    if (status !== 0) return { skipped: `npm could not install it: ${stderr?.trim().split('\n').at(-1)}` };
+    const failure = run('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--ignore-scripts', '@portkey-ai/gateway']);
+    if (failure !== undefined) return { skipped: `npm could not install it: ${failure}` };
   }
   const { version, bin } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
   const port = await freePort();
@@ -86,9 +90,8 @@ async function litellm(upstream) {
   const command = join(folder, 'bin', 'litellm');
   mkdirSync(values.cache, { recursive: true });
   if (!existsSync(command)) {
-    const made = run('python3', ['-m', 'venv', folder]);
-    const { status, stderr } = made.status === 0 ? run(join(folder, 'bin', 'pip'), ['install', '-q', 'litellm[proxy]']) : made;
-    if (status !== 0) return { skipped: `pip could not install it: ${stderr?.trim().split('\n').at(-1)}` };
+    const failure = run('python3', ['-m', 'venv', folder]) ?? run(join(folder, 'bin', 'pip'), ['install', '-q', 'litellm[proxy]']);
+    if (failure !== undefined) return { skipped: `pip could not install it: ${failure}` };
   }
   const version = /Version: (\S+)/.exec(spawnSync(join(folder, 'bin', 'pip'), ['show', 'litellm'], { encoding: 'utf8' }).stdout)?.[1];
   const config = join(values.cache, 'litellm.yaml');
