@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
-import { jobsOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
+import { jobsOf, prefillCostOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
 import { locateTrace } from '../lab/trace/index.ts';
 import { parametersOf } from './parameter-choices.ts';
 import { parseOptions } from './parse-options.ts';
@@ -15,6 +15,7 @@ const ARGUMENTS = {
   'max-calls': { type: 'string', description: 'Only the first so many calls' },
   timing: { type: 'string', default: 'exact', description: 'exact: a call ends as it arrives; live: its end is seen at its own time' },
   parameter: { type: 'string', description: 'NAME=VALUE, for every policy that has it, over its default' },
+  'prefill-cost': { type: 'string', default: 'dense-8b', description: 'Curve by which saved prefill is priced: dense-8b, embedded (measured), or a JSON file' },
   ...WORK_ARGUMENTS,
   json: { type: 'boolean', description: 'One JSON document on standard output' },
 } as const;
@@ -35,7 +36,8 @@ export default defineCommand({
     await resolveContenders(references);
     const parameters = await parametersOf(references, options.list('parameter'));
     const traces = options.positionals.map((trace) => ({ path: locateTrace(trace), blockTokens, maxCalls }));
-    const plan = { traces, references, concurrency, capacities, timing, parameters };
+    const cost = prefillCostOf(options.text('prefill-cost') ?? 'dense-8b');
+    const plan = { traces, references, concurrency, capacities, timing, parameters, cost };
     await runShown(jobsOf(plan), options, (results) => {
       const reports = reportsOf(plan, results);
       if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);

@@ -1,5 +1,6 @@
 /** The document of `entresol replay`, from jobs and their results. */
 import type { ParameterChoice, ReplayJob, ReplayResult, TraceSource } from './parallel/job.ts';
+import type { PrefillCostModel } from './prefill-cost.ts';
 import type { ReplayTiming } from './replay.ts';
 import type { TraceReport } from './replay-trace.ts';
 
@@ -12,12 +13,13 @@ export interface ReplayPlan {
   readonly timing: ReplayTiming;
   /** By reference, over the policy's defaults. */
   readonly parameters?: ReadonlyMap<string, ParameterChoice>;
+  readonly cost?: PrefillCostModel;
 }
 
 /** By trace, then capacity, then policy. */
-export function jobsOf({ traces, references, concurrency, capacities, timing, parameters }: ReplayPlan): ReplayJob[] {
+export function jobsOf({ traces, references, concurrency, capacities, timing, parameters, cost }: ReplayPlan): ReplayJob[] {
   return traces.flatMap((trace) => capacities.flatMap((capacity) => references.map((reference) => ({
-    trace, concurrency, capacity, timing, reference, parameters: parameters?.get(reference) ?? {},
+    trace, concurrency, capacity, timing, reference, parameters: parameters?.get(reference) ?? {}, cost,
   }))));
 }
 

@@ -3,6 +3,7 @@ import type { Trace } from '../trace/index.ts';
 import { findNextUses, type NextUses } from './bounds/next-uses.ts';
 import { capacityAt, workingSetBlocks } from './capacity.ts';
 import type { Contender } from './contender.ts';
+import type { PrefillCostModel } from './prefill-cost.ts';
 import { replay, type ReplayOutcome, type ReplayTiming } from './replay.ts';
 import { scheduleCalls, type ScheduledCall } from './schedule.ts';
 
@@ -11,7 +12,7 @@ export interface ReplayRow {
   readonly capacity: number;
   readonly capacityBlocks: number;
   readonly hitRate: number;
-  /** By the cost model of an 8-billion-parameter model; Belady is the optimum for equal cost per block only. */
+  /** By the cost model of the replay; Belady is the optimum for equal cost per block only. */
   readonly prefillMsSaved: number;
   /** Learned tables as snapshotted. */
   readonly stateBytes: number;
@@ -53,13 +54,14 @@ export class TraceReplays {
   }
 
   /** @throws EntresolError `ENT_POLICY_INVALID` */
-  row(contender: Contender, capacity: number, timing: ReplayTiming, onProgress?: (callsDone: number) => void): ReplayRow {
+  row(contender: Contender, capacity: number, timing: ReplayTiming, cost?: PrefillCostModel, onProgress?: (callsDone: number) => void): ReplayRow {
     const capacityBlocks = capacityAt(this.#trace, this.#workingSet, capacity);
-    const outcome = this.#unbounded.get(contender.name) ?? replay({
-      trace: this.#trace, schedule: this.#schedule, contender, capacityBlocks, timing, onProgress,
+    const known = `${contender.name} ${JSON.stringify(cost)}`;
+    const outcome = this.#unbounded.get(known) ?? replay({
+      trace: this.#trace, schedule: this.#schedule, contender, capacityBlocks, timing, cost, onProgress,
       nextUses: () => (this.#uses ??= findNextUses(this.#trace, this.#schedule)),
     });
-    if (contender.unbounded) this.#unbounded.set(contender.name, outcome);
+    if (contender.unbounded) this.#unbounded.set(known, outcome);
     return { policy: contender.name, capacity, capacityBlocks, ...rowOf(outcome) };
   }
 }

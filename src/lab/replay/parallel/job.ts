@@ -1,5 +1,6 @@
 /** What travels between the command and its worker threads. */
 import type { ErrorCode, ParameterSpec } from '../../../core/index.ts';
+import type { PrefillCostModel } from '../prefill-cost.ts';
 import type { ReplayTiming } from '../replay.ts';
 import type { ReplayRow, TraceFacts } from '../replay-trace.ts';
 
@@ -23,6 +24,8 @@ export interface ReplayJob {
   readonly reference: string;
   /** Over the policy's defaults. */
   readonly parameters: ParameterChoice;
+  /** What prefill costs; absent: `DEFAULT_PREFILL_COST`. */
+  readonly cost?: PrefillCostModel;
 }
 
 export interface ReplayResult {

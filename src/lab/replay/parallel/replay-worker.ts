@@ -44,7 +44,7 @@ async function serve(job: ReplayJob): Promise<void> {
     const replays = await replaysOf(job);
     const contender = await resolveContender(job.reference, job.parameters);
     const { facts } = replays;
-    const row = replays.row(contender, job.capacity, job.timing, (calls) => show(() => `${facts.trace}: ${contender.name} at ${job.capacity}, ${calls} of ${facts.requests} calls`));
+    const row = replays.row(contender, job.capacity, job.timing, job.cost, (calls) => show(() => `${facts.trace}: ${contender.name} at ${job.capacity}, ${calls} of ${facts.requests} calls`));
     post({ kind: 'done', result: { facts, row } });
   } catch (error) {
     const { code, at } = error instanceof EntresolError ? error : {};

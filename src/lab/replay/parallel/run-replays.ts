@@ -77,6 +77,7 @@ async function keysOf(jobs: readonly ReplayJob[]): Promise<string[]> {
       // Math.exp and its like may differ in their last bit between versions of V8.
       process.versions.v8, code, traces.get(path), blockTokens, maxCalls, job.concurrency, job.capacity, job.timing, policies.get(job.reference),
       Object.entries(job.parameters).toSorted(([one], [other]) => (one < other ? -1 : 1)),
+      job.cost === undefined ? null : [job.cost.linearMsPerToken, job.cost.attentionMsPerPair],
     ];
     keys.push(createHash('sha256').update(JSON.stringify(parts)).digest('hex'));
   }
