@@ -15,7 +15,7 @@ const { values } = parseArgs({ options: { sessions: { type: 'string', default: '
 const jiti = createJiti(import.meta.url);
 const { knownConversations } = await jiti.import('../src/lab/identity-roles/conversations.ts');
 const { evaluateRoles } = await jiti.import('../src/lab/identity-roles/evaluate.ts');
-const { hashingOf } = await jiti.import('../src/gateway/hashing.ts');
+const { hashingOf } = await jiti.import('../src/gateway/hashing/hashing.ts');
 
 const rows = evaluateRoles(await knownConversations(Number(values.sessions), Number(values.seed)), hashingOf(await createXxhash()));
 const percent = (share) => `${(100 * share).toFixed(1)} %`.padStart(8);

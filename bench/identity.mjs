@@ -19,7 +19,7 @@ const SIZES_KB = [64, 600, 4096];
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '60' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
 const jiti = createJiti(import.meta.url);
 const { IdentityState, OutlineReader, rememberRequest, resolveIdentity } = await jiti.import('../src/core/index.ts');
-const { hashingOf } = await jiti.import('../src/gateway/hashing.ts');
+const { hashingOf } = await jiti.import('../src/gateway/hashing/hashing.ts');
 const hashing = hashingOf(await createXxhash());
 
 let seed = 1;

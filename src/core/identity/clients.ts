@@ -19,11 +19,9 @@ export interface ClientRow {
 const OWN_HEADERS = 'send x-entresol-session and x-entresol-agent';
 const strings = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (value as readonly unknown[]) : []);
 
-/** The beginning of the system prompt or first message holds this. */
-function opensWith(call: Readable, pattern: RegExp): boolean {
-  const { outline } = call;
-  return outline !== undefined && pattern.test(outline.bytes.toString('latin1', 0, Math.min(outline.bytes.length, 8192)));
-}
+/** The beginning of the body, where system prompt and first message are. @param words in it a search for words is far quicker than one for a pattern */
+const opensWith = ({ outline }: Readable, words: string, pattern?: RegExp): boolean =>
+  outline !== undefined && outline.opening.includes(words) && (pattern?.test(outline.opening) ?? true);
 
 /** The first that holds; harnesses before frameworks, those before bare SDKs. */
 export const CLIENT_ROWS: readonly ClientRow[] = [
@@ -37,9 +35,9 @@ export const CLIENT_ROWS: readonly ClientRow[] = [
   { client: 'ai-sdk', userAgent: /^(?:ai\/|ai-sdk\/)/i, mend: 'pass headers: {"x-entresol-session", "x-entresol-agent"} in each call or agent' },
   { client: 'litellm', when: ['header:x-litellm-trace-id', 'header:x-litellm-session-id'], userAgent: /^litellm\//i, mend: 'pass extra_headers, or litellm_session_id' },
   { client: 'smolagents', shape: (call) => strings(call.outline?.value('stop')).includes('Calling tools:'), mend: 'pass extra_headers to the model' },
-  { client: 'crewai', shape: (call) => opensWith(call, /\\nYour personal goal is: /), mend: 'pass extra_headers to each agent\'s LLM' },
-  { client: 'google-adk', shape: (call) => opensWith(call, /Your internal name is \\"|For context:.{0,200}\[\w+\] (?:said|called tool)/s), mend: 'pass extra_headers to LiteLlm of each agent' },
-  { client: 'autogen', shape: (call) => opensWith(call, /Transferred to \w+, adopting the role of \w+ immediately\./), mend: 'pass default_headers to each model client' },
+  { client: 'crewai', shape: (call) => opensWith(call, '\\nYour personal goal is: '), mend: 'pass extra_headers to each agent\'s LLM' },
+  { client: 'google-adk', shape: (call) => opensWith(call, 'Your internal name is \\"') || opensWith(call, 'For context:', /For context:.{0,200}\[\w+\] (?:said|called tool)/s), mend: 'pass extra_headers to LiteLlm of each agent' },
+  { client: 'autogen', shape: (call) => opensWith(call, ', adopting the role of ', /Transferred to \w+, adopting the role of \w+ immediately\./), mend: 'pass default_headers to each model client' },
   { client: 'anthropic-sdk', userAgent: /^(?:Async)?Anthropic\//i, mend: OWN_HEADERS },
   { client: 'openai-sdk', userAgent: /^(?:Async)?OpenAI\//i, mend: OWN_HEADERS },
 ];

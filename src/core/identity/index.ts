@@ -1,5 +1,5 @@
 export * from './types.ts';
-export type { Hashing } from './hashing.ts';
+export type { BodyBytes, Hashing } from './hashing.ts';
 export { Outline } from './outline/outline.ts';
 export { OutlineReader, DEFAULT_OUTLINE_LIMITS, type OutlineLimits } from './outline/outline-reader.ts';
 export { OWN_ROW, VENDOR_ROWS, type VendorRow } from './vendors.ts';

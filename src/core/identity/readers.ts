@@ -109,6 +109,29 @@ const READERS: Readonly<Record<string, Reader>> = {
   traceparent: (call) => /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/.exec(call.headers.get('traceparent') ?? '')?.[1],
 };
 
+/** What a call must have for a place to hold anything: a header, one whose name ends so, or a member of the body. */
+export interface Need { readonly header?: string; readonly ending?: string; readonly member?: string }
+const firstStep = (path: string): string => path.split(/[.>]/, 1)[0];
+
+const NEEDS: Readonly<Record<string, (argument: string) => Need>> = {
+  header: (name) => ({ header: name }),
+  'header-json': (path) => ({ header: firstStep(path) }),
+  'header-last-segment': (name) => ({ header: name }),
+  'header-parent-path': (name) => ({ header: name }),
+  'any-session-header': () => ({ ending: '-session-id' }),
+  body: (path) => ({ member: firstStep(path) }),
+  'body-json': (path) => ({ member: firstStep(path) }),
+  'claude-user-id': () => ({ member: 'metadata' }),
+  baggage: () => ({ header: 'baggage' }),
+  traceparent: () => ({ header: 'traceparent' }),
+};
+
+/** Undefined for a place that any call may fill. */
+export function needOf(place: string): Need | undefined {
+  const colon = place.indexOf(':');
+  return NEEDS[place.slice(0, colon)]?.(place.slice(colon + 1));
+}
+
 /** A place, ready to be read. */
 type Place = (call: Readable) => string | undefined;
 const places = new Map<string, Place>();

@@ -4,6 +4,7 @@ import { clientOf } from './clients.ts';
 import { infer, inferredInstance, type Inference } from './infer.ts';
 import { cleanId, isYes, readPlace } from './readers.ts';
 import type { Conflict, Evidence, Identity, IdentityInput } from './types.ts';
+import { RowIndex } from './row-index.ts';
 import { OWN_ROW, VENDOR_ROWS, type VendorRow } from './vendors.ts';
 
 type FieldName = 'session' | 'agent' | 'instance' | 'parent' | 'kind' | 'task';
@@ -43,9 +44,11 @@ function readRow(input: IdentityInput, row: VendorRow, dropped: Set<string>): Ro
   return Object.keys(fields).length === 0 && !final ? undefined : { row, confidence, fields, final };
 }
 
+const ROWS = new RowIndex(VENDOR_ROWS);
+
 /** The rows that hold, the surest first; rows that are equally sure in the table's order. */
 function answeringRows(input: IdentityInput, dropped: Set<string>): RowAnswer[] {
-  const answers = VENDOR_ROWS.map((row) => readRow(input, row, dropped)).filter((answer) => answer !== undefined);
+  const answers = ROWS.mayHold(input).map((row) => readRow(input, row, dropped)).filter((answer) => answer !== undefined);
   return answers.sort((a, b) => b.confidence - a.confidence);
 }
 

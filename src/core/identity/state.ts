@@ -35,14 +35,17 @@ const SALT: Readonly<Record<Clue, bigint>> = { call: 0x11n << 56n, callId: 0x22n
 
 const KEPT_INSTANCES = 12;
 
+/** The latest `kept`, in an array no larger than they are: one that is pushed to takes room for seventeen. */
+const addedTo = <Item>(items: readonly Item[], item: Item, kept: number): readonly Item[] => items.slice(Math.max(0, items.length + 1 - kept)).concat([item]);
+
 /** A session's own part: its instances, and the keys by which calls find it. */
 export class SessionMemory {
-  readonly instances: Owner[] = [];
+  instances: readonly Owner[] = [];
   /** The instance whose answer called for a sub-agent or a hand-over and has not gone on since. */
   pending?: InstanceId;
   /** What calls; told once by what its first request looks like. */
   client?: Evidence<string>;
-  readonly keys: Partial<Record<Clue, bigint[]>> = {};
+  readonly keys: Partial<Record<Clue, readonly bigint[]>> = {};
 
   instance(id: InstanceId): Owner | undefined { return this.instances.find((owner) => owner.instance === id); }
 
@@ -52,10 +55,8 @@ export class SessionMemory {
   }
 
   put(owner: Owner): void {
-    const index = this.instances.findIndex((known) => known.instance === owner.instance);
-    if (index >= 0) this.instances.splice(index, 1);
-    this.instances.push(owner);
-    if (this.instances.length > KEPT_INSTANCES) this.instances.shift();
+    if (this.instances.at(-1) === owner) return;
+    this.instances = addedTo(this.instances.filter((known) => known.instance !== owner.instance), owner, KEPT_INSTANCES);
   }
 }
 
@@ -115,10 +116,8 @@ export class IdentityState {
     this.owners.set(key, owner);
     if (known !== undefined) return;
     const { keys } = this.enter(owner.session);
-    const ring = (keys[clue] ??= []);
-    ring.push(key);
-    if (ring.length <= KEPT[clue]) return;
-    const oldest = ring.shift();
-    if (oldest !== undefined) this.owners.delete(oldest);
+    const ring = keys[clue] ?? [];
+    if (ring.length === KEPT[clue]) this.owners.delete(ring[0]);
+    keys[clue] = addedTo(ring, key, KEPT[clue]);
   }
 }

@@ -3,7 +3,8 @@
  * under the hash of all bytes up to a grid point at or after it. Equal hash, equal bytes, equal state: the state is right for
  * whatever follows. Of a session the places near its latest end are kept, some hundred bytes each, and never its body.
  */
-import type { ConversationState } from './conversation.ts';
+import type { Boundary, ConversationState } from './conversation.ts';
+import { packed, unpacked } from './packed-state.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** The member that holds the conversation. */
@@ -28,8 +29,14 @@ export interface Checkpoint {
   readonly elders: readonly bigint[];
 }
 
+/** As it is kept: hashes and places as the units of one string, a third of what they take as arrays of objects. */
+interface Kept extends Omit<Checkpoint, 'state'> {
+  readonly boundary: Boundary;
+  readonly packed: string;
+}
+
 export class Checkpoints {
-  private readonly byPrefix = new Map<bigint, Checkpoint>();
+  private readonly byPrefix = new Map<bigint, Kept>();
   private readonly capacity: number;
 
   constructor(capacity: number) {
@@ -42,19 +49,23 @@ export class Checkpoints {
   find(prefixes: readonly bigint[]): Checkpoint | undefined {
     for (let index = prefixes.length - 1; index >= 0; index--) {
       const known = this.byPrefix.get(prefixes[index]);
-      if (known !== undefined) return known;
+      if (known !== undefined) {
+        const { boundary, packed, kind, start, before, suffix, siblings, elders } = known;
+        return { kind, start, before, suffix, siblings, elders, state: { ...boundary, ...unpacked(packed) } };
+      }
     }
     return undefined;
   }
 
   /** Keeps the latest of a session; what lies two bodies back goes, the one body back stays for those that fork there. */
   keep(latest: ReadonlyMap<bigint, Omit<Checkpoint, 'siblings' | 'elders'>>, from: Checkpoint | undefined): void {
-    const siblings = [...latest.keys()];
+    const siblings = [...latest.keys()].slice();
     const elders = from?.siblings ?? [];
     for (const key of from?.elders ?? []) if (!latest.has(key) && !elders.includes(key)) this.byPrefix.delete(key);
-    for (const [key, checkpoint] of latest) {
+    for (const [key, { kind, start, before, suffix, state }] of latest) {
+      const { offset, messages, answered, atHead, system, firstText, broughtResult, flaw } = state;
       this.byPrefix.delete(key);
-      this.byPrefix.set(key, { ...checkpoint, siblings, elders });
+      this.byPrefix.set(key, { kind, start, before, suffix, siblings, elders, boundary: { offset, messages, answered, atHead, system, firstText, broughtResult, flaw }, packed: packed(state) });
     }
     for (const key of this.byPrefix.keys()) {
       if (this.byPrefix.size <= this.capacity) break;

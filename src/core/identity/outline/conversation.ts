@@ -91,7 +91,7 @@ export class ConversationReader {
     const start = scanner.at;
     scanner.skipValue();
     if (scanner.bytes[start] === QUOTE) this.parts.firstText = { start: start + 1, end: scanner.at - 1 };
-    this.push(this.hashing.bytes(scanner.bytes.subarray(start, scanner.at), 0n));
+    this.push(this.hashing.body.hash(start, scanner.at, 0n));
     this.now.messages = 1;
     this.now.atHead = false;
     this.end = this.markAt(scanner.at);
@@ -196,8 +196,16 @@ export class ConversationReader {
   }
 
   private stateOf({ boundary, entries, calls }: Mark): ConversationState {
-    const tail = <Item>(before: readonly Item[], read: readonly Item[], count: number, kept: number): Item[] =>
-      (count >= kept ? read.slice(count - kept, count) : [...before.slice(-(kept - count)), ...read.slice(0, count)]);
-    return { ...boundary, chain: tail(this.from.chain, this.entries, entries, CHAIN_TAIL), calls: tail(this.from.calls, this.parts.calls, calls, KEPT_CALLS) };
+    const { offset, messages, answered, atHead, system, firstText, broughtResult, flaw } = boundary;
+    return {
+      offset, messages, answered, atHead, system, firstText, broughtResult, flaw,
+      chain: latest(this.from.chain, this.entries, entries, CHAIN_TAIL), calls: latest(this.from.calls, this.parts.calls, calls, KEPT_CALLS),
+    };
   }
+}
+
+/** The latest `kept` of `before` and then the first `count` of `read`. */
+function latest<Item>(before: readonly Item[], read: readonly Item[], count: number, kept: number): readonly Item[] {
+  if (count >= kept) return read.slice(count - kept, count);
+  return count === 0 && before.length <= kept ? before : before.slice(-(kept - count)).concat(read.slice(0, count));
 }

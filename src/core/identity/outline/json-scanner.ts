@@ -4,6 +4,7 @@
  * by a search for their quote.
  */
 import { EntresolError } from '../../errors.ts';
+import type { BodyBytes } from '../hashing.ts';
 
 export const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -28,9 +29,13 @@ export class JsonScanner {
   at: number;
   readonly bytes: Buffer;
 
-  constructor(bytes: Buffer, at = 0) {
+  private readonly body: BodyBytes | undefined;
+
+  /** @param body the same bytes, for a scanner that goes from the start of a body to its end */
+  constructor(bytes: Buffer, at = 0, body?: BodyBytes) {
     this.bytes = bytes;
     this.at = at;
+    this.body = body;
   }
 
   /** @throws EntresolError `ENT_BAD_JSON` */
@@ -60,28 +65,31 @@ export class JsonScanner {
 
   /** Past the string that opens here. */
   skipString(): void {
+    const end = this.body === undefined ? this.searchQuote() : this.body.stringEnd(this.at);
+    if (end < 0) this.fail('a string without end');
+    this.at = end + 1;
+  }
+
+  /** Where the string ends that opens here; -1 if it does not. */
+  private searchQuote(): number {
     const { bytes } = this;
     let index = this.at + 1;
     let near = index + SHORT_STRING;
     for (;;) {
-      if (index >= bytes.length) this.fail('a string without end');
+      if (index >= bytes.length) return -1;
       const byte = bytes[index];
-      if (byte === QUOTE) break;
+      if (byte === QUOTE) return index;
       if (byte === BACKSLASH) index += 1;
       index += 1;
       if (index <= near) continue;
       const quote = bytes.indexOf(QUOTE, index);
-      if (quote < 0) this.fail('a string without end');
+      if (quote < 0) return -1;
       let slash = quote - 1;
       while (slash >= index && bytes[slash] === BACKSLASH) slash -= 1;
-      if ((quote - slash) % 2 === 1) {
-        index = quote;
-        break;
-      }
+      if ((quote - slash) % 2 === 1) return quote;
       index = quote + 1;
       near = index + SHORT_STRING;
     }
-    this.at = index + 1;
   }
 
   /** Past the literal or number that begins here. */
@@ -202,14 +210,13 @@ export class JsonScanner {
   stringAt(start: number, end: number): string {
     const { bytes } = this;
     if (end - start > LONGEST_WORD + 2) return decodeString(bytes.toString('utf8', start, end));
-    let hash = 0;
+    const candidates = WORDS[slotOf(end - start - 2, bytes[start + 1], bytes[end - 2])];
+    for (let index = 0; index < candidates.length; index++) if (standsAt(bytes, start + 1, end - 1, candidates[index].codes)) return candidates[index].word;
     for (let index = start + 1; index < end - 1; index++) {
       const byte = bytes[index];
       if (byte >= 0x80 || byte === BACKSLASH) return decodeString(bytes.toString('utf8', start, end));
-      hash = (Math.imul(hash, 31) + byte) | 0;
     }
-    const word = WORDS.get(hash);
-    return word !== undefined && isWord(bytes, start + 1, end - 1, word) ? word : bytes.toString('latin1', start + 1, end - 1);
+    return bytes.toString('latin1', start + 1, end - 1);
   }
 
   /** The short string at a place that was walked over already; '' where there is none. */
@@ -224,17 +231,28 @@ export class JsonScanner {
 
 const LONGEST_WORD = 24;
 
+/** Words by their length, first and last byte. */
+const SLOTS = 128;
+interface Word { readonly word: string; readonly codes: Uint8Array }
+const slotOf = (length: number, first: number, last: number): number => (length * 5 + first * 3 + last) % SLOTS;
+
 /** Words that bodies are full of: told without making a string. */
-const WORDS = new Map([
+const WORDS: readonly (readonly Word[])[] = slotted([
   'role', 'content', 'type', 'text', 'user', 'assistant', 'tool', 'system', 'developer', 'function', 'name', 'arguments', 'id', 'tool_calls', 'tool_call_id',
   'tool_use', 'tool_result', 'tool_use_id', 'input', 'output', 'call_id', 'function_call', 'function_call_output', 'message', 'input_text', 'output_text', 'reasoning',
   'cache_control', 'is_error', 'status', 'refusal', 'annotations', 'parameters', 'description', 'input_schema', 'strict', 'model', 'messages', 'tools', 'stream',
   'max_tokens', 'metadata', 'temperature', 'tool_choice', 'instructions', 'stream_options',
-].map((word) => [[...word].reduce((hash, letter) => (Math.imul(hash, 31) + letter.charCodeAt(0)) | 0, 0), word] as const));
+]);
 
-function isWord(bytes: Buffer, start: number, end: number, word: string): boolean {
-  if (end - start !== word.length) return false;
-  for (let index = 0; index < word.length; index++) if (bytes[start + index] !== word.charCodeAt(index)) return false;
+function slotted(words: readonly string[]): Word[][] {
+  const slots: Word[][] = Array.from({ length: SLOTS }, () => []);
+  for (const word of words) slots[slotOf(word.length, word.charCodeAt(0), word.charCodeAt(word.length - 1))].push({ word, codes: Uint8Array.from(Buffer.from(word)) });
+  return slots;
+}
+
+function standsAt(bytes: Buffer, start: number, end: number, codes: Uint8Array): boolean {
+  if (end - start !== codes.length) return false;
+  for (let index = 0; index < codes.length; index++) if (bytes[start + index] !== codes[index]) return false;
   return true;
 }
 

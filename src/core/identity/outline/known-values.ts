@@ -21,21 +21,21 @@ export class KnownValues<Value> {
     this.byHead = new BoundedMap(capacity);
   }
 
-  /** The value whose bytes stand at `at`; only a bracketed one, for its end is in its bytes. */
-  find(bytes: Buffer, at: number): { readonly end: number; readonly value: Value } | undefined {
-    if (at + HEAD_BYTES > bytes.length) return undefined;
-    const head = this.hashing.bytes(bytes.subarray(at, at + HEAD_BYTES), 0n);
+  /** The value whose bytes stand at `at` in the body of that length; only a bracketed one, for its end is in its bytes. */
+  find(bodyBytes: number, at: number): { readonly end: number; readonly value: Value } | undefined {
+    if (at + HEAD_BYTES > bodyBytes) return undefined;
+    const head = this.hashing.body.hash(at, at + HEAD_BYTES, 0n);
     for (const { length, hash, value } of this.byHead.get(head) ?? []) {
       const end = at + length;
-      if (end <= bytes.length && this.hashing.bytes(bytes.subarray(at, end), 0n) === hash) return { end, value };
+      if (end <= bodyBytes && this.hashing.body.hash(at, end, 0n) === hash) return { end, value };
     }
     return undefined;
   }
 
-  keep(bytes: Buffer, at: number, end: number, value: Value): void {
+  keep(at: number, end: number, value: Value): void {
     if (end - at < HEAD_BYTES) return;
-    const head = this.hashing.bytes(bytes.subarray(at, at + HEAD_BYTES), 0n);
-    const known = { length: end - at, hash: this.hashing.bytes(bytes.subarray(at, end), 0n), value };
+    const head = this.hashing.body.hash(at, at + HEAD_BYTES, 0n);
+    const known = { length: end - at, hash: this.hashing.body.hash(at, end, 0n), value };
     const others = this.byHead.peek(head) ?? [];
     this.byHead.set(head, [known, ...others.filter(({ hash }) => hash !== known.hash)].slice(0, PER_HEAD));
   }

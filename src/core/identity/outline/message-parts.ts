@@ -96,17 +96,19 @@ export class MessageParts {
     const { bytes, squeezed } = this;
     this.calls.push({ id, name, args, argsEnd });
     squeezed.clear();
-    if (name >= 0 && bytes[name] === QUOTE) squeezed.appendEscaped(bytes, name + 1, endOfString(bytes, name) - 1);
+    if (name >= 0 && bytes[name] === QUOTE) squeezed.appendSqueezed(bytes, name + 1, endOfString(bytes, name) - 1);
     squeezed.appendByte(0);
     // A string of arguments holds the JSON text that another dialect would send as a value.
-    if (args >= 0 && bytes[args] === QUOTE) squeezed.appendEscaped(bytes, args + 1, argsEnd - 1);
-    else if (args >= 0) squeezed.append(bytes, args, argsEnd);
-    squeezed.squeeze();
+    if (args >= 0 && bytes[args] === QUOTE) squeezed.appendSqueezed(bytes, args + 1, argsEnd - 1);
+    else if (args >= 0) {
+      squeezed.append(bytes, args, argsEnd);
+      squeezed.squeeze();
+    }
     this.callsHash = extendByCall(this.callsHash, squeezed.view, this.hashing);
   }
 
   private piece(start: number, end: number, chain: bigint): bigint {
-    return end <= start ? chain : this.hashing.bytes(this.bytes.subarray(start, end), chain);
+    return end <= start ? chain : this.hashing.body.hash(start, end, chain);
   }
 
   private textPiece(start: number, end: number, chain: bigint): bigint {

@@ -57,9 +57,11 @@ export class OutlineReader {
    * @throws EntresolError `ENT_BAD_JSON`, `ENT_BAD_REQUEST`: no JSON object, or one that is nested too deep
    */
   read(bytes: Buffer): Outline {
-    const prefixes = bytes.length < 2 * this.gridBytes ? [] : this.hashing.prefixes(bytes, this.gridBytes);
+    const { body } = this.hashing;
+    body.take(bytes);
+    const prefixes = bytes.length < 2 * this.gridBytes ? [] : body.prefixes(this.gridBytes);
     const from = this.checkpoints.find(prefixes);
-    const scanner = new JsonScanner(bytes, from?.state.offset ?? 0);
+    const scanner = new JsonScanner(bytes, from?.state.offset ?? 0, body);
     let conversation: Conversation | undefined;
     let after = NO_SURROUNDINGS;
     let suffix: Suffix | undefined;
@@ -115,11 +117,11 @@ export class OutlineReader {
   /** Known, if all bytes from here on are those that followed last time. */
   private sameSuffix(scanner: JsonScanner, known: Suffix): Suffix | undefined {
     const { bytes, at } = scanner;
-    return bytes.length - at === known.length && this.hashing.bytes(bytes.subarray(at), 0n) === known.hash ? known : undefined;
+    return bytes.length - at === known.length && this.hashing.body.hash(at, bytes.length, 0n) === known.hash ? known : undefined;
   }
 
   private suffixOf(bytes: Buffer, at: number, after: Surroundings): Suffix {
-    const hash = this.hashing.bytes(bytes.subarray(at), 0n);
+    const hash = this.hashing.body.hash(at, bytes.length, 0n);
     const known = this.suffixes.get(hash);
     if (known !== undefined && known.length === bytes.length - at) return known;
     const suffix = { length: bytes.length - at, hash, after };

@@ -26,6 +26,7 @@ export interface OutlineFacts {
 
 /** Longer first messages are known by their beginning. */
 const FIRST_TEXT_BYTES = 65_536;
+const OPENING_BYTES = 8192;
 
 const TYPES: Readonly<Record<number, 'string' | 'array' | 'object' | 'null'>> = { 0x22: 'string', 0x5b: 'array', 0x7b: 'object', 0x6e: 'null' };
 
@@ -45,6 +46,7 @@ export class Outline {
   readonly readFrom: number;
   private readonly values = new Map<string, unknown>();
   private readonly byName: ReadonlyMap<string, Member>;
+  private opened: string | undefined;
 
   constructor(bytes: Buffer, facts: OutlineFacts, readFrom: number) {
     this.bytes = bytes;
@@ -96,6 +98,9 @@ export class Outline {
     return text.view.toString('utf8');
   }
 
+  /** The beginning of the body, byte by byte. */
+  get opening(): string { return (this.opened ??= this.bytes.toString('latin1', 0, Math.min(this.bytes.length, OPENING_BYTES))); }
+
   /** The first text of the conversation that no model wrote, as it stands in the body. */
   get firstTextBytes(): Buffer {
     const { start, end } = this.facts.conversation.firstText;
@@ -112,8 +117,9 @@ export class Outline {
 
   private callAt({ id, name, args, argsEnd }: CallPlace): OutlinedToolCall {
     // Arguments may be long, and mostly the id is enough.
+    const text = (at: number): string => this.stringAt(at);
     const written = (): string => (args < 0 ? '' : this.bytes[args] === QUOTE ? this.stringAt(args) : this.bytes.toString('utf8', args, argsEnd));
-    return { id: this.stringAt(id), name: this.stringAt(name), get arguments() { return written(); } };
+    return { id: text(id), get name() { return text(name); }, get arguments() { return written(); } };
   }
 
   private stringAt(at: number): string {

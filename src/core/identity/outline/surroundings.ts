@@ -99,7 +99,7 @@ export class SurroundingsReader {
 
   private readTools(scanner: JsonScanner): ToolList {
     const start = scanner.at;
-    const known = this.tools.find(scanner.bytes, start);
+    const known = this.tools.find(scanner.bytes.length, start);
     if (known !== undefined) {
       scanner.at = known.end;
       return known.value;
@@ -111,21 +111,21 @@ export class SurroundingsReader {
       if (name !== '') names.push(name);
     }
     const list = toolList(names, this.hashing);
-    this.tools.keep(scanner.bytes, start, scanner.at, list);
+    this.tools.keep(start, scanner.at, list);
     return list;
   }
 
   private readSystem(scanner: JsonScanner, kind: number): SystemText {
     const start = scanner.at;
     const listed = kind === OPEN_ARRAY;
-    const known = listed ? this.systems.find(scanner.bytes, start) : undefined;
+    const known = listed ? this.systems.find(scanner.bytes.length, start) : undefined;
     if (known !== undefined) {
       scanner.at = known.end;
       return known.value;
     }
     scanner.skipValue();
     const text = kind === QUOTE || listed ? this.conversation.readSystem(scanner, start) : NO_SYSTEM;
-    if (listed) this.systems.keep(scanner.bytes, start, scanner.at, text);
+    if (listed) this.systems.keep(start, scanner.at, text);
     return text;
   }
 }

@@ -51,10 +51,10 @@ export class SystemTexts {
     this.hashing = hashing;
   }
 
-  /** @param start after the opening quote @param end before the closing one */
+  /** Of the body that is being read. @param start after the opening quote @param end before the closing one */
   read(bytes: Buffer, start: number, end: number): SystemText {
     if (end <= start) return NO_SYSTEM;
-    const key = this.hashing.bytes(bytes.subarray(start, end), 0n);
+    const key = this.hashing.body.hash(start, end, 0n);
     const known = this.known.get(key);
     if (known !== undefined) return known;
     this.raw.clear();

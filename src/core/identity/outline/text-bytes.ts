@@ -3,7 +3,9 @@
 const BACKSLASH = 0x5c;
 const REPLACEMENT = 0xfffd;
 /** What `\b`, `\f`, `\n`, `\r` and `\t` stand for; any other escaped byte stands for itself. */
-const ESCAPES: Readonly<Record<number, number>> = { 0x62: 0x08, 0x66: 0x0c, 0x6e: 0x0a, 0x72: 0x0d, 0x74: 0x09 };
+const ESCAPES = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+for (const [escape, byte] of [[0x62, 0x08], [0x66, 0x0c], [0x6e, 0x0a], [0x72, 0x0d], [0x74, 0x09]]) ESCAPES[escape] = byte;
+const UNICODE = 0x75;
 
 function hexDigit(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
@@ -13,6 +15,8 @@ function hexDigit(byte: number): number {
 
 const unitAt = (bytes: Buffer, at: number): number =>
   (hexDigit(bytes[at]) << 12) | (hexDigit(bytes[at + 1]) << 8) | (hexDigit(bytes[at + 2]) << 4) | hexDigit(bytes[at + 3]);
+
+const isWhite = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
 /** A buffer that grows, is written once through and used again. */
 export class TextBytes {
@@ -61,22 +65,41 @@ export class TextBytes {
       const byte = bytes[at];
       at += 1;
       if (byte !== BACKSLASH) buffer[length++] = byte;
+      else if (bytes[at] !== UNICODE) buffer[length++] = ESCAPES[bytes[at++]];
       else {
         this.length = length;
-        at = this.appendEscape(bytes, at, end);
+        at = this.appendUnicode(bytes, at, end);
         length = this.length;
       }
     }
     this.length = length;
   }
 
-  /** @param at after the backslash @returns where the text goes on */
-  private appendEscape(bytes: Buffer, at: number, end: number): number {
-    const byte = bytes[at];
-    if (byte !== 0x75) {
-      this.buffer[this.length++] = ESCAPES[byte] ?? byte;
-      return at + 1;
+  /** The same without white space: equal to `appendEscaped`, then `squeeze`. */
+  appendSqueezed(bytes: Buffer, start: number, end: number): void {
+    this.reserve(end - start);
+    const { buffer } = this;
+    let { length } = this;
+    let at = start;
+    while (at < end) {
+      const byte = bytes[at];
+      at += 1;
+      if (byte > 0x20 && byte !== BACKSLASH) buffer[length++] = byte;
+      else if (byte === BACKSLASH) {
+        if (bytes[at] !== UNICODE) buffer[length++] = ESCAPES[bytes[at++]];
+        else {
+          this.length = length;
+          at = this.appendUnicode(bytes, at, end);
+          length = this.length;
+        }
+        if (isWhite(buffer[length - 1])) length -= 1;
+      } else if (!isWhite(byte)) buffer[length++] = byte;
     }
+    this.length = length;
+  }
+
+  /** @param at at the `u` of `\uXXXX` @returns where the text goes on */
+  private appendUnicode(bytes: Buffer, at: number, end: number): number {
     const unit = unitAt(bytes, at + 1);
     const low = at + 11 <= end && unit >= 0xd800 && unit < 0xdc00 && bytes[at + 5] === BACKSLASH && bytes[at + 6] === 0x75 ? unitAt(bytes, at + 7) : 0;
     if (low >= 0xdc00 && low < 0xe000) {
@@ -110,7 +133,7 @@ export class TextBytes {
     let kept = 0;
     for (let at = 0; at < this.length; at++) {
       const byte = buffer[at];
-      if (byte !== 0x20 && byte !== 0x0a && byte !== 0x0d && byte !== 0x09) buffer[kept++] = byte;
+      if (!isWhite(byte)) buffer[kept++] = byte;
     }
     this.length = kept;
   }
