@@ -10,7 +10,8 @@
  * between workloads: the weights find out.
  */
 import { hashText, lengthBucket, mixHash } from './hash.ts';
-import { GAP_FEATURES, type SessionState } from './session-state.ts';
+import { GAP_FEATURES } from './session-rows.ts';
+import type { SessionState } from './session-state.ts';
 import type { TableReader, TableWriter } from './table-codec.ts';
 import { BIN_HIGH_MS, BIN_LOW_MS, TIME_BINS, timeBin } from './time-grid.ts';
 
@@ -47,19 +48,19 @@ export class GapModel {
   }
 
   describeArrival(session: SessionState, promptTokens: number): void {
-    const { agent, arrivalGapCells: cells } = session;
-    cells[0] = mixHash(FROM_ARRIVAL[0], agent) % this.cellCount;
-    cells[1] = mixHash(FROM_ARRIVAL[1], agent, session.previousAgent) % this.cellCount;
-    cells[2] = mixHash(FROM_ARRIVAL[2], agent, Math.round(PROMPT_BUCKETS_PER_OCTAVE * Math.log2(promptTokens + 1))) % this.cellCount;
-    cells[3] = mixHash(FROM_ARRIVAL[3], agent, session.previousTool) % this.cellCount;
+    const { agent } = session;
+    session.setArrivalGapCell(0, mixHash(FROM_ARRIVAL[0], agent) % this.cellCount);
+    session.setArrivalGapCell(1, mixHash(FROM_ARRIVAL[1], agent, session.previousAgent) % this.cellCount);
+    session.setArrivalGapCell(2, mixHash(FROM_ARRIVAL[2], agent, Math.round(PROMPT_BUCKETS_PER_OCTAVE * Math.log2(promptTokens + 1))) % this.cellCount);
+    session.setArrivalGapCell(3, mixHash(FROM_ARRIVAL[3], agent, session.previousTool) % this.cellCount);
   }
   describeEnd(session: SessionState, outputTokens: number): void {
-    const { agent, endGapCells: cells } = session;
+    const { agent } = session;
     const length = lengthBucket(outputTokens);
-    cells[0] = mixHash(FROM_END[0], agent) % this.cellCount;
-    cells[1] = mixHash(FROM_END[1], agent, session.tool) % this.cellCount;
-    cells[2] = mixHash(FROM_END[2], length) % this.cellCount;
-    cells[3] = mixHash(FROM_END[3], agent, length) % this.cellCount;
+    session.setEndGapCell(0, mixHash(FROM_END[0], agent) % this.cellCount);
+    session.setEndGapCell(1, mixHash(FROM_END[1], agent, session.tool) % this.cellCount);
+    session.setEndGapCell(2, mixHash(FROM_END[2], length) % this.cellCount);
+    session.setEndGapCell(3, mixHash(FROM_END[3], agent, length) % this.cellCount);
   }
 
   learn(features: Int32Array, gapMs: number): void {

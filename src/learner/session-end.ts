@@ -8,7 +8,8 @@
  * when it calls again or has been idle for too long. A session that returns after that is taken back.
  */
 import { hashText, lengthBucket, mixHash } from './hash.ts';
-import { END_FEATURES, type SessionState } from './session-state.ts';
+import { END_FEATURES } from './session-rows.ts';
+import type { SessionState } from './session-state.ts';
 import type { TableReader, TableWriter } from './table-codec.ts';
 
 const CELLS = 1024;
@@ -46,25 +47,23 @@ export class EndModel {
   private readonly signalSeen = Float64Array.from(END_SIGNALS, (signal) => SIGNAL_PRIOR[signal][1]);
 
   describeArrival(session: SessionState): void {
-    const cells = session.endCells;
     const step = stepBucket(session.calls - 1);
-    cells[0] = mixHash(SALT[0], session.agent) % CELLS;
-    cells[3] = mixHash(SALT[3], step) % CELLS;
-    cells[8] = mixHash(SALT[8], session.agent, session.previousTool) % CELLS;
-    cells[9] = mixHash(SALT[9], session.agent, session.previousAgent, step) % CELLS;
+    session.setEndCell(0, mixHash(SALT[0], session.agent) % CELLS);
+    session.setEndCell(3, mixHash(SALT[3], step) % CELLS);
+    session.setEndCell(8, mixHash(SALT[8], session.agent, session.previousTool) % CELLS);
+    session.setEndCell(9, mixHash(SALT[9], session.agent, session.previousAgent, step) % CELLS);
     session.endMask = AT_ARRIVAL.reduce((mask, feature) => mask | (1 << feature), 0);
     session.endProbability = -1;
   }
   /** @param stop has the answer tool calls, and why did it end: one key */
   describeEnd(session: SessionState, stop: number, outputTokens: number, answer: number): void {
-    const cells = session.endCells;
     const step = stepBucket(session.calls - 1);
-    cells[1] = mixHash(SALT[1], session.agent, stop) % CELLS;
-    cells[2] = mixHash(SALT[2], session.tool) % CELLS;
-    cells[4] = mixHash(SALT[4], session.agent, stop, step) % CELLS;
-    cells[5] = mixHash(SALT[5], session.agent, stop, lengthBucket(outputTokens)) % CELLS;
-    cells[6] = mixHash(SALT[6], session.agent, session.previousAgent, stop) % CELLS;
-    cells[7] = mixHash(SALT[7], answer) % CELLS;
+    session.setEndCell(1, mixHash(SALT[1], session.agent, stop) % CELLS);
+    session.setEndCell(2, mixHash(SALT[2], session.tool) % CELLS);
+    session.setEndCell(4, mixHash(SALT[4], session.agent, stop, step) % CELLS);
+    session.setEndCell(5, mixHash(SALT[5], session.agent, stop, lengthBucket(outputTokens)) % CELLS);
+    session.setEndCell(6, mixHash(SALT[6], session.agent, session.previousAgent, stop) % CELLS);
+    session.setEndCell(7, mixHash(SALT[7], answer) % CELLS);
     session.endMask = (1 << END_FEATURES) - 1;
     session.endProbability = -1;
   }
@@ -80,17 +79,19 @@ export class EndModel {
     const baseLogit = logit(base);
     const own = session.expectedEnd >= 0 ? session.expectedEnd : 0;
     const ownSeen = session.expectedEnd >= 0 ? 1 : 0;
+    const mask = session.endMask;
     let sum = baseLogit;
     for (let feature = 0; feature < END_FEATURES; feature++) {
-      session.endEvidence[feature] = 0;
-      if ((session.endMask & (1 << feature)) === 0) continue;
-      const cell = session.endCells[feature];
+      session.setEndEvidence(feature, 0);
+      if ((mask & (1 << feature)) === 0) continue;
+      const cell = session.endCell(feature);
       const seen = this.seen[cell] + this.expectedSeen[cell] - ownSeen;
       if (seen <= 1e-9) continue;
       const ended = Math.max(0, this.ended[cell] + this.expectedEnded[cell] - own);
       const chance = (ended + PRIOR_WEIGHT * base) / (seen + PRIOR_WEIGHT);
-      session.endEvidence[feature] = logit(Math.min(0.999, Math.max(0.001, chance))) - baseLogit;
-      sum += this.weights[feature] * session.endEvidence[feature];
+      const evidence = logit(Math.min(0.999, Math.max(0.001, chance))) - baseLogit;
+      session.setEndEvidence(feature, evidence);
+      sum += this.weights[feature] * evidence;
     }
     // A signal that is right no more often than any call is the last says nothing.
     if (session.endSignal >= 0) sum += logit(Math.min(MOST, Math.max(LEAST, this.trust(session.endSignal)))) - baseLogit;
@@ -117,12 +118,12 @@ export class EndModel {
       if (session.endProbability < 0) this.probability(session);
       const error = (ended ? 1 : 0) - session.endProbability;
       for (let feature = 0; feature < END_FEATURES; feature++) {
-        this.weights[feature] += LEARNING_RATE * error * session.endEvidence[feature];
+        this.weights[feature] += LEARNING_RATE * error * session.endEvidence(feature);
       }
     }
     for (let feature = 0; feature < END_FEATURES; feature++) {
       if ((session.endMask & (1 << feature)) === 0) continue;
-      const cell = session.endCells[feature];
+      const cell = session.endCell(feature);
       if (this.seen[cell] >= COUNTER_LIMIT) {
         this.seen[cell] >>= 1;
         this.ended[cell] >>= 1;
@@ -138,7 +139,7 @@ export class EndModel {
   takeBack(session: SessionState): void {
     for (let feature = 0; feature < END_FEATURES; feature++) {
       if ((session.endMask & (1 << feature)) === 0) continue;
-      const cell = session.endCells[feature];
+      const cell = session.endCell(feature);
       if (this.ended[cell] > 0) this.ended[cell]--;
       if (this.seen[cell] > this.ended[cell]) this.seen[cell]--;
     }
@@ -187,7 +188,7 @@ export class EndModel {
     const ended = sign * session.expectedEnd;
     for (let feature = 0; feature < END_FEATURES; feature++) {
       if ((session.endMask & (1 << feature)) === 0) continue;
-      const cell = session.endCells[feature];
+      const cell = session.endCell(feature);
       this.expectedEnded[cell] += ended;
       this.expectedSeen[cell] += sign;
     }

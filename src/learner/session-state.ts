@@ -1,63 +1,105 @@
 import type { LiveSession, RequestId, SessionId } from '../core/index.ts';
+import { hashText } from './hash.ts';
+import { AGENT_COUNTERS, END_FEATURES, GAP_FEATURES, type SessionRows } from './session-rows.ts';
 
-export const GAP_FEATURES = 4;
-export const END_FEATURES = 10;
-const AGENT_COUNTERS = 32;
 /** Stands for what is not known (yet). */
 export const UNKNOWN_KEY = 0;
+const MOST_COUNTED = 65_535;
 
 /**
- * What the learner knows of one session. Agents and tools are hashed keys, features are cell numbers of the tables.
- * A call's features are complete at its `request-end`; until then only those that its arrival gave are set, so that
- * the order of events does not matter (`gapFeatures` and `endFeatures` say how many count).
+ * What the learner knows of one session: a handle on its row. Agents and tools are hashed keys, features are cell numbers of the
+ * tables. A call's features are complete at its `request-end`; until then only those that its arrival gave are set, so that
+ * the order of events does not matter (`endMask` says which count).
  */
 export class SessionState implements LiveSession {
   readonly id: SessionId;
-  calls = 0;
-  lastCallMs = 0;
-  revision = 0;
-  over = false;
-  /** Some signal said that the session has ended; index into `END_SIGNALS`, or -1. */
-  endSignal = -1;
+  private readonly rows: SessionRows;
+  private row: number;
 
-  request: RequestId | undefined;
-  agent = UNKNOWN_KEY;
+  constructor(id: SessionId, rows: SessionRows) {
+    this.id = id;
+    this.rows = rows;
+    this.row = rows.take();
+  }
+
+  /** Nothing is known of it any more, and it is over; others may still hold the handle. */
+  forget(): void {
+    this.rows.release(this.row);
+    this.row = 0;
+  }
+
+  get calls(): number { return this.rows.calls[this.row]; }
+  get lastCallMs(): number { return this.rows.lastCallMs[this.row]; }
+  get revision(): number { return this.rows.revision[this.row]; }
+  get over(): boolean { return this.rows.over[this.row] === 1; }
+  set over(over: boolean) { this.rows.over[this.row] = over ? 1 : 0; }
+  /** Some signal said that the session has ended; index into `END_SIGNALS`, or -1. */
+  get endSignal(): number { return this.rows.endSignal[this.row]; }
+  set endSignal(signal: number) { this.rows.endSignal[this.row] = signal; }
+  get agent(): number { return this.rows.agent[this.row]; }
   /** Slot of the agent in the table of agents. */
-  agentSlot = 0;
-  previousAgent = UNKNOWN_KEY;
+  get agentSlot(): number { return this.rows.agentSlot[this.row]; }
+  set agentSlot(slot: number) { this.rows.agentSlot[this.row] = slot; }
+  get previousAgent(): number { return this.rows.previousAgent[this.row]; }
   /** Last tool of the last ended call, or its stop reason; UNKNOWN_KEY while the call is running. */
-  tool = UNKNOWN_KEY;
-  previousTool = UNKNOWN_KEY;
+  get tool(): number { return this.rows.tool[this.row]; }
+  set tool(tool: number) { this.rows.tool[this.row] = tool; }
+  get previousTool(): number { return this.rows.previousTool[this.row]; }
+  /** How long the last call took; -1 while it is running. */
+  get callDurationMs(): number { return this.rows.callDurationMs[this.row]; }
+  set callDurationMs(durationMs: number) { this.rows.callDurationMs[this.row] = durationMs; }
+  get endMask(): number { return this.rows.endMask[this.row]; }
+  set endMask(mask: number) { this.rows.endMask[this.row] = mask; }
+  /** The probability at the last evaluation, or -1. */
+  get endProbability(): number { return this.rows.endProbability[this.row]; }
+  set endProbability(probability: number) { this.rows.endProbability[this.row] = probability; }
+  /** How likely the beginnings since its last call are if one of them took its place, against their being others' or their own. */
+  get followed(): number { return this.rows.followed[this.row]; }
+  set followed(odds: number) { this.rows.followed[this.row] = odds; }
+  /** Share of this session that the expectation step counts as ended; -1 while it is not counted. */
+  get expectedEnd(): number { return this.rows.expectedEnd[this.row]; }
+  set expectedEnd(share: number) { this.rows.expectedEnd[this.row] = share; }
+  /** Place among the live sessions; -1: not live. */
+  get place(): number { return this.rows.place[this.row]; }
+  set place(place: number) { this.rows.place[this.row] = place; }
 
   /** Cells of what the arrival of the call told, and of what its end added, in the two tables of gaps. */
-  readonly arrivalGapCells = new Int32Array(GAP_FEATURES);
-  readonly endGapCells = new Int32Array(GAP_FEATURES);
-  /** How long the last call took; -1 while it is running. */
-  callDurationMs = -1;
-  readonly endCells = new Int32Array(END_FEATURES);
-  endMask = 0;
-  /** Evidence of each end feature (log odds against the base rate) and the probability at the last evaluation. */
-  readonly endEvidence = new Float64Array(END_FEATURES);
-  endProbability = -1;
+  arrivalGapCell(feature: number): number { return this.rows.arrivalGapCells[this.row * GAP_FEATURES + feature]; }
+  setArrivalGapCell(feature: number, cell: number): void { this.rows.arrivalGapCells[this.row * GAP_FEATURES + feature] = cell; }
+  endGapCell(feature: number): number { return this.rows.endGapCells[this.row * GAP_FEATURES + feature]; }
+  setEndGapCell(feature: number, cell: number): void { this.rows.endGapCells[this.row * GAP_FEATURES + feature] = cell; }
+  endCell(feature: number): number { return this.rows.endCells[this.row * END_FEATURES + feature]; }
+  setEndCell(feature: number, cell: number): void { this.rows.endCells[this.row * END_FEATURES + feature] = cell; }
+  /** Evidence of each end feature (log odds against the base rate) at the last evaluation. */
+  endEvidence(feature: number): number { return this.rows.endEvidence[this.row * END_FEATURES + feature]; }
+  setEndEvidence(feature: number, evidence: number): void { this.rows.endEvidence[this.row * END_FEATURES + feature] = evidence; }
 
-  /** How likely the beginnings since its last call are if one of them took its place, against their being others' or their own. */
-  followed = 0;
-
-  /** Share of this session that the expectation step counts as ended; -1 while it is not counted. */
-  expectedEnd = -1;
-
-  private readonly agentCounters = new Uint16Array(AGENT_COUNTERS);
-
-  constructor(id: SessionId) {
-    this.id = id;
+  /** A call arrives: what the last one told is history. */
+  called(request: RequestId, agent: number, agentSlot: number, atMs: number): void {
+    const { rows, row } = this;
+    rows.previousAgent[row] = rows.agent[row];
+    rows.previousTool[row] = rows.tool[row];
+    rows.agent[row] = agent;
+    rows.agentSlot[row] = agentSlot;
+    rows.tool[row] = UNKNOWN_KEY;
+    rows.request[row] = hashText(request);
+    rows.calls[row]++;
+    const counter = row * AGENT_COUNTERS + (agent % AGENT_COUNTERS);
+    if (rows.agentCalls[counter] < MOST_COUNTED) rows.agentCalls[counter]++;
+    rows.lastCallMs[row] = atMs;
+    rows.callDurationMs[row] = -1;
+    rows.endSignal[row] = -1;
+    rows.revision[row]++;
   }
-
-  countAgentCall(agent: number): void {
-    const counter = agent % AGENT_COUNTERS;
-    if (this.agentCounters[counter] < 65535) this.agentCounters[counter]++;
+  /** Whether the session's last call is this one. */
+  isLastCall(request: RequestId): boolean {
+    return this.rows.request[this.row] === hashText(request);
   }
-
+  /** What is forecast of it may have changed. */
+  revise(): void {
+    this.rows.revision[this.row]++;
+  }
   agentCalls(agent: number): number {
-    return this.agentCounters[agent % AGENT_COUNTERS];
+    return this.rows.agentCalls[this.row * AGENT_COUNTERS + (agent % AGENT_COUNTERS)];
   }
 }

@@ -104,7 +104,7 @@ export class Succession {
       }
       const gained = density / (total - intensity[place]);
       session.followed = Math.min(MOST_ODDS, session.followed + gained);
-      if (gained > NOTEWORTHY) session.revision++;
+      if (gained > NOTEWORTHY) session.revise();
     }
     this.ended *= MEMORY;
     this.uncaused = this.uncaused * MEMORY + 1 - caused;

@@ -245,4 +245,19 @@ describe('snapshot', () => {
     expect(learner.session(sessionId('s0'))).toBeUndefined();
     expect(learner.session(sessionId('s9999'))).toBeDefined();
   });
+
+  it('grows no more from the five thousandth to the twenty thousandth session, of ten thousand agents', () => {
+    const learner = new WorkloadLearner();
+    let sessions = 0;
+    const play = (until: number): number => {
+      for (; sessions < until; sessions++) call(learner, { session: `s${sessions}`, agent: `invented-${sessions % 10_000}`, atMs: sessions * 100, tools: ['read'] });
+      expect(learner.learnedBytes()).toBeLessThanOrEqual(20 * 1024);
+      return learner.sessionBytes();
+    };
+    const bytes = play(5_000);
+    // How many of them are thought to be live varies a little.
+    expect(play(20_000)).toBeLessThanOrEqual(bytes * 1.05);
+    // 4,096 are remembered; columns grow by doubling, so that they may be twice as long.
+    expect(bytes / 4096).toBeLessThan(2 * 300);
+  }, 60_000);
 });

@@ -10,7 +10,8 @@ import { LearnedTables } from './learned-tables.ts';
 import { predict } from './predict.ts';
 import { END_SIGNALS, type EndSignal } from './session-end.ts';
 import { SessionRegistry } from './session-registry.ts';
-import { SessionState, UNKNOWN_KEY } from './session-state.ts';
+import { GAP_FEATURES } from './session-rows.ts';
+import { SessionState } from './session-state.ts';
 import { TIME_BINS, BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, addMass, timeBin } from './time-grid.ts';
 import { OUTSIDE } from './transitions.ts';
 
@@ -33,6 +34,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   private readonly registry = new SessionRegistry(SESSION_CAPACITY);
   private readonly gapSums = new GapSums();
   private readonly scratch = new Float64Array(TIME_BINS);
+  private readonly gapCells = new Int32Array(GAP_FEATURES);
   private arrivals = 0;
   private drawnAt = 0;
   private ends = 0;
@@ -81,6 +83,11 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     return this.snapshot().length;
   }
 
+  /** Working memory for sessions, remembered and live. */
+  sessionBytes(): number {
+    return this.registry.bytes;
+  }
+
   // ---- events
 
   private arrive(event: RequestArrive): void {
@@ -100,18 +107,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
       this.learnGaps(session, event.atMs);
       tables.transitions.learn(session.agentSlot, slot);
     }
-    session.previousAgent = session.agent;
-    session.previousTool = session.tool;
-    session.agent = agent;
-    session.agentSlot = slot;
-    session.tool = UNKNOWN_KEY;
-    session.request = event.request;
-    session.calls++;
-    session.countAgentCall(agent);
-    session.lastCallMs = event.atMs;
-    session.callDurationMs = -1;
-    session.endSignal = -1;
-    session.revision++;
+    session.called(event.request, agent, slot, event.atMs);
     tables.gapsFromArrival.describeArrival(session, event.promptTokens);
     tables.ends.describeArrival(session);
     this.registry.refresh(session);
@@ -126,14 +122,14 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     tables.outputs.learn(tables.agents.slotOf(event.by.agent), event.outputTokens);
     const session = this.registry.get(event.by.session);
     // Of calls that run side by side only the last to arrive describes the session.
-    if (session === undefined || session.request !== event.request || session.over) return;
+    if (session === undefined || !session.isLastCall(event.request) || session.over) return;
     const stopKey = hashText(event.stop ?? '');
     session.tool = event.tools.length > 0 ? hashText(event.tools[event.tools.length - 1]) : mixHash(stopKey, 1) || 1;
     session.callDurationMs = event.atMs - session.lastCallMs;
     tables.ends.withdraw(session);
     tables.gapsFromEnd.describeEnd(session, event.outputTokens);
     tables.ends.describeEnd(session, mixHash(event.tools.length > 0 ? 1 : 0, stopKey), event.outputTokens, hashText(event.outputHash ?? ''));
-    session.revision++;
+    session.revise();
   }
 
   private signalEnd(id: SessionId, reason: EndSignal): void {
@@ -145,7 +141,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     ends.countSignal(signal);
     if (!session.over && trusted) this.finish(session);
     session.endSignal = signal;
-    session.revision++;
+    session.revise();
   }
 
   // ---- the expectation step
@@ -166,7 +162,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     this.tables.transitions.learn(session.agentSlot, OUTSIDE);
     session.over = true;
     this.tables.succession.countEnd(1);
-    session.revision++;
+    session.revise();
     this.ended[this.ends++ % ENDINGS_KEPT] = session;
     this.registry.retire(session);
   }
@@ -194,8 +190,17 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   private learnGaps(session: SessionState, nowMs: number): void {
     const { gapsFromArrival, gapsFromEnd } = this.tables;
     const sinceArrivalMs = nowMs - session.lastCallMs;
-    gapsFromArrival.learn(session.arrivalGapCells, sinceArrivalMs);
-    if (session.callDurationMs >= 0) gapsFromEnd.learn(session.endGapCells, sinceArrivalMs - session.callDurationMs);
+    gapsFromArrival.learn(this.arrivalCells(session), sinceArrivalMs);
+    if (session.callDurationMs >= 0) gapsFromEnd.learn(this.endCells(session), sinceArrivalMs - session.callDurationMs);
+  }
+
+  private arrivalCells(session: SessionState): Int32Array {
+    for (let feature = 0; feature < GAP_FEATURES; feature++) this.gapCells[feature] = session.arrivalGapCell(feature);
+    return this.gapCells;
+  }
+  private endCells(session: SessionState): Int32Array {
+    for (let feature = 0; feature < GAP_FEATURES; feature++) this.gapCells[feature] = session.endGapCell(feature);
+    return this.gapCells;
   }
 
   /** Silence of the session so far: since its last call ended, or, while that is running, since it arrived. */
@@ -206,8 +211,8 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   private remainingGap(session: SessionState, silenceMs: number, out: Float64Array): number {
     const { gapsFromArrival, gapsFromEnd } = this.tables;
     return session.callDurationMs < 0
-      ? gapsFromArrival.remaining(session.arrivalGapCells, silenceMs, out)
-      : gapsFromEnd.remaining(session.endGapCells, silenceMs, out);
+      ? gapsFromArrival.remaining(this.arrivalCells(session), silenceMs, out)
+      : gapsFromEnd.remaining(this.endCells(session), silenceMs, out);
   }
 
   /** P(the session calls again), by Bayes from how its last call looked and how long it has been silent. */

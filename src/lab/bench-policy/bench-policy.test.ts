@@ -27,6 +27,8 @@ describe('benchPolicies', () => {
       .toEqual([3, 6].flatMap((agents) => policies.map(({ name }) => [name, agents, 5])));
     for (const row of rows) {
       expect(row.residentBlocks).toBeGreaterThan(0);
+      expect(row.decisions).toBeGreaterThan(0);
+      expect(row.blocksPerDecision.p50).toBeGreaterThan(0);
       expect(row.decideUs.p99).toBeGreaterThanOrEqual(row.decideUs.p50);
       expect(row.observeUs.p99).toBeGreaterThan(0);
     }

@@ -26,8 +26,11 @@ export interface BenchPolicyRow {
   readonly blocksPerCall: { readonly p50: number; readonly p99: number };
   /** The same time per call as a share of what it may take: 20 us and 0.5 us per block. */
   readonly observeOfAllowed: { readonly p50: number; readonly p99: number };
-  /** Per call that needs victims: choosing them. */
+  /** A decision: choosing all victims of one call that needs room, and being told of each that it has gone. */
   readonly decideUs: { readonly p50: number; readonly p99: number };
+  /** Victims of one decision. */
+  readonly blocksPerDecision: { readonly p50: number; readonly p99: number };
+  readonly decisions: number;
   readonly stateBytes: StateBytes;
 }
 
@@ -52,7 +55,7 @@ export function benchPolicies(policies: readonly PolicyDefinition[], options: Be
         });
         rows.push({
           policy: policy.name, agents, liveSessions, residentBlocks: outcome.residentBlocks,
-          observeUs: microseconds(outcome.observeMs), ...perBlock(trace, schedule, outcome.observeMsOfCalls), decideUs: microseconds(outcome.decideMs), stateBytes: outcome.stateBytes,
+          observeUs: microseconds(outcome.observeMs), ...perBlock(trace, schedule, outcome.observeMsOfCalls), decideUs: microseconds(outcome.decideMs), blocksPerDecision: percentiles(outcome.decidedBlocksOfCalls), decisions: outcome.decideMsOfCalls.length, stateBytes: outcome.stateBytes,
         });
       }
     }
@@ -72,10 +75,10 @@ function microseconds(ms: { readonly p50: number; readonly p99: number }): { p50
 
 /** Rows for people. */
 export function benchPolicyTable(rows: readonly BenchPolicyRow[]): string {
-  const head = ['policy', 'agents', 'sessions', 'blocks', 'observe p50', 'p99', 'of allowed p50', 'p99', 'decide p50', 'p99', 'learned', 'working', 'ghosts'];
+  const head = ['policy', 'agents', 'sessions', 'blocks', 'observe p50', 'p99', 'of allowed p50', 'p99', 'decide p50', 'p99', 'victims each p50', 'p99', 'learned', 'working', 'ghosts'];
   const cells = [head, ...rows.map((row) => [
     row.policy, `${row.agents}`, `${row.liveSessions}`, `${row.residentBlocks}`,
-    `${row.observeUs.p50} us`, `${row.observeUs.p99} us`, `${row.observeOfAllowed.p50}`, `${row.observeOfAllowed.p99}`, `${row.decideUs.p50} us`, `${row.decideUs.p99} us`,
+    `${row.observeUs.p50} us`, `${row.observeUs.p99} us`, `${row.observeOfAllowed.p50}`, `${row.observeOfAllowed.p99}`, `${row.decideUs.p50} us`, `${row.decideUs.p99} us`, `${row.blocksPerDecision.p50}`, `${row.blocksPerDecision.p99}`,
     `${row.stateBytes.learned} B`, `${Math.round(row.stateBytes.working / 1024)} KB`, `${Math.round(row.stateBytes.ghosts / 1024)} KB`,
   ])];
   const widths = head.map((_, column) => Math.max(...cells.map((row) => row[column].length)));

@@ -46,6 +46,8 @@ export interface ReplayOutcome {
   readonly observeMsOfCalls: readonly number[];
   /** Time of each decision: of the calls that needed victims, in the order of the schedule. */
   readonly decideMsOfCalls: readonly number[];
+  /** How many blocks each decision had to give up. */
+  readonly decidedBlocksOfCalls: readonly number[];
   /** Blocks resident at the end. */
   readonly residentBlocks: number;
 }
@@ -85,6 +87,7 @@ class Replay {
   readonly #ends: PendingEnd[] = [];
   readonly #observeMs: number[] = [];
   readonly #decideMs: number[] = [];
+  readonly #decidedBlocks: number[] = [];
   #position = 0;
   #nowMs = 0;
 
@@ -146,6 +149,7 @@ class Replay {
       observeMs: percentiles(this.#observeMs),
       observeMsOfCalls: this.#observeMs,
       decideMsOfCalls: this.#decideMs,
+      decidedBlocksOfCalls: this.#decidedBlocks,
       residentBlocks: this.#cache.usedBlocks,
     };
   }
@@ -186,6 +190,7 @@ class Replay {
       const decisionMs = performance.now();
       this.#cache.evict(this.#index, overflow, this.#nowMs);
       this.#decideMs.push(performance.now() - decisionMs);
+      this.#decidedBlocks.push(overflow);
     }
     this.#cache.insert(chain, this.#index);
   }
