@@ -1,4 +1,4 @@
-import { readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EntresolError } from '../../../core/index.ts';
 import { diskError } from '../file-system-errors.ts';
@@ -8,6 +8,7 @@ import { chatHistory } from './chat-history.ts';
 import { Job } from './job.ts';
 import { loadLibrary, type ChatWrapper, type LlamaContext, type LlamaLibrary, type LlamaModel, type LlamaSequence } from './llama-library.ts';
 import { SharedStates } from './shared-states.ts';
+import { StateExchange } from './state-exchange.ts';
 
 /** llama.cpp keeps one cell free and would shift the context when it is full; we stop before. */
 const SPARE_CELLS = 2;
@@ -31,6 +32,7 @@ export class EngineProcess {
   readonly #sequences: readonly LlamaSequence[];
   readonly #loop: BatchLoop;
   readonly #shared = new SharedStates();
+  #exchange: StateExchange | undefined;
   readonly #busy = new Set<number>();
   /** Kept so that it is not collected. */
   readonly context: LlamaContext;
@@ -107,18 +109,20 @@ export class EngineProcess {
   async save({ sequence, path, state: id, domain }: Request<'save'>): Promise<Operations['save']['reply']> {
     return this.#alone(sequence, async (state) => {
       await this.#loop.whenOpen();
-      try {
-        const { fileSize } = await state.saveStateToFile(path);
-        const shared = domain !== undefined && this.#shared.add(id, domain, await readFile(path));
-        if (shared) await rm(path, { force: true });
-        return { tokens: state.nextTokenIndex, bytes: fileSize, shared, sharedTokens: this.#shared.tokens };
-      } catch (error) {
-        // The engine does not say why it could not write.
-        const { bavail, bsize } = await statfs(dirname(path));
-        await rm(path, { force: true });
-        if (bavail * bsize < FULL_BELOW_BYTES) throw new EntresolError('ENT_DISK_FULL', `no space left to write ${path}.`, { at: path, cause: error });
-        throw error;
-      }
+      const exchange = this.#exchangeIn(dirname(path));
+      return exchange.use(async () => {
+        try {
+          const { fileSize } = await state.saveStateToFile(exchange.outPath);
+          const shared = domain !== undefined && this.#shared.add(id, domain, exchange.read());
+          if (!shared) exchange.moveOutTo(path);
+          return { tokens: state.nextTokenIndex, bytes: fileSize, shared, sharedTokens: this.#shared.tokens };
+        } catch (error) {
+          // The engine does not say why it could not write.
+          const { bavail, bsize } = await statfs(exchange.folder);
+          if (bavail * bsize < FULL_BELOW_BYTES) throw new EntresolError('ENT_DISK_FULL', `no space left to write ${path}.`, { at: path, cause: error });
+          throw error;
+        }
+      });
     });
   }
 
@@ -127,19 +131,24 @@ export class EngineProcess {
       await this.#loop.whenOpen();
       // Emptied first: a load that fails half-way must not leave another session's cells behind.
       await state.clearHistory();
-      try {
-        if (shared) await this.#write(id, path);
-        const { size } = await stat(path);
+      const loadFrom = async (file: string): Promise<null> => {
+        const { size } = await stat(file);
         if (size !== bytes) throw new Error(`the file has ${size} bytes, not ${bytes}`);
-        await state.loadStateFromFile(path, { acceptRisk: true });
+        await state.loadStateFromFile(file, { acceptRisk: true });
         if (state.nextTokenIndex !== tokens) throw new Error(`it holds ${state.nextTokenIndex} tokens, not ${tokens}`);
+        return null;
+      };
+      try {
+        if (!shared) return await loadFrom(path);
+        const exchange = this.#exchangeIn(dirname(path));
+        return await exchange.use(() => {
+          exchange.offer(this.#bytesOf(id), (target) => { this.#shared.write(id, target); });
+          return loadFrom(exchange.inPath);
+        });
       } catch (error) {
         await state.clearHistory();
         throw new EntresolError('ENT_STATE_CORRUPT', `the saved state ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}.`, { at: path, cause: error });
-      } finally {
-        if (shared) await rm(path, { force: true });
       }
-      return null;
     });
   }
 
@@ -149,19 +158,26 @@ export class EngineProcess {
   }
 
   async exportShared({ state, path }: Request<'exportShared'>): Promise<SharedTotal> {
-    await this.#write(state, path);
-    return this.dropShared({ state });
-  }
-
-  async #write(id: number, path: string): Promise<void> {
-    const file = this.#shared.file(id);
-    if (file === undefined) throw new EntresolError('ENT_STATE_CORRUPT', `there is no saved state ${id}.`, { at: path });
+    const file = Buffer.allocUnsafeSlow(this.#bytesOf(state));
+    this.#shared.write(state, file);
     try {
       await writeFile(path, file, { mode: 0o600 });
     } catch (error) {
       await rm(path, { force: true });
       throw diskError(error, path);
     }
+    return this.dropShared({ state });
+  }
+
+  #bytesOf(id: number): number {
+    const bytes = this.#shared.fileBytes(id);
+    if (bytes === undefined) throw new EntresolError('ENT_STATE_CORRUPT', `there is no saved state ${id}.`);
+    return bytes;
+  }
+
+  #exchangeIn(folder: string): StateExchange {
+    if (this.#exchange?.folder !== folder) this.#exchange = new StateExchange(folder);
+    return this.#exchange;
   }
 
   async pause(): Promise<null> {

@@ -42,11 +42,13 @@ export class Job {
   choice(recordTopLogits: boolean): NextTokenOptions {
     const work = this.#work;
     if (work === undefined) return {};
+    // What the model would have drawn counts for nothing where the token is given: the cheapest draw does.
+    const temperature = work.forced === undefined ? work.temperature : 0;
     return {
       generateNext: {
         token: true,
         ...(recordTopLogits ? { logits: { filter: { includeTop: 2 } } } : {}),
-        options: { temperature: work.temperature, topK: work.temperature === 0 ? 1 : 0, topP: work.topP, minP: 0, seed: drawSeed(work.seed, work.decodedBefore + this.#output.length) },
+        options: { temperature, topK: temperature === 0 ? 1 : 0, topP: work.topP, minP: 0, seed: drawSeed(work.seed, work.decodedBefore + this.#output.length) },
       },
     };
   }

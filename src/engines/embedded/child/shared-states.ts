@@ -1,11 +1,11 @@
 /**
  * Saved states in the engine process's memory, cut into blocks of tokens: states of one domain (a tenant) that begin
- * alike keep their common blocks once. Blocks are found by a SHA-256 over all tokens' data before and in them, so what
- * is shared is equal to the bit; equal tokens whose KV was rounded otherwise are not.
+ * alike keep their common blocks once. Candidates are found by a hash of all tokens up to the block's end, and shared
+ * if they are equal to the bit; equal tokens whose KV was rounded otherwise are not.
  */
 import { createHash } from 'node:crypto';
 import { SHARED_BLOCK_TOKENS } from '../../slots/token-engine.ts';
-import { bytesPerToken, copyTokens, frameOf, readLayout, writeFrame, type StateLayout } from './state-layout.ts';
+import { bytesPerToken, copyTokens, equalTokens, frameOf, readLayout, tokenIds, writeFrame, type StateLayout } from './state-layout.ts';
 
 interface Block {
   readonly key: string;
@@ -20,21 +20,23 @@ interface SharedState {
   readonly tail: Buffer;
 }
 
+/** Buffers of blocks that have gone, kept for the next ones: memory outside the heap is dear to ask for and to give back. */
+const SPARE_BLOCKS = 128;
+
 export class SharedStates {
-  readonly #blocks = new Map<string, Block>();
+  /** Blocks of equal tokens that differ in their bits stand beside each other. */
+  readonly #blocks = new Map<string, Block[]>();
   readonly #states = new Map<number, SharedState>();
+  readonly #spare: Buffer[] = [];
+  #blockCount = 0;
   #tailTokens = 0;
 
   /** Tokens that all states take together. */
   get tokens(): number {
-    return this.#blocks.size * SHARED_BLOCK_TOKENS + this.#tailTokens;
+    return this.#blockCount * SHARED_BLOCK_TOKENS + this.#tailTokens;
   }
 
-  has(id: number): boolean {
-    return this.#states.has(id);
-  }
-
-  /** False where the file is not laid out as expected: keep it whole. */
+  /** False where the file is not laid out as expected: keep it whole. Nothing of the file is held on to. */
   add(id: number, domain: string, file: Buffer): boolean {
     const layout = readLayout(file);
     if (layout === undefined) return false;
@@ -43,13 +45,9 @@ export class SharedStates {
     const blocks: Block[] = [];
     let key = domain;
     for (let index = 0; index < whole; index++) {
-      const data = Buffer.allocUnsafeSlow(SHARED_BLOCK_TOKENS * perToken);
-      copyTokens(layout, file, index * SHARED_BLOCK_TOKENS, data, 'out');
-      key = createHash('sha256').update(key).update('\0').update(data).digest('base64');
-      const block = this.#blocks.get(key) ?? { key, data, users: 0 };
-      block.users++;
-      this.#blocks.set(key, block);
-      blocks.push(block);
+      const first = index * SHARED_BLOCK_TOKENS;
+      key = createHash('sha256').update(key).update('\0').update(tokenIds(file, first, SHARED_BLOCK_TOKENS)).digest('base64');
+      blocks.push(this.#share(key, layout, file, first, SHARED_BLOCK_TOKENS * perToken));
     }
     const tail = Buffer.allocUnsafeSlow((layout.tokens - whole * SHARED_BLOCK_TOKENS) * perToken);
     copyTokens(layout, file, whole * SHARED_BLOCK_TOKENS, tail, 'out');
@@ -58,16 +56,19 @@ export class SharedStates {
     return true;
   }
 
-  /** The file as it was, byte for byte; undefined if there is no such state. */
-  file(id: number): Buffer | undefined {
+  /** Bytes of the file as it was; undefined if there is no such state. */
+  fileBytes(id: number): number | undefined {
+    return this.#states.get(id)?.layout.fileBytes;
+  }
+
+  /** Puts the file together again, byte for byte, at the beginning of `target`, which has room for `fileBytes`. */
+  write(id: number, target: Buffer): void {
     const state = this.#states.get(id);
-    if (state === undefined) return undefined;
+    if (state === undefined) return;
     const { layout, frame, blocks, tail } = state;
-    const file = Buffer.allocUnsafe(layout.fileBytes);
-    writeFrame(layout, frame, file);
-    blocks.forEach((block, index) => { copyTokens(layout, file, index * SHARED_BLOCK_TOKENS, block.data, 'in'); });
-    copyTokens(layout, file, blocks.length * SHARED_BLOCK_TOKENS, tail, 'in');
-    return file;
+    writeFrame(layout, frame, target);
+    blocks.forEach((block, index) => { copyTokens(layout, target, index * SHARED_BLOCK_TOKENS, block.data, 'in'); });
+    copyTokens(layout, target, blocks.length * SHARED_BLOCK_TOKENS, tail, 'in');
   }
 
   drop(id: number): void {
@@ -75,6 +76,31 @@ export class SharedStates {
     if (state === undefined) return;
     this.#states.delete(id);
     this.#tailTokens -= state.layout.tokens - state.blocks.length * SHARED_BLOCK_TOKENS;
-    for (const block of state.blocks) if (--block.users === 0) this.#blocks.delete(block.key);
+    for (const block of state.blocks) if (--block.users === 0) this.#forget(block);
+  }
+
+  #share(key: string, layout: StateLayout, file: Buffer, first: number, bytes: number): Block {
+    const alike = this.#blocks.get(key);
+    const found = alike?.find((candidate) => candidate.data.length === bytes && equalTokens(layout, file, first, candidate.data));
+    if (found !== undefined) {
+      found.users++;
+      return found;
+    }
+    const spare = this.#spare.at(-1)?.length === bytes ? this.#spare.pop() : undefined;
+    const data = spare ?? Buffer.allocUnsafeSlow(bytes);
+    copyTokens(layout, file, first, data, 'out');
+    const block = { key, data, users: 1 };
+    if (alike === undefined) this.#blocks.set(key, [block]);
+    else alike.push(block);
+    this.#blockCount++;
+    return block;
+  }
+
+  #forget(block: Block): void {
+    const alike = this.#blocks.get(block.key) ?? [];
+    if (alike.length <= 1) this.#blocks.delete(block.key);
+    else alike.splice(alike.indexOf(block), 1);
+    this.#blockCount--;
+    if (this.#spare.length < SPARE_BLOCKS) this.#spare.push(block.data);
   }
 }

@@ -14,6 +14,8 @@ const U32 = 4;
 const MAGIC = 0x67677371;
 const VERSION = 3;
 const CELL_BYTES = 12;
+/** The file's tokens begin after three numbers. */
+const TOKENS_AT = 3;
 
 /** `repeat` bands one after another, each of `unit` bytes per token. */
 export interface BandGroup {
@@ -44,8 +46,8 @@ export function readLayout(file: Buffer): StateLayout | undefined {
 function parse(file: Buffer): StateLayout | undefined {
   if (file.readUInt32LE(0) !== MAGIC || file.readUInt32LE(U32) !== VERSION) return undefined;
   const tokens = file.readUInt32LE(2 * U32);
-  let at = 3 * U32 + tokens * U32;
-  const groups: BandGroup[] = [{ offset: 3 * U32, unit: U32, repeat: 1 }];
+  let at = (TOKENS_AT + tokens) * U32;
+  const groups: BandGroup[] = [{ offset: TOKENS_AT * U32, unit: U32, repeat: 1 }];
   const streams = file.readUInt32LE(at);
   at += U32;
   let cellsOffset = -1;
@@ -90,18 +92,37 @@ export function bytesPerToken(layout: StateLayout): number {
   return layout.groups.reduce((sum, { unit, repeat }) => sum + unit * repeat, 0);
 }
 
-/** Copies the data of the tokens from `first` on between the file and one buffer; as many as the buffer holds. */
-export function copyTokens(layout: StateLayout, file: Buffer, first: number, data: Buffer, direction: 'out' | 'in'): void {
+/** The ids of `count` tokens from `first` on, as they lie in the file. */
+export function tokenIds(file: Buffer, first: number, count: number): Buffer {
+  return file.subarray((TOKENS_AT + first) * U32, (TOKENS_AT + first + count) * U32);
+}
+
+/** Visits each run of neighbouring bytes that the tokens from `first` on have in the file, with its place in `data`; stops at `false`. */
+function eachRun(layout: StateLayout, first: number, data: Buffer, visit: (inFile: number, inData: number, bytes: number) => boolean): boolean {
   const count = data.length / bytesPerToken(layout);
   let at = 0;
   for (const { offset, unit, repeat } of layout.groups) {
     const bytes = count * unit;
     let from = offset + first * unit;
     for (let band = 0; band < repeat; band++, from += unit * layout.tokens, at += bytes) {
-      if (direction === 'out') file.copy(data, at, from, from + bytes);
-      else data.copy(file, from, at, at + bytes);
+      if (!visit(from, at, bytes)) return false;
     }
   }
+  return true;
+}
+
+/** Copies the data of the tokens from `first` on between the file and one buffer; as many as the buffer holds. */
+export function copyTokens(layout: StateLayout, file: Buffer, first: number, data: Buffer, direction: 'out' | 'in'): void {
+  eachRun(layout, first, data, (inFile, inData, bytes) => {
+    if (direction === 'out') file.copy(data, inData, inFile, inFile + bytes);
+    else data.copy(file, inFile, inData, inData + bytes);
+    return true;
+  });
+}
+
+/** Whether the file has these bytes for the tokens from `first` on. */
+export function equalTokens(layout: StateLayout, file: Buffer, first: number, data: Buffer): boolean {
+  return eachRun(layout, first, data, (inFile, inData, bytes) => data.compare(file, inFile, inFile + bytes, inData, inData + bytes) === 0);
 }
 
 /** What is left of the file when the tokens' data and the cells are taken out, in order. */
