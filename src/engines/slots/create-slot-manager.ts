@@ -74,7 +74,7 @@ export function createSlotManager(options: SlotManagerOptions): SlotManager {
       diskTokens: options.diskTokens ?? 0,
       rememberedUnits: options.rememberedUnits ?? Math.max(4096, Math.ceil(4 * fitting)),
       prefillLimit: options.prefillLimit ?? 1,
-      agingFactor: options.agingFactor ?? 0.15,
+      agingFactor: options.agingFactor ?? 0.05,
       parkedCalls: options.parkedCalls ?? 2,
       patienceMs: options.patienceMs ?? 3000,
       anchorTokens: options.anchorTokens ?? 64,

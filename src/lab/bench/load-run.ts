@@ -15,6 +15,8 @@ export interface LoadRun {
   readonly sliceMs: number;
   /** Active time of each side. */
   readonly activeMs: number;
+  /** How busy the engine alone is counts from here on; default: from the start. */
+  readonly settleMs?: number;
   /** After every round; the first few have no pairs yet. */
   onRound?(report: WorkloadReport): void;
 }
@@ -56,7 +58,7 @@ function reportOf(run: LoadRun, sides: readonly BenchSide[], parts: SideParts): 
   });
   return {
     trace: run.workload.name,
-    load: { ...run.description, offUtilisation: engineUtilisation(off.slices, parts.choice.threads) },
+    load: { ...run.description, offUtilisation: engineUtilisation(off.slices.slice(Math.floor((run.settleMs ?? 0) / run.sliceMs)), parts.choice.threads) },
     off: sideReport(off, offPaired),
     on: sideReport(on, onPaired),
     ...compare(off.samples, on.samples, off.slices, on.slices),

@@ -1,4 +1,5 @@
 /** Our manager, its variants and llama-server's rule on the same sessions at equal total memory, in virtual time. */
+import type { TokenCost } from '../../engines/simulated/token-cost.ts';
 import { createLearnerSource } from '../../learner/index.ts';
 import { cacheSage } from '../../policies/cache-sage/policy.ts';
 import type { SlotManagerOptions } from '../../engines/slots/create-slot-manager.ts';
@@ -20,6 +21,8 @@ export interface ComparisonOptions {
   readonly sessions: number;
   readonly concurrency: number;
   readonly contextTokens: number;
+  /** What the engine's work costs, where it is not the simulated engine's default. */
+  readonly cost?: Partial<TokenCost>;
   /** Beside the usual variants one with these settings, at the same total memory. */
   readonly tuned?: Partial<Pick<SlotManagerOptions, 'slots' | 'parkedCalls' | 'patienceMs' | 'agingFactor' | 'prefillLimit' | 'spareSlots'>>;
   onRow(row: ComparisonRow): void;
@@ -77,9 +80,9 @@ async function sessionsOf(trace: string, { sessions, concurrency, contextTokens 
 }
 
 async function* compareOn(trace: string, sessions: readonly PlannedSession[], capacity: number, options: ComparisonOptions): AsyncGenerator<ComparisonRow> {
-  const { concurrency, contextTokens } = options;
+  const { concurrency, contextTokens, cost } = options;
   const totalTokens = totalMemoryTokens(workingSetTokens(sessions, concurrency), capacity, contextTokens);
-  const common = { sessions, concurrency, contextTokens };
+  const common = { sessions, concurrency, contextTokens, cost };
   const server = { kind: 'llama-server', ...layOut('llama-server', totalTokens, contextTokens) } as const;
   const thinkMs = await thinkTime((thinkMs) => ({ ...common, thinkMs, manager: server }));
   const baseline = await runSide({ ...common, thinkMs, manager: server });
