@@ -36,7 +36,7 @@ export interface SlotManagerOptions {
   readonly rememberedUnits?: number;
   /** `survival` only. Calls between dispatch and first token at a time. Default 1. */
   readonly prefillLimit?: number;
-  /** `survival` only. Milliseconds of prefill by which a call gets ahead per millisecond of waiting. Default 0.3. */
+  /** `survival` only. Milliseconds of prefill by which a call gets ahead per millisecond of waiting. Default 0.05. */
   readonly agingFactor?: number;
   /** `survival` only. Shared prefixes from this length on are kept on their own. Default 64; Infinity: never. */
   readonly anchorTokens?: number;

@@ -132,14 +132,16 @@ export class EngineProcess {
       // Emptied first: a load that fails half-way must not leave another session's cells behind.
       await state.clearHistory();
       const loadFrom = async (file: string): Promise<null> => {
-        const { size } = await stat(file);
-        if (size !== bytes) throw new Error(`the file has ${size} bytes, not ${bytes}`);
         await state.loadStateFromFile(file, { acceptRisk: true });
         if (state.nextTokenIndex !== tokens) throw new Error(`it holds ${state.nextTokenIndex} tokens, not ${tokens}`);
         return null;
       };
       try {
-        if (!shared) return await loadFrom(path);
+        if (!shared) {
+          const { size } = await stat(path);
+          if (size !== bytes) throw new Error(`the file has ${size} bytes, not ${bytes}`);
+          return await loadFrom(path);
+        }
         const exchange = this.#exchangeIn(dirname(path));
         return await exchange.use(() => {
           exchange.offer(this.#bytesOf(id), (target) => { this.#shared.write(id, target); });

@@ -3,7 +3,7 @@
  * direction is kept and written over, beside the files of states; on a memory-backed disk the pages of a new file cost
  * more than the copy itself.
  */
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Left behind by a process that crashed: its parent removes them. */
@@ -54,13 +54,16 @@ export class StateExchange {
     renameSync(this.outPath, path);
   }
 
-  /** @param fill puts a state of `bytes` into the memory that it is given */
+  /**
+   * The engine reads as far as the state goes: what a longer one has left behind it stays, for to cut a file and to let
+   * it grow again costs more than to write.
+   * @param fill puts a state of `bytes` into the memory that it is given
+   */
   offer(bytes: number, fill: (target: Buffer) => void): void {
     const memory = this.#room(bytes);
     fill(memory);
     const file = openSync(this.inPath, constants.O_RDWR | constants.O_CREAT, 0o600);
     try {
-      ftruncateSync(file, bytes);
       for (let at = 0; at < bytes;) at += writeSync(file, memory, at, bytes - at, at);
     } finally {
       closeSync(file);
