@@ -21,6 +21,10 @@ export interface LoadRun {
   onRound?(report: WorkloadReport): void;
 }
 
+/** On a slow or busy machine a load goes on for up to so many times its time, until there is something to compare. */
+const LONGEST = 10;
+const LEAST_CALLS = 5;
+
 export async function runLoad(run: LoadRun, parts: SideParts): Promise<WorkloadReport> {
   const sides: BenchSide[] = [];
   try {
@@ -31,7 +35,9 @@ export async function runLoad(run: LoadRun, parts: SideParts): Promise<WorkloadR
       enough: () => {
         for (const side of sides) side.check();
         run.onRound?.(reportOf(run, sides, parts));
-        return sides.some((side) => side.ranDry) || sides.every((side) => side.clock.nowMs() >= run.activeMs);
+        const activeMs = Math.min(...sides.map((side) => side.clock.nowMs()));
+        if (sides.some((side) => side.ranDry) || activeMs >= LONGEST * run.activeMs) return true;
+        return activeMs >= run.activeMs && completedByAll(sides.map((side) => side.samples))[0].length >= Math.min(LEAST_CALLS, run.workload.sessions.length);
       },
     });
     return reportOf(run, sides, parts);
