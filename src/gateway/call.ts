@@ -20,7 +20,7 @@ import { PromptEstimates } from './protocols/prompt-estimate.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
 import { CHAT_PATH, chatHeaders, Translator, type TranslatedCall } from './protocols/translate.ts';
 import { ask } from './ask.ts';
-import { mergedModelNamed, mergeModels, modelListIn, modelQuestion, modelsIn, modelSources, readsAnthropicForm } from './merged-models.ts';
+import { canAsk, mergedModelNamed, mergeModels, modelListIn, modelQuestion, modelsIn, modelSources, readsAnthropicForm } from './merged-models.ts';
 import { OutgoingCall } from './outgoing-call.ts';
 import { sendBytes, sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
@@ -114,7 +114,8 @@ export class Calls {
     const { engines } = this.services;
     const sources = modelSources(engines, headers);
     const lists = sources.length < 2 ? new Map<Engine, undefined>() : new Map(await Promise.all(sources.map(async (engine) => {
-      const { path, headers: asked } = modelQuestion(engine, requestHeaders(headers, { accept: 'plain', hosted: engine.capabilities.hosted === true, unpacked: true }));
+      const { path, headers: asked } = modelQuestion(engine, sources, requestHeaders(headers, { accept: 'plain', hosted: engine.capabilities.hosted === true, unpacked: true }));
+      if (!canAsk(engine, asked)) return [engine, undefined] as const;
       const answer = await ask(engine, { request: this.unreadView(context, 0), dialect: 'other', method: 'GET', path, headers: asked, body: Buffer.alloc(0), parsed: undefined }, call, MODELS_TIMEOUT_MS);
       return [engine, modelsIn(answer)] as const;
     })));
@@ -125,6 +126,13 @@ export class Calls {
     }
     const anthropicForm = readsAnthropicForm(headers);
     const models = mergeModels(lists, engines, anthropicForm);
+    // A vendor resolves names that it does not list; of one that told nothing nothing is known.
+    const [target] = enginesForModel(sources, parameter);
+    if (parameter !== '' && target !== undefined && !models.some(({ id }) => id === parameter) && (lists.get(target) === undefined || target.capabilities.hosted === true)) {
+      checkSharedCredential(target, context.caller, context.path, headers, this.services.tenantsShare());
+      await this.passTo([target], context, await this.unread(context));
+      return;
+    }
     const told = parameter === '' ? modelListIn(models, anthropicForm) : mergedModelNamed(models, parameter);
     sendBytes(context.response, context.requestId, 200, 'application/json', Buffer.from(JSON.stringify(told)), silent.length === 0 ? [] : ['x-entresol-left-out', silent.join(', ')]);
   }

@@ -23,13 +23,14 @@ async function before(...upstreams: readonly (Partial<OpenAiEngineOptions> & { k
   closeLater(() => server.close(0));
   return { server, received };
 }
+const own = { secret: { reveal: () => 'sk-own' } as never, use: 'fallback' } as const;
 const get = (server: RunningServer, path: string, headers: Record<string, string> = {}): Promise<Response> => fetch(server.url + path, { headers });
 const idsOf = async (answer: Response): Promise<string[]> => ((await answer.json()) as { data: { id: string }[] }).data.map(({ id }) => id);
 const headerIn = ({ received: [request] }: ScriptedUpstream, name: string): string | undefined => request.headers.find((_, index, all) => index % 2 === 1 && all[index - 1].toLowerCase() === name);
 
 describe('the models of several upstreams', () => {
   it('are one list, in the order of the command line, each id once', async () => {
-    const { server } = await before({ kind: 'openai-compatible', list: openAiList('a', 'org/b') }, { kind: 'openai-compatible', list: openAiList('org/b', 'c') }, { kind: 'anthropic', list: anthropicList('claude') });
+    const { server } = await before({ kind: 'openai-compatible', list: openAiList('a', 'org/b') }, { kind: 'openai-compatible', list: openAiList('org/b', 'c') }, { kind: 'anthropic', list: anthropicList('claude'), credential: own });
     const client = new OpenAI({ baseURL: `${server.url}/v1`, apiKey: 'sk', maxRetries: 0 });
     const models = await client.models.list();
     expect(models.data.map(({ id }) => id)).toEqual(['a', 'org/b', 'c', 'claude']);
@@ -52,17 +53,43 @@ describe('the models of several upstreams', () => {
     expect([unknown.status, await unknown.json()]).toMatchObject([404, { type: 'error', error: { type: 'not_found_error', code: 'ENT_UNKNOWN_MODEL' } }]);
   });
 
-  it('are asked for with no vendor\'s credential at another', async () => {
-    const secret = { reveal: () => 'sk-own' } as never;
-    const { server, received: [openai, anthropic, own] } = await before(
-      { kind: 'openai', list: openAiList('gpt') }, { kind: 'anthropic', list: anthropicList('claude') }, { kind: 'anthropic', list: anthropicList('claude'), credential: { secret, use: 'fallback' } },
+  it('are asked for with no vendor\'s credential at another vendor, nor at any server beside it', async () => {
+    const { server, received: [openai, anthropic, withOwn, local] } = await before(
+      { kind: 'openai', list: openAiList('gpt') }, { kind: 'anthropic', list: anthropicList('opus') }, { kind: 'anthropic', list: anthropicList('claude'), credential: own },
+      { kind: 'openai-compatible', list: openAiList('local') },
     );
-    await get(server, '/v1/models', { authorization: 'Bearer sk-openai', 'x-entresol-session': 's' });
+    const answer = await get(server, '/v1/models', { authorization: 'Bearer sk-openai', cookie: 'a=b', 'x-entresol-session': 's' });
+    expect(await idsOf(answer)).toEqual(['gpt', 'claude', 'local']);
     expect(headerIn(openai, 'authorization')).toBe('Bearer sk-openai');
-    expect(headerIn(anthropic, 'authorization')).toBeUndefined();
-    expect([headerIn(anthropic, 'anthropic-version'), anthropic.received[0].path]).toEqual(['2023-06-01', '/v1/models?limit=1000']);
-    expect([headerIn(own, 'authorization'), headerIn(own, 'x-api-key')]).toEqual([undefined, 'sk-own']);
+    // Without a credential of its own it would answer nobody.
+    expect(anthropic.received).toEqual([]);
+    expect(answer.headers.get('x-entresol-left-out')).toBe(`anthropic=${anthropic.url}`);
+    expect([headerIn(withOwn, 'anthropic-version'), withOwn.received[0].path]).toEqual(['2023-06-01', '/v1/models?limit=1000']);
+    expect([headerIn(withOwn, 'authorization'), headerIn(withOwn, 'x-api-key')]).toEqual([undefined, 'sk-own']);
+    for (const name of ['authorization', 'cookie']) expect(headerIn(local, name)).toBeUndefined();
     expect(headerIn(openai, 'x-entresol-session')).toBeUndefined();
+
+    await get(server, '/v1/models', { 'anthropic-version': '2023-06-01', 'x-api-key': 'sk-ant' });
+    expect(local.received[1].headers.join()).not.toContain('sk-ant');
+    expect(anthropic.received[0].headers.join()).toContain('sk-ant');
+  });
+
+  it('go to whoever they are asked of where no vendor of the client\'s form is there', async () => {
+    const { server, received: [first, second] } = await before({ kind: 'openai-compatible', list: openAiList('a') }, { kind: 'openai-compatible', list: openAiList('b') });
+    await get(server, '/v1/models', { authorization: 'Bearer house' });
+    expect([headerIn(first, 'authorization'), headerIn(second, 'authorization')]).toEqual(['Bearer house', 'Bearer house']);
+  });
+
+  it('are asked for by name where a vendor may know more names than it lists, or where nothing was told', async () => {
+    const { server, received: [vendor] } = await before({ kind: 'openai', list: openAiList('gpt') }, { kind: 'openai-compatible', list: openAiList('a') });
+    expect((await get(server, '/v1/models/gpt-latest', { authorization: 'Bearer sk' })).status).toBe(200);
+    expect(vendor.received.at(-1)?.path).toBe('/v1/models/gpt-latest');
+  });
+
+  it('survive a date that is none', async () => {
+    const { server } = await before({ kind: 'openai-compatible', list: { object: 'list', data: [{ id: 'odd', created: 1e300 }] } }, { kind: 'openai-compatible', list: openAiList('a') });
+    const { data } = await (await get(server, '/v1/models', { 'anthropic-version': '2023-06-01' })).json() as { data: object[] };
+    expect(data[0]).toMatchObject({ id: 'odd', created_at: '1970-01-01T00:00:00.000Z' });
   });
 
   it('leave out, and name, an upstream that tells none; its configured names stay', async () => {

@@ -14,12 +14,16 @@ export function modelSources(engines: readonly Engine[], headers: readonly strin
   return readsAnthropicForm(headers) ? able.filter(({ capabilities }) => capabilities.dialects.includes('messages')) : able;
 }
 
-const CREDENTIALS = new Set(['authorization', 'x-api-key']);
+const CREDENTIALS = new Set(['authorization', 'proxy-authorization', 'x-api-key', 'api-key', 'x-goog-api-key', 'cookie']);
 
-/** The question to one of them. A client's credential for one vendor's API is no business of another's. */
-export function modelQuestion(engine: Engine, headers: readonly string[]): { path: string; headers: string[] } {
+/**
+ * The question to one of them. A client's credential for one vendor's API is no business of another's, nor of any
+ * server beside the vendor's: where a vendor of the client's form is asked, the credential is taken for that one's.
+ */
+export function modelQuestion(engine: Engine, sources: readonly Engine[], headers: readonly string[]): { path: string; headers: string[] } {
   const anthropic = engine.kind === 'anthropic';
-  const foreign = engine.capabilities.hosted === true && anthropic !== readsAnthropicForm(headers);
+  const inForm = (source: Engine): boolean => source.capabilities.hosted === true && (source.kind === 'anthropic') === readsAnthropicForm(headers);
+  const foreign = sources.some(inForm) ? !inForm(engine) : engine.capabilities.hosted === true;
   const kept = headers.flatMap((name, index) => {
     const lower = name.toLowerCase();
     return index % 2 === 1 || lower === 'content-type' || (foreign && CREDENTIALS.has(lower)) ? [] : [name, headers[index + 1]];
@@ -39,8 +43,8 @@ const secondsOf = (time: unknown): number => (typeof time === 'string' && !Numbe
 
 function inForm(entry: Fields, engine: Engine, anthropicForm: boolean): Fields {
   if (!anthropicForm) return { ...entry, object: 'model', created: entry.created ?? secondsOf(entry.created_at), owned_by: entry.owned_by ?? engine.kind };
-  const created = typeof entry.created === 'number' ? new Date(entry.created * 1000).toISOString() : '1970-01-01T00:00:00Z';
-  return { ...entry, type: 'model', display_name: entry.display_name ?? entry.id, created_at: entry.created_at ?? created };
+  const created = new Date(typeof entry.created === 'number' ? entry.created * 1000 : 0);
+  return { ...entry, type: 'model', display_name: entry.display_name ?? entry.id, created_at: entry.created_at ?? new Date(Number.isNaN(created.getTime()) ? 0 : created).toISOString() };
 }
 
 /** @param lists by upstream, in the order of the command line; undefined where it told none: then what the configuration lists for it */
@@ -59,6 +63,11 @@ export function mergeModels(lists: ReadonlyMap<Engine, readonly Fields[] | undef
 
 export function modelListIn(models: readonly Fields[], anthropicForm: boolean): object {
   return anthropicForm ? { data: models, has_more: false, first_id: models[0]?.id ?? null, last_id: models.at(-1)?.id ?? null } : { object: 'list', data: models };
+}
+
+/** A hosted API answers nobody without a credential: it need not be asked. */
+export function canAsk(engine: Engine, headers: readonly string[]): boolean {
+  return engine.capabilities.wantsCredential !== true || headers.some((name, index) => index % 2 === 0 && CREDENTIALS.has(name.toLowerCase()));
 }
 
 /** @throws EntresolError `ENT_UNKNOWN_MODEL` */

@@ -1,6 +1,4 @@
-import { rmSync } from 'node:fs';
 import { copyFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { EntresolError } from '../../core/index.ts';
 import type { GenerateOptions, GenerateResult, SavedState, TokenEngine } from '../slots/token-engine.ts';
@@ -8,7 +6,7 @@ import { diskError } from './file-system-errors.ts';
 import { checkModelFile } from './model-check.ts';
 import { ChildSupervisor, type SupervisorEvents } from './child-supervisor.ts';
 import type { ModelFacts, StartOptions, TemplateMessage, TemplateTool } from './protocol.ts';
-import { EXCHANGE_FILES } from './child/state-exchange.ts';
+import { removeExchangeFiles } from './child/state-exchange.ts';
 import { StateFolder, stateParent } from './state-folder.ts';
 
 export interface LlamaOptions {
@@ -222,8 +220,8 @@ export class LlamaTokenEngine implements TokenEngine {
   /** What the child kept went with it. */
   #forgetShared(): void {
     this.#sharedTokens = 0;
-    for (const name of Object.values(EXCHANGE_FILES)) rmSync(join(this.#folder.path, name), { force: true });
     for (const [id, place] of this.#places) if (place === 'shared') this.#places.delete(id);
+    removeExchangeFiles(this.#folder.path);
   }
 
   #checkRoom(sequence: number, added: number): void {

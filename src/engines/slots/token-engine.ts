@@ -39,7 +39,7 @@ export interface TokenEngine {
    * @throws EntresolError `ENT_DISK_FULL`
    */
   save(sequence: number, domain?: string): Promise<SavedState>;
-  /** Replaces the sequence by a saved state. @throws EntresolError `ENT_STATE_CORRUPT`; the sequence is then empty. */
+  /** Replaces the sequence by a saved state. @throws EntresolError `ENT_STATE_CORRUPT`, `ENT_DISK_FULL` (the state is whole); the sequence is then empty. */
   load(sequence: number, state: SavedState): Promise<void>;
   drop(state: SavedState): Promise<void>;
   /** Moves a saved state between host memory (where `save` puts it) and disk. Absent: there is one tier. @throws EntresolError `ENT_DISK_FULL` */

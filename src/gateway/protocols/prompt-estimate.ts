@@ -39,6 +39,9 @@ const promptOf = ({ messages, tools, response_format: format }: Fields): Weight 
 
 const keyOf = ({ model }: Fields, tenant: TenantId): string => JSON.stringify([tenant, model]);
 
+/** A name that long is no model's. */
+const LONGEST_KEY = 512;
+
 export class PromptEstimates {
   /** By tenant and model. */
   private readonly bytesPerToken = new Map<string, number>();
@@ -55,6 +58,7 @@ export class PromptEstimates {
     const seen = bytes / promptTokens;
     if (attachments > 0 || !(seen >= PLAUSIBLE.least && seen <= PLAUSIBLE.most)) return;
     const key = keyOf(chat, tenant);
+    if (key.length > LONGEST_KEY) return;
     const known = this.bytesPerToken.get(key);
     this.bytesPerToken.delete(key);
     this.bytesPerToken.set(key, known === undefined ? seen : known + NEWEST * (seen - known));

@@ -1,4 +1,4 @@
-import { rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { EntresolError } from '../../../core/index.ts';
 import { diskError } from '../file-system-errors.ts';
@@ -12,8 +12,8 @@ import { StateExchange } from './state-exchange.ts';
 
 /** llama.cpp keeps one cell free and would shift the context when it is full; we stop before. */
 const SPARE_CELLS = 2;
-/** A write that failed with less than this left has failed for want of space. */
-const FULL_BELOW_BYTES = 64 * 1024;
+/** One call reads or writes no more at a time; a larger state stays a file of its own. */
+const LARGEST_SHARED_BYTES = 2 ** 31 - 1;
 
 type Request<Kind extends keyof Operations> = Operations[Kind]['request'];
 
@@ -111,17 +111,11 @@ export class EngineProcess {
       await this.#loop.whenOpen();
       const exchange = this.#exchangeIn(dirname(path));
       return exchange.use(async () => {
-        try {
-          const { fileSize } = await state.saveStateToFile(exchange.outPath);
-          const shared = domain !== undefined && this.#shared.add(id, domain, exchange.read());
-          if (!shared) exchange.moveOutTo(path);
-          return { tokens: state.nextTokenIndex, bytes: fileSize, shared, sharedTokens: this.#shared.tokens };
-        } catch (error) {
-          // The engine does not say why it could not write.
-          const { bavail, bsize } = await statfs(exchange.folder);
-          if (bavail * bsize < FULL_BELOW_BYTES) throw new EntresolError('ENT_DISK_FULL', `no space left to write ${path}.`, { at: path, cause: error });
-          throw error;
-        }
+        await this.#loop.whenOpen();
+        const { fileSize } = await state.saveStateToFile(exchange.outPath);
+        const shared = domain !== undefined && fileSize <= LARGEST_SHARED_BYTES && this.#shared.add(id, domain, exchange.read());
+        if (!shared) exchange.moveOutTo(path);
+        return { tokens: state.nextTokenIndex, bytes: fileSize, shared, sharedTokens: this.#shared.tokens };
       });
     });
   }
@@ -143,12 +137,15 @@ export class EngineProcess {
           return await loadFrom(path);
         }
         const exchange = this.#exchangeIn(dirname(path));
-        return await exchange.use(() => {
+        return await exchange.use(async () => {
+          await this.#loop.whenOpen();
           exchange.offer(this.#bytesOf(id), (target) => { this.#shared.write(id, target); });
           return loadFrom(exchange.inPath);
         });
       } catch (error) {
         await state.clearHistory();
+        // The state itself is whole.
+        if (error instanceof EntresolError && error.code === 'ENT_DISK_FULL') throw error;
         throw new EntresolError('ENT_STATE_CORRUPT', `the saved state ${path} cannot be loaded: ${error instanceof Error ? error.message : String(error)}.`, { at: path, cause: error });
       }
     });

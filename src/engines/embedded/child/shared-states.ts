@@ -20,8 +20,8 @@ interface SharedState {
   readonly tail: Buffer;
 }
 
-/** Buffers of blocks that have gone, kept for the next ones: memory outside the heap is dear to ask for and to give back. */
-const SPARE_BLOCKS = 128;
+/** Of blocks that have gone, kept for the next ones: memory outside the heap is dear to ask for and to give back. */
+const SPARE_BYTES = 16 * 1024 * 1024;
 
 export class SharedStates {
   /** Blocks of equal tokens that differ in their bits stand beside each other. */
@@ -101,6 +101,6 @@ export class SharedStates {
     if (alike.length <= 1) this.#blocks.delete(block.key);
     else alike.splice(alike.indexOf(block), 1);
     this.#blockCount--;
-    if (this.#spare.length < SPARE_BLOCKS) this.#spare.push(block.data);
+    if ((this.#spare.length + 1) * block.data.length <= SPARE_BYTES) this.#spare.push(block.data);
   }
 }

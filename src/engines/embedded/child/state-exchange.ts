@@ -4,10 +4,15 @@
  * more than the copy itself.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EntresolError } from '../../../core/index.ts';
+import { errorCode } from '../file-system-errors.ts';
 
 /** Left behind by a process that crashed: its parent removes them. */
-export const EXCHANGE_FILES = { out: 'out.exchange', in: 'in.exchange' } as const;
+const EXCHANGE_FILES = { out: 'out.exchange', in: 'in.exchange' } as const;
+/** A write that failed with less than this left has failed for want of space. */
+const FULL_BELOW_BYTES = 64 * 1024;
 /** What is kept between two uses is no larger, per direction and in memory. */
 const KEPT_BYTES = 16 * 1024 * 1024;
 
@@ -25,14 +30,33 @@ export class StateExchange {
   /** Where the engine is to read from. */
   get inPath(): string { return join(this.folder, EXCHANGE_FILES.in); }
 
-  /** One user at a time. After a failure no file is left. */
+  /**
+   * One user at a time. After a failure no file is left; for want of space it is tried once more without what was kept.
+   * @throws EntresolError `ENT_DISK_FULL`
+   */
   use<Result>(operate: () => Promise<Result>): Promise<Result> {
-    const result = this.#turn.then(operate).catch((error: unknown) => {
-      this.#discard();
-      throw error;
-    });
+    const result = this.#turn.then(() => this.#attempt(operate, () => this.#attempt(operate)));
     this.#turn = result.then(() => { if (this.#memory.length > KEPT_BYTES) this.#discard(); }, () => undefined);
     return result;
+  }
+
+  async #attempt<Result>(operate: () => Promise<Result>, again?: () => Promise<Result>): Promise<Result> {
+    try {
+      return await operate();
+    } catch (error) {
+      const full = await this.#isFull(error);
+      this.#discard();
+      if (!full) throw error;
+      if (again !== undefined) return again();
+      throw new EntresolError('ENT_DISK_FULL', `no space left to exchange a state in ${this.folder}.`, { at: this.folder, cause: error });
+    }
+  }
+
+  /** The engine does not say why it could not write. */
+  async #isFull(error: unknown): Promise<boolean> {
+    if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) return true;
+    const { bavail, bsize } = await statfs(this.folder);
+    return bavail * bsize < FULL_BELOW_BYTES;
   }
 
   /** What the engine has written; valid until the memory is used again. */
@@ -77,7 +101,17 @@ export class StateExchange {
 
   #discard(): void {
     this.#memory = Buffer.alloc(0);
-    rmSync(this.outPath, { force: true });
-    rmSync(this.inPath, { force: true });
+    removeExchangeFiles(this.folder);
+  }
+}
+
+/** A file that cannot be removed now is written over at the next use, or goes with its folder. */
+export function removeExchangeFiles(folder: string): void {
+  for (const name of Object.values(EXCHANGE_FILES)) {
+    try {
+      rmSync(join(folder, name), { force: true });
+    } catch (error) {
+      if (errorCode(error) === undefined) throw error;
+    }
   }
 }

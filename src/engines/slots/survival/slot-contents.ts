@@ -88,11 +88,12 @@ export class SlotContents {
     try {
       await this.#parts.desk.engine.load(slot.sequence, source.saved);
     } catch (error) {
-      if (!(error instanceof EntresolError) || error.code !== 'ENT_STATE_CORRUPT') throw error;
-      this.#parts.desk.log('warn', 'A saved state cannot be read and is dropped.', { tokens: source.tokens.length });
+      if (!(error instanceof EntresolError) || (error.code !== 'ENT_STATE_CORRUPT' && error.code !== 'ENT_DISK_FULL')) throw error;
+      const corrupt = error.code === 'ENT_STATE_CORRUPT';
+      this.#parts.desk.log('warn', corrupt ? 'A saved state cannot be read and is dropped.' : 'A saved state cannot be loaded for want of space.', { tokens: source.tokens.length });
       this.#parts.desk.checkLife(life);
       slot.tokens = new Int32Array(0);
-      await this.#parts.store.drop(source);
+      if (corrupt) await this.#parts.store.drop(source);
       return false;
     }
     this.#parts.desk.checkLife(life);
