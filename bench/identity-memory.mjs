@@ -9,6 +9,7 @@
 import { parseArgs } from 'node:util';
 import createXxhash from 'xxhash-wasm';
 import { createJiti } from 'jiti';
+import { heapBytes } from './heap.mjs';
 
 const BAR_BYTES = 4096;
 const { values } = parseArgs({ options: { sessions: { type: 'string', default: '4000' }, turns: { type: 'string', default: '6' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
@@ -33,19 +34,12 @@ function play(session, turns) {
     messages.push({ role: 'assistant', content: `I read on, in session ${session}, turn ${turn}.`, tool_calls: [{ id: call.id, type: 'function', function: { name: call.name, arguments: call.arguments } }] }, { role: 'tool', tool_call_id: call.id, content: `part ${turn}` });
   }
 }
-if (globalThis.gc === undefined) throw new Error('run it with node --expose-gc');
-const heap = () => {
-  globalThis.gc();
-  globalThis.gc();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-};
 const turns = Number(values.turns);
 const sessions = Number(values.sessions);
 for (let session = 0; session < 50; session++) play(`warm ${session}`, turns);
-const before = heap();
+const before = heapBytes();
 for (let session = 0; session < sessions; session++) play(session, turns);
-const bytesPerSession = Math.round((heap() - before) / sessions);
+const bytesPerSession = Math.round((heapBytes() - before) / sessions);
 const result = { sessions, turns, bytesPerSession, checkpoints: reader.checkpoints.size, keys: state.size.keys };
 console.error(`${bytesPerSession} bytes a session (${sessions} sessions of ${turns} turns, ${result.checkpoints} checkpoints, ${result.keys} keys)`);
 if (values.json) console.log(JSON.stringify(result));

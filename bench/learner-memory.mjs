@@ -6,15 +6,9 @@
  */
 import { parseArgs } from 'node:util';
 import { createLearnerSource } from '../dist/index.mjs';
+import { heapBytes } from './heap.mjs';
 
 const { values } = parseArgs({ options: { live: { type: 'string', default: '4000' }, sessions: { type: 'string', default: '1000000' }, agents: { type: 'string', default: '10000' }, json: { type: 'boolean', default: false } } });
-if (globalThis.gc === undefined) throw new Error('run it with node --expose-gc');
-const heap = () => {
-  globalThis.gc();
-  globalThis.gc();
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-};
 const agents = Number(values.agents);
 const learner = createLearnerSource().of('local', 'bench');
 const names = Array.from({ length: agents }, (_, agent) => `agent-${agent}`);
@@ -29,16 +23,16 @@ function play(session, agent) {
 const live = Number(values.live);
 const ids = Array.from({ length: live }, (_, session) => `live-${session}`);
 for (let session = 0; session < 40; session++) play(ids[session], session % 24);
-const before = heap();
+const before = heapBytes();
 for (let session = 40; session < live; session++) play(ids[session], session % 24);
-const bytesPerLiveSession = Math.round((heap() - before) / (live - 40));
+const bytesPerLiveSession = Math.round((heapBytes() - before) / (live - 40));
 const sessions = Number(values.sessions);
 const sizes = [];
 for (let session = 0; session < sessions; session++) {
   play(`session-${session}`, session % agents);
-  if (session === Math.floor(sessions / 100)) sizes.push({ sessions: session, learnedBytes: learner.learnedBytes(), heapBytes: heap() });
+  if (session === Math.floor(sessions / 100)) sizes.push({ sessions: session, learnedBytes: learner.learnedBytes(), heapBytes: heapBytes() });
 }
-sizes.push({ sessions, learnedBytes: learner.learnedBytes(), heapBytes: heap() });
+sizes.push({ sessions, learnedBytes: learner.learnedBytes(), heapBytes: heapBytes() });
 console.error(`${bytesPerLiveSession} bytes per live session in the learner, of ${live}`);
 for (const size of sizes) console.error(`after ${size.sessions} sessions by ${agents} agents: ${size.learnedBytes} bytes learned, heap ${(size.heapBytes / 2 ** 20).toFixed(1)} MiB`);
 if (values.json) console.log(JSON.stringify({ bytesPerLiveSession, sizes }));

@@ -32,6 +32,8 @@ export class SessionRows {
   agentCalls = new Uint16Array(0);
   /** Place among the live sessions; -1: not live. */
   place = new Int32Array(0);
+  /** All of the above, as they are since the last growth. */
+  private columns = this.listed();
   private readonly free: number[] = [];
   private made = 0;
   private room = 0;
@@ -43,17 +45,17 @@ export class SessionRows {
 
   /** Bytes of a row. */
   get bytesPerRow(): number {
-    return this.columns().reduce((sum, { column, width }) => sum + column.BYTES_PER_ELEMENT * width, 0);
+    return this.columns.reduce((sum, { column, width }) => sum + column.BYTES_PER_ELEMENT * width, 0);
   }
   get bytes(): number {
-    return this.columns().reduce((sum, { column }) => sum + column.byteLength, 0) + this.free.length * 8;
+    return this.columns.reduce((sum, { column }) => sum + column.byteLength, 0) + this.free.length * 8;
   }
 
   /** A row for a session that has not called yet. */
   take(): number {
     const row = this.free.pop() ?? this.made++;
     if (row >= this.room) this.grow();
-    for (const { column, width } of this.columns()) column.fill(0, row * width, (row + 1) * width);
+    for (const { column, width } of this.columns) column.fill(0, row * width, (row + 1) * width);
     this.endSignal[row] = this.callDurationMs[row] = this.endProbability[row] = this.expectedEnd[row] = this.place[row] = -1;
     return row;
   }
@@ -61,7 +63,7 @@ export class SessionRows {
     this.free.push(row);
   }
 
-  private columns() {
+  private listed() {
     const one = [
       this.calls, this.lastCallMs, this.revision, this.over, this.endSignal, this.request, this.agent, this.agentSlot, this.previousAgent, this.tool,
       this.previousTool, this.callDurationMs, this.endMask, this.endProbability, this.followed, this.expectedEnd, this.place,
@@ -100,6 +102,7 @@ export class SessionRows {
     this.expectedEnd = copied(this.expectedEnd, new Float64Array(room));
     this.agentCalls = copied(this.agentCalls, new Uint16Array(room * AGENT_COUNTERS));
     this.place = copied(this.place, new Int32Array(room));
+    this.columns = this.listed();
   }
 }
 

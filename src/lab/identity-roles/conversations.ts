@@ -31,7 +31,7 @@ function surroundings(random: Random): string {
   const commits = Array.from({ length: 1 + Math.floor(random() * 4) }, () => `${hexadecimal(random, 6)}7 ${pick(['Mend', 'Add', 'Rename', 'Test'], random)} the ${pick(['parser', 'cache', 'report'], random)}`);
   return [
     `Today is ${pick(dates, random)}.`, `Session ${uuid(random)}, request ${hexadecimal(random, 12)}.`,
-    `Working directory: /home/${pick(PEOPLE, random)}/work/${hexadecimal(random, 5)}`, `You have used ${Math.floor(random() * 90_000)} of 200,000 tokens.`,
+    `Working directory: /home/${pick(PEOPLE, random)}/projects/${hexadecimal(random, 5)}`, `You have used ${Math.floor(random() * 90_000)} of 200,000 tokens.`,
     `Current branch: ${pick(['main', 'feature/parser', 'mend-42'], random)}`, 'Recent commits:', ...commits,
   ].join('\n');
 }

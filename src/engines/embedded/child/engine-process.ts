@@ -108,7 +108,6 @@ export class EngineProcess {
 
   async save({ sequence, path, state: id, domain }: Request<'save'>): Promise<Operations['save']['reply']> {
     return this.#alone(sequence, async (state) => {
-      await this.#loop.whenOpen();
       const exchange = this.#exchangeIn(dirname(path));
       return exchange.use(async () => {
         await this.#loop.whenOpen();

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, renameSync, rmSync
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EntresolError } from '../../../core/index.ts';
-import { errorCode } from '../file-system-errors.ts';
+import { errorCode, isDiskFull } from '../file-system-errors.ts';
 
 /** Left behind by a process that crashed: its parent removes them. */
 const EXCHANGE_FILES = { out: 'out.exchange', in: 'in.exchange' } as const;
@@ -54,7 +54,7 @@ export class StateExchange {
 
   /** The engine does not say why it could not write. */
   async #isFull(error: unknown): Promise<boolean> {
-    if (['ENOSPC', 'EDQUOT'].includes(errorCode(error) ?? '')) return true;
+    if (isDiskFull(error)) return true;
     const { bavail, bsize } = await statfs(this.folder);
     return bavail * bsize < FULL_BELOW_BYTES;
   }
