@@ -66,6 +66,8 @@ async function compareSides(options: Options, choice: EngineChoice, say: (line: 
     sixAgents: true, traces: [], ampleLoads: [], baselines: false,
     rehearses: false,
     loads: [{ capacityFraction: options.number('capacity', { minimum: 0.001, maximum: 100 }) ?? 0.2, thinkTimes: true }],
+    // Everything is shown, from cold caches on.
+    settleSeconds: 0,
     durationSeconds: options.number('duration', { minimum: 2, maximum: 3600 }) ?? 40,
     onEngine: (engine) => {
       say(`${seconds()}  ${engineLine({ engine })}`);

@@ -11,6 +11,8 @@ export interface LoadDescription {
   readonly capacityFraction: number;
   readonly scale: number;
   readonly seed: number;
+  /** Seconds of each side before what is measured. */
+  readonly settleSeconds: number;
   /** Share of its active time in which the engine alone computed: CPU time of its process over time and threads. */
   readonly offUtilisation: number;
   readonly thinkMsMean: number;

@@ -18,6 +18,7 @@ const hitRate = (calls: readonly SimulatedCall[]): number =>
   calls.reduce((sum, call) => sum + call.cachedTokens, 0) / calls.reduce((sum, call) => sum + call.promptTokens, 0);
 
 describe('the six agents in virtual time', () => {
+  const WINDOW = { fromMs: 0, untilMs: 40_000 };
   let load: (capacity: number) => Promise<{ off: SimulatedLoad; on: SimulatedLoad }>;
 
   beforeAll(async () => {
@@ -27,16 +28,16 @@ describe('the six agents in virtual time', () => {
     if (definition === undefined) throw new Error('cache-sage is not registered');
     load = async (capacity) => {
       const total = totalMemoryTokens(workingSet, capacity, CONTEXT_TOKENS);
-      const base = { sessions, concurrency, contextTokens: CONTEXT_TOKENS, cost: COST, untilMs: 40_000 };
+      const base = { sessions, concurrency, contextTokens: CONTEXT_TOKENS, cost: COST, untilMs: WINDOW.untilMs };
       const alone = { ...base, rule: 'llama-server' as const, layout: layOut('llama-server', total, CONTEXT_TOKENS) };
-      const thinkMs = await findThinkMs(alone);
+      const thinkMs = await findThinkMs(alone, WINDOW);
       return { off: { ...alone, thinkMs }, on: { ...base, thinkMs, rule: 'survival', layout: layOut('own', total, CONTEXT_TOKENS), policies: [{ definition }] } };
     };
   });
 
   it('keep the engine alone as busy as wanted at the think time that is found', async () => {
     const { off } = await load(0.2);
-    expect(Math.abs(await simulatedUtilisation(off) - WANTED_UTILISATION)).toBeLessThan(0.03);
+    expect(Math.abs(await simulatedUtilisation(off, off.thinkMs, WINDOW) - WANTED_UTILISATION)).toBeLessThan(0.03);
   });
 
   it.each([0.1, 0.2, 0.35])('find more of their prompts in the cache with Entresol at capacity %f', async (capacity) => {
@@ -50,17 +51,23 @@ describe('the six agents in virtual time', () => {
 
 describe('the think time of a load', () => {
   const sessions = [{ id: 'one', calls: [{ agent: 'a', instance: 'a', pauseUnits: 1, prompt: new Int32Array(400), output: new Int32Array(20) }] }];
-  const load = { sessions: Array.from({ length: 400 }, (_, at) => ({ ...sessions[0], id: `${at}` })), concurrency: 4, rule: 'llama-server', layout: { slots: 4, storeTokens: 0 }, contextTokens: 512, cost: COST, untilMs: 8_000 } as const;
+  const load = { sessions: Array.from({ length: 400 }, (_, at) => ({ ...sessions[0], id: `${at}` })), concurrency: 4, rule: 'llama-server', layout: { slots: 4, storeTokens: 0 }, contextTokens: 512, cost: COST } as const;
 
   it('is tried on the real engine until that is as busy as it should be', async () => {
     // A real engine that is idle for a quarter of the time that the simulated one works.
-    const busy: number[] = [];
-    await rehearsedThinkMs(load, async (thinkMs) => {
-      busy.push(0.75 * await simulatedUtilisation({ ...load, thinkMs }));
-      return busy[busy.length - 1];
-    }, 0.6);
-    expect(Math.abs(busy[0] - 0.6)).toBeGreaterThan(0.03);
-    expect(Math.abs(busy[busy.length - 1] - 0.6)).toBeLessThanOrEqual(0.03);
+    const window = { fromMs: 1_000, untilMs: 8_000 };
+    const realBusy = async (thinkMs: number): Promise<number> => 0.75 * await simulatedUtilisation(load, thinkMs, window);
+    expect(Math.abs(await realBusy(await findThinkMs(load, window)) - 0.6)).toBeGreaterThan(0.03);
+    const thinkMs = await rehearsedThinkMs(load, window, { window, run: realBusy }, 0.6);
+    expect(Math.abs(await realBusy(thinkMs) - 0.6)).toBeLessThanOrEqual(0.03);
+  });
+
+  it('looks at the window that is measured: a load that grows is tried when it is young', async () => {
+    const growing = { ...load, sessions: Array.from({ length: 4 }, (_, place) => ({ id: `${place}`, calls: Array.from({ length: 60 }, (__, step) => ({ agent: 'a', instance: `${place}/${step}`, pauseUnits: 1, prompt: new Int32Array(60 + 5 * step).fill(60 * place + step), output: new Int32Array(8) })) })) };
+    const [young, measured] = [{ fromMs: 0, untilMs: 2_000 }, { fromMs: 2_000, untilMs: 16_000 }];
+    const thinkMs = await rehearsedThinkMs(growing, measured, { window: young, run: (pauseMs) => simulatedUtilisation(growing, pauseMs, young) }, 0.8);
+    expect(Math.abs(await simulatedUtilisation(growing, thinkMs, measured) - 0.8)).toBeLessThanOrEqual(0.03);
+    expect(await simulatedUtilisation(growing, thinkMs, young)).toBeLessThan(0.75);
   });
 });
 
@@ -72,7 +79,7 @@ describe('the bench on the simulated engine', () => {
     document = await benchEngine({
       choice: { kind: 'simulated', threads: 1, because: 'this is a test' }, startGateway: startServer, say: (line) => { said.push(line); },
       seed: 3, sixAgents: true, traces: [], loads: [0.2, 0.01, 0.02].map((capacityFraction) => ({ capacityFraction, thinkTimes: false })),
-      ampleLoads: [], baselines: true, rehearses: false, durationSeconds: 4,
+      ampleLoads: [], baselines: true, rehearses: false, durationSeconds: 2, settleSeconds: 2,
     });
   });
 

@@ -11,7 +11,7 @@ import { runLoad } from './load-run.ts';
 import { layOut, totalMemoryTokens, type LayoutKind } from './memory-split.ts';
 import { sixAgentsWorkload } from './six-agents-workload.ts';
 import { sharedShare } from './shared-share.ts';
-import { findThinkMs, rehearsedThinkMs } from './think-time.ts';
+import { findThinkMs, rehearsedThinkMs, type Rehearsal } from './think-time.ts';
 import { scaleTrace } from './trace-sessions.ts';
 import { traceWorkload } from './trace-workload.ts';
 import { workingSetTokens } from './working-set.ts';
@@ -34,8 +34,10 @@ export interface EngineBenchOptions extends SideParts {
   readonly baselines: boolean;
   /** The load is tried on the real engine before it is measured, so that the engine alone is as busy as it should be. */
   readonly rehearses: boolean;
-  /** Active seconds of each side and load. */
+  /** Seconds of each side and load that are measured. */
   readonly durationSeconds: number;
+  /** Active seconds before them, in which caches warm and sessions come apart. */
+  readonly settleSeconds: number;
   say(line: string): void;
   onEngine?(engine: EngineDescription): void;
   onRound?(report: WorkloadReport): void;
@@ -44,10 +46,10 @@ export interface EngineBenchOptions extends SideParts {
 
 export const CONTEXT_TOKENS = 2_048;
 const SLICE_MS = 2_000;
-/** Active time of the engine alone in which its load is tried before it is measured; its first part finds every cache cold. */
-const REHEARSAL = { activeMs: 12_000, settleMs: 4_000 } as const;
+/** Time of the engine alone, after it has settled, in which its load is tried before it is measured. */
+const REHEARSAL_MS = 8_000;
 /** Contracts, section 2: 0.8 to 0.9. The upper end: with a dozen sessions there is hardly a queue below it. */
-const WANTED_OFF_UTILISATION = 0.89;
+const WANTED_OFF_UTILISATION = 0.88;
 const SIX_AGENTS_CONCURRENCY = 12;
 /** As the replay rules have it. */
 const TRACE_CONCURRENCY = 16;
@@ -116,22 +118,25 @@ async function benchLoad(workload: BenchWorkload, plan: LoadPlan, { cost }: Cali
   });
   const off = spec('off', 'llama-server');
   const sides = [off, spec('on', 'own', sageSettings()), ...(options.baselines ? [spec('no-host-store', 'no-host-store'), spec('own-lru', 'own')] : [])];
-  const activeMs = 1_000 * options.durationSeconds;
+  const settleMs = 1_000 * options.settleSeconds;
+  const measured = { fromMs: settleMs, untilMs: settleMs + 1_000 * options.durationSeconds };
   const description = {
     thinkTimes: plan.thinkTimes, concurrency: workload.concurrency, capacityFraction: plan.capacityFraction, scale: workload.scale,
-    seed: options.seed,
+    seed: options.seed, settleSeconds: options.settleSeconds,
     memory: {
       workingSetTokens: workingSet, totalTokens, fraction: totalTokens / workingSet, contextTokens: CONTEXT_TOKENS,
       sides: Object.fromEntries(sides.map(({ name, slots, storeTokens }) => [name, { slots, storeTokens }])),
     },
   };
-  const rehearse = async (thinkMs: number): Promise<number> =>
-    (await runLoad({ workload, sides: [off], sliceMs: SLICE_MS, ...REHEARSAL, description: { ...description, thinkMsMean: thinkMs } }, options)).load.offUtilisation;
-  const simulated = { sessions: workload.sessions, concurrency: workload.concurrency, rule: 'llama-server', layout: off, contextTokens: CONTEXT_TOKENS, cost, untilMs: activeMs } as const;
-  const thinkMsMean = plan.thinkTimes ? await (options.rehearses ? rehearsedThinkMs(simulated, rehearse, WANTED_OFF_UTILISATION) : findThinkMs(simulated)) : 0;
+  const rehearsal: Rehearsal = {
+    window: { fromMs: settleMs, untilMs: settleMs + REHEARSAL_MS },
+    run: async (thinkMs) => (await runLoad({ workload, sides: [off], sliceMs: SLICE_MS, settleMs, activeMs: settleMs + REHEARSAL_MS, description: { ...description, thinkMsMean: thinkMs } }, options)).load.offUtilisation,
+  };
+  const simulated = { sessions: workload.sessions, concurrency: workload.concurrency, rule: 'llama-server', layout: off, contextTokens: CONTEXT_TOKENS, cost } as const;
+  const thinkMsMean = plan.thinkTimes ? await (options.rehearses ? rehearsedThinkMs(simulated, measured, rehearsal, WANTED_OFF_UTILISATION) : findThinkMs(simulated, measured)) : 0;
   options.say(`${workload.name}, capacity ${plan.capacityFraction}${plan.thinkTimes ? `, think time ${(thinkMsMean / 1000).toFixed(1)} s` : ', no think times'}: ${sides.map((side) => `${side.name} ${side.slots} slots + ${side.storeTokens} tokens`).join(', ')}`);
   return runLoad({
-    workload, sides, sliceMs: SLICE_MS, activeMs,
+    workload, sides, sliceMs: SLICE_MS, settleMs, activeMs: measured.untilMs,
     description: { ...description, thinkMsMean },
     ...(options.onRound === undefined ? {} : { onRound: options.onRound }),
   }, options);

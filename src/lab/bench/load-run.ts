@@ -2,7 +2,7 @@
 import { BenchSide, type SideParts, type SideSpec } from './bench-side.ts';
 import type { LoadDescription, SideReport, WorkloadReport } from './document.ts';
 import { lostHistories } from './lost-histories.ts';
-import { compare, completedByAll, engineUtilisation, measureSide } from './measures.ts';
+import { compare, completedByAll, engineUtilisation, measureSide, type CallSample, type Comparison, type SliceSample } from './measures.ts';
 import { alternate } from './slices.ts';
 import { EntresolError } from '../../core/index.ts';
 import type { BenchWorkload } from './workload.ts';
@@ -13,9 +13,9 @@ export interface LoadRun {
   /** `off` first, `on` second, then baselines. `off` alone is a rehearsal. */
   readonly sides: readonly SideSpec[];
   readonly sliceMs: number;
-  /** Active time of each side. */
+  /** Active time of each side, the settling included. */
   readonly activeMs: number;
-  /** How busy the engine alone is counts from here on; default: from the start. */
+  /** Whatever began before, when every cache was cold and every session young, is not measured; default: all is. */
   readonly settleMs?: number;
   /** After every round; the first few have no pairs yet. */
   onRound?(report: WorkloadReport): void;
@@ -37,13 +37,26 @@ export async function runLoad(run: LoadRun, parts: SideParts): Promise<WorkloadR
         run.onRound?.(reportOf(run, sides, parts));
         const activeMs = Math.min(...sides.map((side) => side.clock.nowMs()));
         if (sides.some((side) => side.ranDry) || activeMs >= LONGEST * run.activeMs) return true;
-        return activeMs >= run.activeMs && completedByAll(sides.map((side) => side.samples))[0].length >= Math.min(LEAST_CALLS, run.workload.sessions.length);
+        return activeMs >= run.activeMs && completedByAll(sides.map((side) => settled(run, side).samples))[0].length >= Math.min(LEAST_CALLS, run.workload.sessions.length);
       },
     });
     return reportOf(run, sides, parts);
   } finally {
     await Promise.all(sides.map((side) => side.close()));
   }
+}
+
+/** What a side did once it had settled. */
+interface Settled {
+  readonly samples: readonly CallSample[];
+  readonly slices: readonly SliceSample[];
+}
+
+function settled({ settleMs = 0, sliceMs }: LoadRun, side: BenchSide): Settled {
+  return {
+    samples: side.samples.filter((sample) => sample.endedAtMs - sample.endToEndMs >= settleMs),
+    slices: side.slices.slice(Math.round(settleMs / sliceMs)),
+  };
 }
 
 /** Both sides must have sent the same: else they are not compared. */
@@ -58,19 +71,22 @@ function checkEqualRequests(off: BenchSide, other: BenchSide): void {
 function reportOf(run: LoadRun, sides: readonly BenchSide[], parts: SideParts): WorkloadReport {
   const [off, on = off, ...baselines] = sides;
   for (const side of [on, ...baselines]) checkEqualRequests(off, side);
-  const [offPaired, onPaired] = completedByAll([off.samples, on.samples]);
-  const sideReport = (side: BenchSide, paired: BenchSide['samples']): SideReport => ({
-    ...measureSide(paired, side.slices), completedCalls: side.samples.length, lostHistories: lostHistories(paired),
-  });
+  const measured = new Map(sides.map((side) => [side, settled(run, side)]));
+  const of = (side: BenchSide): Settled => measured.get(side) as Settled;
+  const comparedWithOff = (side: BenchSide): Comparison => compare(of(off).samples, of(side).samples, of(off).slices, of(side).slices);
+  const sideReport = (side: BenchSide): SideReport => {
+    const [, paired] = completedByAll([of(side === off ? on : off).samples, of(side).samples]);
+    return { ...measureSide(paired, of(side).slices), completedCalls: of(side).samples.length, lostHistories: lostHistories(paired) };
+  };
   return {
     trace: run.workload.name,
-    load: { ...run.description, offUtilisation: engineUtilisation(off.slices.slice(Math.floor((run.settleMs ?? 0) / run.sliceMs)), parts.choice.threads) },
-    off: sideReport(off, offPaired),
-    on: sideReport(on, onPaired),
-    ...compare(off.samples, on.samples, off.slices, on.slices),
+    load: { ...run.description, offUtilisation: engineUtilisation(of(off).slices, parts.choice.threads) },
+    off: sideReport(off),
+    on: sideReport(on),
+    ...comparedWithOff(on),
     baselines: Object.fromEntries(baselines.map((side) => {
-      const { ratio, interval, hitRateGainPoints } = compare(off.samples, side.samples, off.slices, side.slices);
-      return [side.name, { ...sideReport(side, completedByAll([off.samples, side.samples])[1]), ratio, interval, hitRateGainPoints }];
+      const { ratio, interval, hitRateGainPoints } = comparedWithOff(side);
+      return [side.name, { ...sideReport(side), ratio, interval, hitRateGainPoints }];
     })),
   };
 }

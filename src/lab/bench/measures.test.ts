@@ -56,7 +56,11 @@ describe('the measures', () => {
   });
 
   it('count overlapping calls once in the time that a side was busy', () => {
-    expect(utilisation([{ endedAtMs: 100, endToEndMs: 100 }, { endedAtMs: 150, endToEndMs: 80 }, { endedAtMs: 400, endToEndMs: 50 }], 500)).toBeCloseTo(0.4, 9);
-    expect(utilisation([], 0)).toBe(0);
+    expect(utilisation([{ endedAtMs: 100, endToEndMs: 100 }, { endedAtMs: 150, endToEndMs: 80 }, { endedAtMs: 400, endToEndMs: 50 }], { fromMs: 0, untilMs: 500 })).toBeCloseTo(0.4, 9);
+    expect(utilisation([], { fromMs: 0, untilMs: 0 })).toBe(0);
+  });
+
+  it('count only what lies within the window', () => {
+    expect(utilisation([{ endedAtMs: 150, endToEndMs: 100 }, { endedAtMs: 700, endToEndMs: 300 }], { fromMs: 100, untilMs: 500 })).toBeCloseTo(150 / 400, 9);
   });
 });

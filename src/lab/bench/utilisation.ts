@@ -4,14 +4,17 @@ export interface CallSpan {
   readonly endToEndMs: number;
 }
 
-/** @param untilMs end of the side's time, which began at 0 */
-export function utilisation(calls: readonly CallSpan[], untilMs: number): number {
+/** A stretch of a side's time, in ms since it began. */
+export interface TimeWindow { readonly fromMs: number; readonly untilMs: number }
+
+export function utilisation(calls: readonly CallSpan[], { fromMs, untilMs }: TimeWindow): number {
   const spans = calls.map((call) => ({ from: call.endedAtMs - call.endToEndMs, to: call.endedAtMs })).sort((a, b) => a.from - b.from);
   let busyMs = 0;
-  let reachedMs = 0;
+  let reachedMs = fromMs;
   for (const { from, to } of spans) {
-    busyMs += Math.max(0, to - Math.max(from, reachedMs));
-    reachedMs = Math.max(reachedMs, to);
+    const endMs = Math.min(to, untilMs);
+    busyMs += Math.max(0, endMs - Math.max(from, reachedMs));
+    reachedMs = Math.max(reachedMs, endMs);
   }
-  return untilMs <= 0 ? 0 : Math.min(1, busyMs / untilMs);
+  return untilMs <= fromMs ? 0 : busyMs / (untilMs - fromMs);
 }
