@@ -16,8 +16,8 @@ import { saltSecretOf } from './salt-secret.ts';
 export interface ServerOptions {
   /** Made, not started: they are started here and stopped by `close`. */
   readonly engines: readonly Engine[];
-  /** By default: cache-sage where an engine's retention can be steered, else none. */
-  readonly policies?: readonly PolicySetting[];
+  /** By default: cache-sage where an engine's retention can be steered, else none. A function is asked before the engines have started, and after: some show only then what they can do. */
+  readonly policies?: readonly PolicySetting[] | PoliciesFor;
   readonly host?: string;
   /** 0, the default, takes a free one. */
   readonly port?: number;
@@ -57,6 +57,9 @@ export interface RunningServer {
   close(drainMs?: number): Promise<number>;
 }
 
+/** Policies that depend on what engines can do. */
+export type PoliciesFor = (engines: readonly Engine[]) => readonly PolicySetting[];
+
 /** How long an engine gets to stop once no call is left in it. */
 const ENGINE_GRACE_MS = 2000;
 
@@ -72,11 +75,14 @@ export function defaultPolicies(engines: readonly Engine[]): PolicySetting[] {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const engines = [...options.engines];
+  const given = options.policies ?? defaultPolicies;
+  const policies = typeof given === 'function' ? given : (): readonly PolicySetting[] => given;
+  const atFirst = policies(engines);
   const log = options.log ?? logSink(createLogger());
   const clock = options.clock ?? processClock;
   const hashing = hashingOf(await createXxhash());
   const runtime = new Runtime({
-    policies: options.policies ?? defaultPolicies(engines),
+    policies: atFirst,
     learners: options.learners ?? createLearnerSource(),
     clock, log,
     ...(options.timers === undefined ? {} : { timers: options.timers }),
@@ -106,6 +112,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     await runtime.start();
     await fleet.start();
+    const now = policies(engines);
+    if (now.length !== atFirst.length) runtime.configure(now);
   } catch (error) {
     await close(0);
     throw error;

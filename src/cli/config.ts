@@ -4,6 +4,7 @@ import { stringify } from 'yaml';
 import { configJsonSchema, issuesOf, loadConfig, type LoadedConfig } from '../config/index.ts';
 import { EntresolError } from '../core/index.ts';
 import { ConfiguredPolicies, keySettings, upstreamPlans } from './configured.ts';
+import { configSchema } from './config-schema.ts';
 import { parseOptions } from './parse-options.ts';
 
 const ARGUMENTS = {
@@ -13,7 +14,7 @@ const ARGUMENTS = {
 
 /** Everything that `serve` would find wrong with it. */
 async function loadAll(file: string): Promise<LoadedConfig> {
-  const loaded = loadConfig(file);
+  const loaded = loadConfig(file, configSchema);
   upstreamPlans(loaded);
   keySettings(loaded);
   await new ConfiguredPolicies().settings(loaded, (path) => readFileSync(path, 'utf8'));
@@ -73,7 +74,7 @@ const schema = defineCommand({
   args: { json: { type: 'boolean', description: 'On one line' } },
   run({ rawArgs }) {
     const { json } = fileOf(rawArgs);
-    process.stdout.write(`${JSON.stringify(configJsonSchema(), null, json ? 0 : 2)}\n`);
+    process.stdout.write(`${JSON.stringify(configJsonSchema(configSchema), null, json ? 0 : 2)}\n`);
   },
 });
 

@@ -3,8 +3,9 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { EntresolError, parameterValues, tenantId, workloadId, type Engine, type PolicyDefinition } from '../core/index.ts';
 import type { LoadedConfig, PolicyConfig, UpstreamConfig } from '../config/index.ts';
-import { OpenAiEngine, type OpenAiEngineOptions } from '../engines/openai/engine.ts';
-import { parseUpstreamUrl } from '../engines/openai/upstream-url.ts';
+import { upstreamKindNamed } from '../engines/registry.ts';
+import type { UpstreamOptions } from '../engines/upstream/options.ts';
+import { parseUpstreamUrl } from '../engines/upstream/upstream-url.ts';
 import type { KeySetting } from '../gateway/index.ts';
 import { loadPolicy } from '../runtime/load-policy.ts';
 import type { PolicySetting } from '../runtime/index.ts';
@@ -22,7 +23,7 @@ export function upstreamPlans(loaded: LoadedConfig): UpstreamPlan[] {
   const replicas = new Set<string>();
   return loaded.config.upstreams.map((upstream, index) => {
     const at = loaded.at(['upstreams', index, 'url']);
-    let options: OpenAiEngineOptions;
+    let options: UpstreamOptions;
     try {
       const { origin, pathPrefix } = parseUpstreamUrl(upstream.url, at);
       const replica = `${upstream.kind}=${origin}${pathPrefix}`;
@@ -33,16 +34,21 @@ export function upstreamPlans(loaded: LoadedConfig): UpstreamPlan[] {
       throw error instanceof EntresolError && error.code === 'ENT_USAGE' ? wrong(at, error.message) : error;
     }
     const secret = options.credential?.secret.reveal() ?? '';
-    return { fingerprint: createHash('sha256').update(JSON.stringify([options, secret])).digest('hex'), make: () => new OpenAiEngine(options) };
+    const kind = upstreamKindNamed(upstream.kind)!;
+    const own = ownSettings(upstream);
+    return { fingerprint: createHash('sha256').update(JSON.stringify([upstream.kind, options, own ?? {}, secret])).digest('hex'), make: () => kind.make(options, own) };
   });
 }
 
-function engineOptions(loaded: LoadedConfig, upstream: UpstreamConfig, index: number): OpenAiEngineOptions {
+/** The group that has the name of the kind. */
+const ownSettings = (upstream: UpstreamConfig): unknown => (upstream as Readonly<Record<string, unknown>>)[upstream.kind];
+
+function engineOptions(loaded: LoadedConfig, upstream: UpstreamConfig, index: number): UpstreamOptions {
   const { timeouts, tls } = upstream;
   const secret = loaded.secret(['upstreams', index, 'apiKey']);
   if (tls !== undefined && (tls.certificateFile === undefined) !== (tls.keyFile === undefined)) throw wrong(loaded.at(['upstreams', index, 'tls']), 'certificateFile and keyFile go together.');
   return {
-    kind: upstream.kind, url: upstream.url, retryMs: upstream.retryMs, breaker: upstream.breaker,
+    url: upstream.url, retryMs: upstream.retryMs, breaker: upstream.breaker,
     connectTimeoutMs: timeouts.connectMs, firstByteTimeoutMs: timeouts.firstByteMs, silenceTimeoutMs: timeouts.silenceMs,
     proxy: upstream.proxy === 'environment' || upstream.proxy === 'none' ? upstream.proxy : new URL(upstream.proxy),
     ...(upstream.models === undefined ? {} : { models: upstream.models }),

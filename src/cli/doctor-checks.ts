@@ -5,7 +5,7 @@ import { EntresolError } from '../core/index.ts';
 import { cacheDirectory } from '../engines/embedded/cache-directory.ts';
 import { locateEngine } from '../engines/embedded/locate.ts';
 import { cpuPackage } from '../engines/embedded/platform-package.ts';
-import { parseUpstreamUrl } from '../engines/openai/upstream-url.ts';
+import { parseUpstreamUrl } from '../engines/upstream/upstream-url.ts';
 import { identityCoverage } from './identity-coverage.ts';
 import { stateDirectory } from './state-directory.ts';
 

@@ -7,6 +7,7 @@ import { isLoopbackName, KeyRing, type KeySetting } from '../gateway/index.ts';
 import type { PolicySetting } from '../runtime/index.ts';
 import type { LogSink } from '../telemetry/index.ts';
 import { defaultPolicies, type RunningServer } from './compose.ts';
+import { configSchema } from './config-schema.ts';
 import { ConfiguredPolicies, keySettings, upstreamPlans, type UpstreamPlan } from './configured.ts';
 
 /** What flags have fixed: the file does not change it. */
@@ -67,7 +68,7 @@ export class LiveConfiguration {
   }
 
   async #read(): Promise<Wanted> {
-    const loaded = loadConfig(this.#file, this.#environment);
+    const loaded = loadConfig(this.#file, configSchema, this.#environment);
     const plans = this.#fixed.upstreams ? [] : upstreamPlans(loaded);
     const keys = keySettings(loaded);
     const { listen } = loaded.config;
@@ -156,7 +157,11 @@ export class LiveConfiguration {
     const serving = this.#fixed.upstreams || !hadUpstreams ? server.engines : [...engines.values()];
     if (!this.#fixed.policies) server.runtime.configure(wanted.policies ?? defaultPolicies(serving));
     this.keys.replace(wanted.keys);
-    if (serving !== server.engines) await server.replaceEngines(serving);
+    if (serving !== server.engines) {
+      await server.replaceEngines(serving);
+      // Some show what they can do only once they have started.
+      if (!this.#fixed.policies && wanted.policies === undefined) server.runtime.configure(defaultPolicies(serving));
+    }
     this.#taken(wanted, engines);
     const later = before === undefined ? [] : (Object.keys(now) as (keyof Config)[]).filter((name) => !RELOADED.includes(name) && JSON.stringify(now[name]) !== JSON.stringify(before[name]));
     if (later.length > 0) log('warn', 'some settings take effect at the next start only', { settings: later });

@@ -50,7 +50,7 @@ export async function serveSettings(options: Options): Promise<ServeSettings> {
       host: flagged.host ?? config?.listen.host ?? '127.0.0.1',
       port: flagged.port ?? config?.listen.port ?? 8080,
       insecure: insecure || config?.listen.insecure === true,
-      policies: byFlags || opened === undefined ? await policySettings(flagged.policies, flagged.files, engines) : (opened.policies ?? defaultPolicies(engines)),
+      policies: byFlags || opened === undefined ? await policySettings(flagged.policies, flagged.files) : (opened.policies ?? defaultPolicies),
       limits: {
         ...config?.limits,
         ...(flagged.bodyBytes === undefined ? {} : { bodyBytes: flagged.bodyBytes }),

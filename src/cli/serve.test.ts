@@ -109,7 +109,7 @@ describe('flags', () => {
   it('loads policies by name and by file, and none', async () => {
     const file = join(folder, 'mine.ts');
     await writeFile(file, 'import { definePolicy } from "entresol";\nexport default definePolicy({ name: "mine", summary: "x", create: () => ({}) });\n');
-    const names = async (named: string[], files: string[]): Promise<string[]> => (await policySettings(named, files, upstreamEngines(['openai=http://a']))).map((setting) => setting.definition.name);
+    const names = async (named: string[], files: string[]): Promise<string[]> => (await policySettings(named, files))(upstreamEngines(['openai=http://a'])).map((setting) => setting.definition.name);
     expect(await names([], [])).toEqual([]);
     expect(await names(['none'], [file])).toEqual(['mine']);
     expect(await names(['cache-sage'], [])).toEqual(['cache-sage']);

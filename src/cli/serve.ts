@@ -5,11 +5,12 @@ import { LOCAL_ENGINE_ARGUMENTS } from './local-engine-flags.ts';
 import { parseOptions } from './parse-options.ts';
 import { serveSettings } from './serve-settings.ts';
 import { closeOnSignal } from './shutdown.ts';
+import { UPSTREAM_HELP } from './upstreams.ts';
 
 const ARGUMENTS = {
   host: { type: 'string', description: 'Address to listen on (127.0.0.1); beyond loopback only with keys, or --insecure' },
   port: { type: 'string', description: 'Port to listen on (8080); 0 takes a free one' },
-  upstream: { type: 'string', description: 'KIND=URL of an engine: openai, anthropic or openai-compatible; repeat it for replicas; without one the embedded engine' },
+  upstream: { type: 'string', description: `${UPSTREAM_HELP}; repeat it for replicas; without one the embedded engine` },
   ...LOCAL_ENGINE_ARGUMENTS,
   policies: { type: 'string', description: 'Policies by name, or none; default: cache-sage where the engine can retain' },
   policy: { type: 'string', description: 'A policy file of your own (.ts or .js); may be repeated' },

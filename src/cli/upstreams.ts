@@ -1,8 +1,10 @@
 import { EntresolError, type Engine } from '../core/index.ts';
-import { OpenAiEngine } from '../engines/openai/engine.ts';
+import { isPlannedKind, UPSTREAM_KINDS, upstreamKindNamed } from '../engines/registry.ts';
 
-const PASS_THROUGH = ['openai', 'anthropic', 'openai-compatible'] as const;
-const LATER = ['llama-server', 'vllm', 'sglang', 'dynamo', 'llm-d'];
+const KINDS = UPSTREAM_KINDS.map(({ kind }) => kind);
+
+/** For the help of `--upstream`. */
+export const UPSTREAM_HELP = `KIND=URL of an engine; KIND is ${KINDS.slice(0, -1).join(', ')} or ${KINDS.at(-1)}`;
 
 /**
  * Engines of `--upstream KIND=URL` flags, in their order; replicas need distinct URLs.
@@ -16,11 +18,12 @@ export function upstreamEngines(flags: readonly string[]): Engine[] {
   return engines;
 }
 
-function upstreamEngine(flag: string): Engine {
+/** @throws EntresolError `ENT_USAGE` */
+export function upstreamEngine(flag: string): Engine {
   const equals = flag.indexOf('=');
   const kind = flag.slice(0, Math.max(0, equals));
-  const known = PASS_THROUGH.find((name) => name === kind);
-  if (known !== undefined) return new OpenAiEngine({ kind: known, url: flag.slice(equals + 1) });
-  if (LATER.includes(kind)) throw new EntresolError('ENT_USAGE', `${kind} has no adapter of its own yet; a server that speaks chat completions works as openai-compatible=URL.`, { at: '--upstream' });
-  throw new EntresolError('ENT_USAGE', `expected KIND=URL with KIND one of ${PASS_THROUGH.join(', ')}, found ${JSON.stringify(flag)}.`, { at: '--upstream' });
+  const known = upstreamKindNamed(kind);
+  if (known !== undefined) return known.make({ url: flag.slice(equals + 1) });
+  if (isPlannedKind(kind)) throw new EntresolError('ENT_USAGE', `${kind} has no adapter of its own yet; a server that speaks chat completions works as openai-compatible=URL.`, { at: '--upstream' });
+  throw new EntresolError('ENT_USAGE', `expected KIND=URL with KIND one of ${KINDS.join(', ')}, found ${JSON.stringify(flag)}.`, { at: '--upstream' });
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { configSchema } from '../cli/config-schema.ts';
 import { EntresolError } from '../core/index.ts';
 import { DEFAULT_GATEWAY_LIMITS } from '../gateway/index.ts';
 import { issuesOf } from './issues.ts';
@@ -15,7 +16,7 @@ const path = join(folder, 'entresol.yaml');
 
 function load(text: string, environment: Readonly<Record<string, string>> = {}): LoadedConfig {
   writeFileSync(path, text);
-  return loadConfig(path, environment);
+  return loadConfig(path, configSchema, environment);
 }
 /** `line:column message` of all that is wrong. */
 function wrong(text: string, environment: Readonly<Record<string, string>> = {}): string[] {

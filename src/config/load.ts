@@ -5,7 +5,7 @@ import { isCollection, isMap, isScalar, LineCounter, parseDocument, visit, type 
 import { EntresolError, Secret } from '../core/index.ts';
 import { substitute } from './environment.ts';
 import { configError, explained, pathText, type ConfigIssue, type ConfigPath } from './issues.ts';
-import { configSchema, type Config } from './schema.ts';
+import type { Config, ConfigSchema } from './schema.ts';
 
 export interface LoadedConfig {
   readonly config: Config;
@@ -70,7 +70,7 @@ function setAt(value: unknown, path: ConfigPath, change: (text: string) => unkno
 }
 
 /** Checks plain data. What came from the environment is text: where the schema wants a number or a truth value, it is read as one. */
-function checked(value: unknown, fromEnvironment: ReadonlySet<string>): ReturnType<typeof configSchema.safeParse> {
+function checked(configSchema: ConfigSchema, value: unknown, fromEnvironment: ReadonlySet<string>): ReturnType<ConfigSchema['safeParse']> {
   const first = configSchema.safeParse(value);
   if (first.success) return first;
   let converted = false;
@@ -88,7 +88,7 @@ function checked(value: unknown, fromEnvironment: ReadonlySet<string>): ReturnTy
  * @param file as it is to be shown in errors
  * @throws EntresolError `ENT_CONFIG_INVALID` with file, line and column of everything that is wrong
  */
-export function loadConfig(file: string, environment: Environment = process.env): LoadedConfig {
+export function loadConfig(file: string, schema: ConfigSchema, environment: Environment = process.env): LoadedConfig {
   const path = resolve(file);
   const files = new Map<string, string>();
   const read = (name: string): string => {
@@ -112,7 +112,7 @@ export function loadConfig(file: string, environment: Environment = process.env)
   if (document.errors.length > 0) throw configError(document.errors.map((error) => ({ at: atOffset(error.pos[0]), message: error.message })));
   const substituted = substitute(document, environment);
   if (substituted.problems.length > 0) throw configError(substituted.problems.map(({ offset, message }) => ({ at: atOffset(offset), message })));
-  const parsed = checked(plainData(document, atOffset), substituted.paths);
+  const parsed = checked(schema, plainData(document, atOffset), substituted.paths);
   if (!parsed.success) {
     throw configError(parsed.error.issues.map((issue) => {
       const { path: where, message, atName } = explained(issue, (at) => document.hasIn(at));

@@ -1,5 +1,13 @@
 /** The configuration file, as one schema: it checks, gives types, and makes the JSON Schema and docs/configuration.md. */
 import { z } from 'zod';
+import type { EngineKind } from '../core/index.ts';
+
+/** A kind of upstream, and what it alone may be told. */
+export interface UpstreamKindSettings {
+  readonly kind: EngineKind;
+  readonly summary: string;
+  readonly settings?: z.ZodType;
+}
 
 const wholeMs = z.int().min(1).max(86_400_000);
 const count = z.int().min(1);
@@ -7,8 +15,7 @@ const name = z.string().regex(/^[\x21-\x7e]{1,256}$/, 'must be 1 to 256 printabl
 
 const secret = z.union([z.string().min(1), z.strictObject({ file: z.string().min(1).describe('File that holds it, beside this one if the path is relative; white space around it is dropped') })], 'must be ${VARIABLE} or {file: PATH}');
 
-const upstream = z.strictObject({
-  kind: z.enum(['openai', 'anthropic', 'openai-compatible']).describe('What it is: a hosted API, or any server that speaks chat completions'),
+const everyUpstream = {
   url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).describe('Its origin, or ending in /v1'),
   models: z.array(z.string().min(1)).min(1).optional().describe('Models that are sent here; one may end in `*`. Without it: whatever no other upstream lists'),
   apiKey: secret.optional().describe('Its own credential: `${VARIABLE}` or `{file: PATH}`, never the text itself'),
@@ -39,7 +46,20 @@ const upstream = z.strictObject({
     keyFile: z.string().min(1).optional().describe('PEM of its key'),
     serverName: z.string().min(1).optional().describe('Name to expect in its certificate, in place of the URL\'s host'),
   }).optional(),
-});
+};
+
+/** Each kind's own settings stand in a group of its name. */
+function upstreamOf(kinds: readonly UpstreamKindSettings[]): z.ZodType<{ kind: EngineKind } & z.output<z.ZodObject<typeof everyUpstream>>> {
+  const names = kinds.map(({ kind }) => kind);
+  const groups = Object.fromEntries(kinds.flatMap(({ kind, settings }) => (settings === undefined ? [] : [[kind, settings.optional()]])));
+  const shape = { kind: z.enum(names).describe(`What it is: ${kinds.map(({ kind, summary }) => `\`${kind}\`: ${summary}`).join('; ')}`), ...everyUpstream, ...groups };
+  return z.strictObject(shape).superRefine((entry, context) => {
+    const { kind } = entry as { kind: EngineKind };
+    for (const name of Object.keys(groups)) {
+      if (name !== kind && (entry as Record<string, unknown>)[name] !== undefined) context.addIssue({ code: 'custom', path: [name], message: `is for upstreams of kind ${name}; this one is ${kind}` });
+    }
+  }) as never;
+}
 
 const policy = z.strictObject({
   name: z.string().min(1).optional().describe('A policy that comes with Entresol'),
@@ -57,13 +77,15 @@ const key = z.strictObject({
   admin: z.boolean().default(false).describe('May use the admin routes'),
 });
 
-export const configSchema = z.strictObject({
+/** @param kinds that upstreams may be of */
+// oxlint-disable-next-line typescript/explicit-function-return-type -- the schema is its type
+export const configSchemaOf = (kinds: readonly UpstreamKindSettings[]) => z.strictObject({
   listen: z.strictObject({
     host: z.string().min(1).default('127.0.0.1').describe('Beyond loopback only with keys, or insecure'),
     port: z.int().min(0).max(65_535).default(8080).describe('0 takes a free one'),
     insecure: z.boolean().default(false).describe('Listen beyond loopback without keys: whoever reaches the port uses the engine'),
   }).prefault({}),
-  upstreams: z.array(upstream).default([]).describe('Without any: the engine below. Several of one kind and model are replicas; of several kinds the first that speaks the client\'s dialect serves'),
+  upstreams: z.array(upstreamOf(kinds)).default([]).describe('Without any: the engine below. Several of one kind and model are replicas; of several kinds the first that speaks the client\'s dialect serves'),
   engine: z.strictObject({
     kind: z.enum(['embedded', 'simulated']).default('embedded'),
     model: z.string().min(1).optional().describe('A GGUF file, beside this file if the path is relative; without one a synthetic model, whose text is noise'),
@@ -90,7 +112,8 @@ export const configSchema = z.strictObject({
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });
 
-export type Config = z.output<typeof configSchema>;
+export type ConfigSchema = ReturnType<typeof configSchemaOf>;
+export type Config = z.output<ConfigSchema>;
 export type UpstreamConfig = Config['upstreams'][number];
 export type PolicyConfig = NonNullable<Config['policies']>[number];
 export type KeyConfig = Config['keys'][number];
@@ -99,7 +122,7 @@ export type KeyConfig = Config['keys'][number];
 export const RELOADED: readonly (keyof Config)[] = ['upstreams', 'policies', 'keys'];
 
 /** For editors and other tools. */
-export function configJsonSchema(): Record<string, unknown> {
+export function configJsonSchema(configSchema: ConfigSchema): Record<string, unknown> {
   const policyNames = { anyOf: [{ type: 'string', minLength: 1 }] };
   const schema = z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' }) as unknown as Record<string, unknown> & { properties: { policies: { items: { anyOf?: unknown[] } } } };
   // The short form of a policy is read before the schema sees it.

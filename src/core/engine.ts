@@ -8,8 +8,8 @@ import type { RequestView } from './request.ts';
 import type { RetentionIndex, RetentionPort } from './retention.ts';
 import type { CacheFacts } from './policy.ts';
 
-export type EngineKind =
-  | 'embedded' | 'llama-server' | 'vllm' | 'sglang' | 'openai' | 'anthropic' | 'dynamo' | 'llm-d' | 'openai-compatible' | 'simulated';
+export const ENGINE_KINDS = ['embedded', 'llama-server', 'vllm', 'sglang', 'openai', 'anthropic', 'dynamo', 'llm-d', 'openai-compatible', 'simulated'] as const;
+export type EngineKind = (typeof ENGINE_KINDS)[number];
 
 /** The request dialects an engine speaks itself. */
 export type Dialect = 'chat' | 'completions' | 'messages' | 'responses' | 'embeddings';
@@ -36,6 +36,25 @@ export interface EngineCapabilities {
   readonly ownCredential?: 'fallback' | 'always';
   /** It keeps caches apart by `cache_salt`. */
   readonly saltsCache?: boolean;
+  /** It adds fields of its own to bodies: it gets them unpacked. */
+  readonly editsBody?: boolean;
+}
+
+/** What looking at a server has shown: what it is, and what it can and cannot do. */
+export interface Discovery {
+  /** In its own words: `vLLM 0.33.0`; absent where it does not say. */
+  readonly product?: string;
+  readonly features: readonly DiscoveredFeature[];
+}
+
+export interface DiscoveredFeature {
+  /** In a few words: `counts cached tokens`. */
+  readonly name: string;
+  readonly available: 'yes' | 'no' | 'unknown';
+  /** How it is known, or what is missing. */
+  readonly detail?: string;
+  /** What would give more: a flag of the server's, in words. */
+  readonly mend?: string;
 }
 
 export interface ModelInfo {
@@ -58,6 +77,12 @@ export interface EngineHost {
    */
   retention(tenant: TenantId): RetentionIndex | undefined;
   log(level: 'info' | 'warn' | 'error', message: string, fields?: Record<string, unknown>): void;
+  /**
+   * The server sent something that it should not have (garbage, a gap, an event of an unknown kind): counted by kind,
+   * shown in metrics and by doctor, logged now and then.
+   * @param kind one of a few words of the engine's, such as `kv-event-gap`; never text that came from outside
+   */
+  trouble(kind: string, detail?: string): void;
 }
 
 /** One call on its way to an engine. */
@@ -124,6 +149,8 @@ export interface Engine {
    * @param headers of the client, with its credential
    */
   speaks?(dialect: Dialect, headers: readonly string[]): boolean | Promise<boolean>;
+  /** What the server was found to be; absent while nothing is known, or for an engine that is no server. */
+  discovery?(): Discovery | undefined;
   load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number };
   healthy(): boolean;
   /** New calls go elsewhere from now on; those that it has, or was chosen for, it still serves. Absent: it cannot be taken out while the server runs. */

@@ -19,3 +19,5 @@ export * from './identity/index.ts';
 export * from './engine.ts';
 export * from './combine.ts';
 export * from './bounded-map.ts';
+export * from './json-bytes.ts';
+export * from './json-splice.ts';

@@ -1,6 +1,6 @@
 /** The life of one LLM call: read → identify → arrive → admit → place → dispatch → tap → end. */
 import {
-  EntresolError, rememberAnswer, requestId, toolCallId,
+  EntresolError, rememberAnswer, requestId, setMember, toolCallId,
   type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView, type TenantId,
 } from '../core/index.ts';
 import { readBody, receiveBody, type JsonObject, type ReceivedBody } from './body.ts';
@@ -25,7 +25,7 @@ import { OutgoingCall } from './outgoing-call.ts';
 import { sendBytes, sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
-import { askForUsage, setMember } from './splice.ts';
+import { askForUsage } from './splice.ts';
 import { validateRequest } from './validate.ts';
 
 /** For one upstream's list of models. */
@@ -221,12 +221,12 @@ export class Calls {
     const { context, dialect, parsed, body: { bytes, plain }, translated } = prepared;
     this.checkCredential(engine, context);
     if (translated !== undefined) return this.translatedCall(translated, engine, context);
-    const { hosted, countsCachedTokens, passThrough } = engine.capabilities;
+    const { hosted, countsCachedTokens, passThrough, editsBody } = engine.capabilities;
     const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.value('stream') === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
     const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed.members) : { body: plain, removeUsageChunk: false };
     const spliced = this.salted(asked, parsed, engine, context.caller.tenant);
-    // A compressed body goes on as it came, to whoever reads it, unless something had to be added to it.
-    const body = spliced === plain && passThrough === true ? bytes : spliced;
+    // A compressed body goes on as it came, to whoever reads it, unless something has to be added to it.
+    const body = spliced === plain && passThrough === true && editsBody !== true ? bytes : spliced;
     const headers = requestHeaders(context.headers, { accept: removeUsageChunk ? 'plain' : 'readable', hosted: hosted === true, unpacked: body !== bytes });
     const call = new OutgoingCall({ dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, content: parsed, signal: context.call });
     return { call, removeUsageChunk };

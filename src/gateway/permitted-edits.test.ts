@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, setUp } from '../../test/support/gateway-setup.ts';
 import { finishChunk, sse, textChunk, usageChunk } from '../../test/support/scripted-upstream.ts';
 import { tenantId } from '../core/index.ts';
-import type { OpenAiEngineOptions } from '../engines/openai/options.ts';
+import type { OpenAiEngineOptions } from '../engines/openai/engine.ts';
 import { hashOfKey, KeyRing, newKey } from './access/index.ts';
 
 afterEach(closeAll);

@@ -5,7 +5,7 @@ import { startUpstream, type Script, type ScriptedUpstream } from '../../test/su
 import { messagesBody, messagesStream, responsesStream } from '../../test/support/spoken-answer.ts';
 import { startServer, type RunningServer } from '../cli/compose.ts';
 import type { Event } from '../core/index.ts';
-import { OpenAiEngine, type UpstreamKind } from '../engines/openai/engine.ts';
+import { OpenAiEngine, type OpenAiKind } from '../engines/openai/engine.ts';
 
 afterEach(closeAll);
 
@@ -14,7 +14,7 @@ const named = (name: string): Script => (_request, response) => {
   response.end(JSON.stringify({ name }));
 };
 
-async function before(kinds: readonly UpstreamKind[], script: (kind: UpstreamKind) => Script = named): Promise<{ server: RunningServer; upstreams: ScriptedUpstream[]; events: Event[] }> {
+async function before(kinds: readonly OpenAiKind[], script: (kind: OpenAiKind) => Script = named): Promise<{ server: RunningServer; upstreams: ScriptedUpstream[]; events: Event[] }> {
   const upstreams = await Promise.all(kinds.map((kind) => startUpstream(script(kind))));
   for (const upstream of upstreams) closeLater(() => upstream.close());
   const server = await startServer({ engines: kinds.map((kind, index) => new OpenAiEngine({ kind, url: upstreams[index].url })), log: () => undefined });

@@ -8,6 +8,7 @@ import { DecisionLog } from './decision-log.ts';
 import { Decisions } from './decisions.ts';
 import { Delivery, type EventListener } from './delivery.ts';
 import { EngineTable, type EnginePort } from './engine-table.ts';
+import { EngineTroubles } from './engine-troubles.ts';
 import { explanationOf, renderExplanation, type Explanation } from './explanation.ts';
 import { Guard } from './guard.ts';
 import { Holds, type AdmissionAnswer } from './holds.ts';
@@ -48,6 +49,7 @@ export class Runtime {
   readonly #retention: RetentionTable;
   readonly #guard: Guard;
   readonly #engines = new EngineTable();
+  readonly #troubles: EngineTroubles;
   readonly #sessions: SessionTable;
   readonly #tenants: TenantTable;
   readonly #log: DecisionLog;
@@ -74,6 +76,7 @@ export class Runtime {
     this.#logSink = options.log ?? logSink(createLogger());
     const { limits, metrics } = this;
     const log = this.#logSink;
+    this.#troubles = new EngineTroubles(this.clock, metrics, log);
     const orderRule = options.orderRule ?? DEFAULT_ORDER_RULE;
     this.#guard = new Guard({ stopwatch: options.stopwatch ?? processStopwatch, limits, log, metrics });
     this.#sessions = new SessionTable({ maximum: limits.sessions, idleMs: limits.sessionIdleMs });
@@ -140,6 +143,7 @@ export class Runtime {
       order: (waiting) => this.order(waiting),
       retention: (tenant) => this.retention(tenant, replica),
       log: (level, message, fields) => this.#logSink(level, message, { replica, ...fields }),
+      trouble: (kind, detail) => this.#troubles.count(replica, kind, detail),
     };
   }
 

@@ -30,6 +30,7 @@ export class Metrics {
   readonly #waiting = this.#gauge('entresol_waiting_requests', 'Queue depth: requests that wait in the engine.', ['replica']);
   readonly #cacheUsed = this.#gauge('entresol_cache_used_fraction', 'Used share of the engine\'s cache.', ['replica']);
   readonly #up = this.#gauge('entresol_engine_up', '1 while the engine gets calls, 0 while it is left alone.', ['replica']);
+  readonly #troubles = this.#counter('entresol_engine_troubles_total', 'What a server sent that it should not have, by kind.', ['replica', 'kind']);
   readonly #held = this.#gauge('entresol_held_requests', 'Requests held by admission.', []);
   readonly #agentCalls = this.#gauge('entresol_agent_calls', 'Calls per workload and agent; the lighter ones are pooled.', ['tenant', 'workload', 'agent']);
 
@@ -77,6 +78,7 @@ export class Metrics {
     this.#cacheUsed.set({ replica: load.replica }, load.cacheUsedFraction);
   }
   engineUp(replica: ReplicaId, up: boolean): void { this.#up.set({ replica }, up ? 1 : 0); }
+  engineTrouble(replica: ReplicaId, kind: string): void { this.#troubles.inc(replica, kind); }
   /** It was taken away: its series end. */
   engineGone(replica: ReplicaId): void {
     for (const gauge of [this.#up, this.#running, this.#waiting, this.#cacheUsed]) gauge.remove({ replica });

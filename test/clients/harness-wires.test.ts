@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { startServer, type RunningServer } from '../../src/cli/compose.ts';
 import type { Dialect, Engine, Event } from '../../src/core/index.ts';
-import { OpenAiEngine, type UpstreamKind } from '../../src/engines/openai/engine.ts';
+import { OpenAiEngine, type OpenAiKind } from '../../src/engines/openai/engine.ts';
 import { SIMULATED_MODEL, SimulatedEngine } from '../../src/engines/simulated/engine.ts';
 import { closeAll, closeLater, eventsOf, post } from '../support/gateway-setup.ts';
 import { startUpstream, type ScriptedUpstream } from '../support/scripted-upstream.ts';
@@ -14,7 +14,7 @@ afterEach(closeAll);
 interface Wire {
   readonly name: string;
   readonly dialect: Dialect;
-  readonly hosted: UpstreamKind;
+  readonly hosted: OpenAiKind;
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: object;

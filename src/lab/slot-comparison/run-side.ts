@@ -118,5 +118,6 @@ function hostOf(clock: VirtualClock, policy: PolicyInstance | undefined, observe
     order: () => undefined,
     retention: () => policy?.score?.retention,
     log: () => { /* figures only */ },
+    trouble: () => { /* none: nothing comes from outside */ },
   };
 }

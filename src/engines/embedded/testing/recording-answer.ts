@@ -41,7 +41,9 @@ export class RecordingHost implements EngineHost {
   emit(event: Event): void { this.events.push(event); }
   order(): undefined { return undefined; }
   retention(): undefined { return undefined; }
+  readonly troubles: string[] = [];
   log(_level: string, message: string): void { this.logs.push(message); }
+  trouble(kind: string): void { this.troubles.push(kind); }
 }
 
 let calls = 0;

@@ -20,6 +20,7 @@ class Host implements EngineHost {
   makeIndex: () => RetentionIndex | undefined = () => new RecencyIndex();
 
   emit(event: Event): void { this.events.push(event); }
+  trouble(kind: string): void { this.logs.push(kind); }
   order(waiting: readonly RequestView[]): readonly number[] | undefined { return this.orderRule?.(waiting); }
   retention(tenant: TenantId): RetentionIndex | undefined {
     const index = this.indices.get(tenant) ?? this.makeIndex();

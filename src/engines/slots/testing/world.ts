@@ -32,6 +32,7 @@ export function makeWorld(options: WorldOptions = {}): World {
     order: (waiting) => options.order?.(waiting),
     retention: (tenant) => options.retention?.(tenant),
     log: () => {},
+    trouble: () => {},
   };
   const manager = createSlotManager({
     kind: 'survival', slots, storeTokens: 800, replica: replicaId('test'), ...options, tokenEngine: engine, host,

@@ -36,6 +36,9 @@ function codeOf(error: Error): string {
   return typeof code === 'string' ? code : '';
 }
 
+/** Nobody was there to be asked. */
+export const isUnreachable = (error: unknown): boolean => error instanceof Error && UNREACHABLE.has(codeOf(error));
+
 function beforeHead(error: Error, origin: string): EntresolError {
   const code = codeOf(error);
   if (UNREACHABLE.has(code)) return new EntresolError('ENT_ENGINE_UNAVAILABLE', `The upstream ${origin} cannot be reached (${code === 'PROXY_REFUSED' ? error.message : code}).`, { at: origin, cause: error });

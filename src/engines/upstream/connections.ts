@@ -33,6 +33,8 @@ export interface OutgoingRequest {
   readonly path: string;
   readonly headers: readonly string[];
   readonly body: Buffer | null;
+  /** The connection serves no other request after it. */
+  readonly lastOnConnection?: boolean;
 }
 
 export class Connections {
@@ -88,12 +90,13 @@ export class Connections {
     client.close().catch(() => undefined);
   }
 
-  #outgoing({ method, path, headers, body }: OutgoingRequest): Dispatcher.DispatchOptions {
-    return { method, path: this.#absolute + path, headers: this.#proxyHeaders.length === 0 ? (headers as string[]) : [...headers, ...this.#proxyHeaders], body };
+  #outgoing({ method, path, headers, body, lastOnConnection }: OutgoingRequest): Dispatcher.DispatchOptions {
+    return { method, path: this.#absolute + path, headers: this.#proxyHeaders.length === 0 ? (headers as string[]) : [...headers, ...this.#proxyHeaders], body, ...(lastOnConnection === true ? { reset: true } : {}) };
   }
 
   /** Lets exchanges in flight end for at most `graceMs`. */
   async close(graceMs: number): Promise<void> {
+    if (this.#pool.destroyed) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, graceMs);

@@ -1,5 +1,6 @@
 /** Looks whether an upstream is there: opens a connection and closes it, or asks for the path of its health check. */
 import { connect } from 'node:net';
+import { askServer } from './ask-server.ts';
 import type { Connections, OutgoingRequest } from './connections.ts';
 
 /** It costs no call and needs no credential. */
@@ -29,24 +30,6 @@ export function statusOfEmptyPost(connections: Connections, path: string, header
   return statusOf(connections, { method: 'POST', path, headers: [...headers, 'content-type', 'application/json'], body: Buffer.from('{}') }, timeoutMs);
 }
 
-function statusOf(connections: Connections, request: OutgoingRequest, timeoutMs: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let status = 0;
-    let timer: NodeJS.Timeout | undefined;
-    connections.dispatch(request, {
-      onRequestStart: (controller) => {
-        timer = setTimeout(() => controller.abort(new Error('no answer in time')), timeoutMs).unref();
-      },
-      onResponseStart: (_controller, statusCode) => { status = statusCode; },
-      onResponseData: () => undefined,
-      onResponseEnd: () => {
-        clearTimeout(timer);
-        resolve(status);
-      },
-      onResponseError: (_controller, error) => {
-        clearTimeout(timer);
-        reject(error);
-      },
-    });
-  });
+async function statusOf(connections: Connections, request: OutgoingRequest, timeoutMs: number): Promise<number> {
+  return (await askServer(connections, request, { timeoutMs, maximumBytes: 0 })).status;
 }

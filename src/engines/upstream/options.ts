@@ -1,13 +1,9 @@
-import type { Dialect } from '../../core/index.ts';
 import type { BreakerSettings } from './circuit-breaker.ts';
 import type { TlsSettings } from './connections.ts';
-import type { CredentialHeader, OwnCredential } from './credential.ts';
+import type { OwnCredential } from './credential.ts';
 
-export type UpstreamKind = 'openai' | 'anthropic' | 'openai-compatible';
-
-export interface OpenAiEngineOptions {
-  /** `openai` and `anthropic` are hosted: no field is added to their bodies unless a policy needs it. */
-  readonly kind: UpstreamKind;
+/** What every upstream may be told, whatever its kind. */
+export interface UpstreamOptions {
   /** Origin, or ending in `/v1`. */
   readonly url: string;
   /** Names of models that are sent here; one may end in `*`. Absent: whatever no other upstream lists. */
@@ -41,17 +37,3 @@ export interface HealthCheckSettings {
   /** In a row until it counts as down. */
   readonly failures: number;
 }
-
-export const DIALECTS: Readonly<Record<UpstreamKind, readonly Dialect[]>> = {
-  openai: ['chat', 'completions', 'responses', 'embeddings'],
-  anthropic: ['messages'],
-  'openai-compatible': ['chat', 'completions', 'responses', 'messages', 'embeddings'],
-};
-
-export const CREDENTIAL_HEADERS: Readonly<Record<UpstreamKind, CredentialHeader>> = { openai: 'authorization', anthropic: 'x-api-key', 'openai-compatible': 'authorization' };
-
-/**
- * Servers of one's own (uvicorn, by default) close an idle connection after 5 s and do not say so: ours go first.
- * Hosted APIs keep theirs for minutes, and a new TLS connection costs a call tens of milliseconds.
- */
-export const KEEP_ALIVE_MS: Readonly<Record<UpstreamKind, number>> = { openai: 60_000, anthropic: 60_000, 'openai-compatible': 4000 };

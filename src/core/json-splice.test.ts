@@ -1,0 +1,35 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { addMembersIn, setMember } from './json-splice.ts';
+
+const parsed = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
+const added = (text: string, members: Record<string, unknown>): string => addMembersIn(Buffer.from(text), parsed(text), 'x', members).toString();
+
+describe('addMembersIn', () => {
+  it('makes the object where there is none, and keeps what the client has set', () => {
+    expect(added('{}', { a: 1 })).toBe('{"x":{"a":1}}');
+    expect(added('{"b": 1 , "x":null}', { a: 'é"' })).toBe('{"b": 1 , "x":{"a":"é\\""}}');
+    expect(added('{"x":{ "a" : 1e0 }}', { a: 2, b: 3 })).toBe('{"x":{ "a" : 1e0 ,"b":3}}');
+    expect(added('{"x":{}}\n', { a: 2 })).toBe('{"x":{"a":2}}\n');
+    expect(added('{"x":[1]}', { a: 2 })).toBe('{"x":[1]}');
+    expect(added('{"x":{"a":1}}', { a: 2 })).toBe('{"x":{"a":1}}');
+  });
+
+  it('of any body gives JSON that differs by these members only', () => {
+    const member = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue(), { noNullPrototype: true });
+    fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }), fc.option(member, { nil: undefined }), member, fc.constantFrom(undefined, 1, '\t'), (fields, there, members, indent) => {
+      const text = JSON.stringify({ ...fields, ...(there === undefined ? {} : { x: there }) }, null, indent);
+      const before = parsed(text);
+      const own = there ?? (Object.hasOwn(before, 'x') ? before.x : undefined) ?? {};
+      const object = typeof own === 'object' && !Array.isArray(own);
+      expect(parsed(added(text, members))).toEqual(object && Object.keys(members).length > 0 ? { ...before, x: { ...(JSON.parse(JSON.stringify(members)) as object), ...own } } : before);
+    }));
+  });
+});
+
+describe('setMember', () => {
+  it('replaces every duplicate, or adds', () => {
+    expect(setMember(Buffer.from('{"a":1,"b":2, "a" :[3]}'), { a: [3], b: 2 }, 'a', '7').toString()).toBe('{"a":7,"b":2, "a" :7}');
+    expect(setMember(Buffer.from(' {} '), {}, 'a', '7').toString()).toBe(' {"a":7} ');
+  });
+});

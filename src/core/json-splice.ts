@@ -1,0 +1,49 @@
+/** Changes members of a JSON object in its bytes. All other bytes stay as they came: number forms, duplicate keys, lone surrogates and white space survive. Never makes a duplicate key. */
+import { findMember, findMembers, type ByteRange } from './json-bytes.ts';
+
+type Members = Readonly<Record<string, unknown>>;
+
+export function replaceBytes(body: Buffer, range: ByteRange, text: string): Buffer {
+  return Buffer.concat([body.subarray(0, range.start), Buffer.from(text), body.subarray(range.end)]);
+}
+
+/** Inserts a member before the brace that closes the object in `range`. */
+export function insertMember(body: Buffer, range: ByteRange, member: string, empty: boolean): Buffer {
+  return replaceBytes(body, { start: range.end - 1, end: range.end - 1 }, empty ? member : `,${member}`);
+}
+
+/** The range of the JSON value that the whole body is, without the white space around it. */
+export function wholeValue(body: Buffer): ByteRange {
+  let end = body.length;
+  while (end > 0 && body[end - 1] <= 0x20) end -= 1;
+  return { start: 0, end };
+}
+
+/**
+ * Replaces a member of the object that the body is, every duplicate of it, or adds it.
+ * @param parsed the same body, parsed
+ * @param value as JSON
+ */
+export function setMember(body: Buffer, parsed: Members, name: string, value: string): Buffer {
+  const whole = wholeValue(body);
+  const members = Object.hasOwn(parsed, name) ? findMembers(body, whole, name) : [];
+  if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0);
+  return members.reduceRight((bytes, range) => replaceBytes(bytes, range, value), body);
+}
+
+/**
+ * Adds members to an object within the object that the body is (`vllm_xargs`, `nvext`), which is made where it is
+ * absent or null. What the client has set there itself stays; where the client has something else there, nothing is added.
+ * @param parsed the same body, parsed
+ */
+export function addMembersIn(body: Buffer, parsed: Members, name: string, members: Members): Buffer {
+  if (Object.keys(members).length === 0) return body;
+  const there = Object.hasOwn(parsed, name) ? parsed[name] : undefined;
+  if (there === undefined || there === null) return setMember(body, parsed, name, JSON.stringify(members));
+  const at = findMember(body, wholeValue(body), name);
+  if (at === undefined || typeof there !== 'object' || Array.isArray(there)) return body;
+  const missing = Object.entries(members).filter(([member]) => !Object.hasOwn(there, member));
+  if (missing.length === 0) return body;
+  const text = missing.map(([member, value]) => `${JSON.stringify(member)}:${JSON.stringify(value)}`).join(',');
+  return insertMember(body, at, text, Object.keys(there).length === 0);
+}

@@ -1,0 +1,18 @@
+/** Every kind of engine that is reached by URL: an adapter is one folder and one line here. */
+import { ENGINE_KINDS, type EngineKind } from '../core/index.ts';
+import { anthropic, openai, openaiCompatible } from './openai/engine.ts';
+import type { AnyUpstreamKind } from './upstream/kind.ts';
+
+export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
+  openai,
+  anthropic,
+  openaiCompatible,
+];
+
+/** They run within Entresol: no URL makes them. */
+const WITHIN: ReadonlySet<EngineKind> = new Set(['embedded', 'simulated']);
+
+export const upstreamKindNamed = (kind: string): AnyUpstreamKind | undefined => UPSTREAM_KINDS.find((entry) => entry.kind === kind);
+
+/** Kinds of the design that have no adapter yet. */
+export const isPlannedKind = (kind: string): boolean => ENGINE_KINDS.some((name) => name === kind && !WITHIN.has(name)) && upstreamKindNamed(kind) === undefined;
