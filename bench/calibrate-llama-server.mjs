@@ -10,12 +10,13 @@ const { values } = parseArgs({
     concurrency: { type: 'string', default: '8' }, calls: { type: 'string', default: '150' }, output: { type: 'string', default: '8' }, json: { type: 'boolean', default: false },
   },
 });
-const binary = values['llama-server'];
+const jiti = createJiti(import.meta.url);
+const { builtLlamaServer } = await jiti.import('../src/lab/llama-server/build.ts');
+const binary = values['llama-server'] ?? builtLlamaServer();
 if (binary === undefined) {
-  console.error('usage: node bench/calibrate-llama-server.mjs --llama-server PATH [--trace FILE] [--cache-mib N] [--slots N] [--context N] [--json]');
+  console.error('there is no llama-server: node scripts/llama-server.mjs compiles one, or give its path\nusage: node bench/calibrate-llama-server.mjs [--llama-server PATH] [--trace FILE] [--cache-mib N] [--slots N] [--context N] [--json]');
   process.exit(2);
 }
-const jiti = createJiti(import.meta.url);
 const { calibrate } = await jiti.import('../src/lab/slot-comparison/calibrate.ts');
 const results = await calibrate({
   binary, modelPath: values.model, traces: values.trace, slots: Number(values.slots), contextTokens: Number(values.context),

@@ -6,6 +6,7 @@ import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configSchema } from '../cli/config-schema.ts';
 import { EntresolError } from '../core/index.ts';
+import { UPSTREAM_KINDS } from '../engines/registry.ts';
 import { DEFAULT_GATEWAY_LIMITS } from '../gateway/index.ts';
 import { issuesOf } from './issues.ts';
 import { loadConfig, type LoadedConfig } from './load.ts';
@@ -57,7 +58,7 @@ describe('a configuration file', () => {
       'upstream: []',
     ].join('\n'))).toEqual([
       '1:16 listen.port must be at most 65535',
-      '3:11 upstreams[0].kind must be one of openai, anthropic, openai-compatible',
+      `3:11 upstreams[0].kind must be one of ${UPSTREAM_KINDS.map(({ kind }) => kind).join(', ')}`,
       '4:10 upstreams[0].url must be an http or https URL',
       '5:5 there is no setting "timeout" in upstreams[0]; entresol config schema lists what there is',
       '7:17 upstreams[0].breaker.failures must be a number',

@@ -1,5 +1,6 @@
 /** Every kind of engine that is reached by URL: an adapter is one folder and one line here. */
 import { ENGINE_KINDS, type EngineKind } from '../core/index.ts';
+import { llamaServer } from './llama-server/engine.ts';
 import { anthropic, openai, openaiCompatible } from './openai/engine.ts';
 import type { AnyUpstreamKind } from './upstream/kind.ts';
 
@@ -7,6 +8,7 @@ export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
   openai,
   anthropic,
   openaiCompatible,
+  llamaServer,
 ];
 
 /** They run within Entresol: no URL makes them. */

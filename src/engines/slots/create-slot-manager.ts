@@ -4,7 +4,7 @@ import { LlamaServerRule } from './llama-server-rule/rule.ts';
 import type { SlotManager } from './slot-manager.ts';
 import { SlotRunner } from './slot-runner.ts';
 import { SurvivalRule } from './survival/rule.ts';
-import type { TokenEngine } from './token-engine.ts';
+import type { SequenceEngine } from './token-engine.ts';
 
 /**
  * `survival`: our own; what stays is the retention index's choice (`host.retention`), LRU where none is in force.
@@ -14,7 +14,7 @@ export type SlotManagerKind = 'survival' | 'llama-server';
 
 export interface SlotManagerOptions {
   readonly kind: SlotManagerKind;
-  readonly tokenEngine: TokenEngine;
+  readonly tokenEngine: SequenceEngine;
   readonly host: EngineHost;
   readonly replica: ReplicaId;
   /** Sequences of the engine to use as slots. Memory in tokens: slots × context + storeTokens (+ diskTokens). */

@@ -3,7 +3,7 @@
  * sequence that holds the same tokens, as if nothing had happened.
  */
 import type { Job } from './job.ts';
-import type { GenerateResult, TokenEngine } from './token-engine.ts';
+import type { GenerateResult, SequenceEngine } from './token-engine.ts';
 
 export class Generation {
   readonly #job: Job;
@@ -39,7 +39,7 @@ export class Generation {
    * @param held leading tokens of prompt and output that the sequence holds
    * @returns undefined if it was interrupted
    */
-  async run(engine: TokenEngine, sequence: number, held: number): Promise<GenerateResult | undefined> {
+  async run(engine: SequenceEngine, sequence: number, held: number): Promise<GenerateResult | undefined> {
     const job = this.#job;
     const { generate } = job.input;
     if (job.cancelled) return { length: held, output: Int32Array.from(this.#output), stop: 'cancelled' };

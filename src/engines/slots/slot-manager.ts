@@ -51,11 +51,12 @@ export interface SlotManager {
   perform(intent: Intent): Promise<Outcome>;
   statistics(): SlotStatistics;
   /**
-   * The engine crashed: what its sequences held is lost, and the manager is as new. What was in it is rejected.
+   * The engine crashed: what its sequences held is lost, and the manager is as new, but for what was saved where
+   * `statesOutlive` says that it is still there. What was in it is rejected.
    * May be called while the engine is still down if its operations wait for its return. Between an operation that
    * rejects with `ENT_ENGINE_CRASHED` and this call, every call rejects with that code.
    */
-  reset(): void;
+  reset(options?: { readonly statesOutlive?: boolean }): void;
   /** Rejects what waits, cancels what runs, drops the saved states. The engine stays open: it is its owner's. */
   close(): Promise<void>;
 }

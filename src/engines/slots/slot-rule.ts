@@ -5,11 +5,11 @@
 import type { Intent, Outcome, TenantId } from '../../core/index.ts';
 import type { Job } from './job.ts';
 import type { Slot } from './slot.ts';
-import type { TokenEngine } from './token-engine.ts';
+import type { MeasuredPrefill, SequenceEngine } from './token-engine.ts';
 
 /** What a rule may use of the runner. */
 export interface SlotDesk {
-  readonly engine: TokenEngine;
+  readonly engine: SequenceEngine;
   readonly slots: readonly Slot[];
   nowMs(): number;
   /** Throws `ENT_ENGINE_CRASHED` if the engine went down since `life` was read: what was awaited is void. */
@@ -74,6 +74,8 @@ export interface SlotRule<P extends Placement = Placement> {
    */
   prepare(job: Job, placement: P): Promise<{ readonly reused: number; readonly held: number }>;
   prefilled(job: Job, placement: P, prefillMs: number): void;
+  /** The engine tells itself what a prefill took. */
+  measured?(prefill: MeasuredPrefill): void;
   /** The sequence now holds `slot.tokens`. The slot is idle after this. */
   finished(job: Job, placement: P): void;
   /** It failed; the slot holds nothing. */
@@ -81,7 +83,7 @@ export interface SlotRule<P extends Placement = Placement> {
   residentTokens(tokens: Int32Array, tenant: TenantId): number;
   perform(intent: Intent): Promise<Outcome>;
   counts(): RuleCounts;
-  /** The engine came back empty. */
-  reset(): void;
+  /** The engine came back with empty sequences. @param statesOutlive what was saved is still there */
+  reset(statesOutlive: boolean): void;
   close(): Promise<void>;
 }

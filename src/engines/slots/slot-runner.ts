@@ -9,10 +9,10 @@ import { Job, type Progress } from './job.ts';
 import type { SlotJob, SlotManager, SlotResult, SlotStatistics } from './slot-manager.ts';
 import type { Placement, SlotDesk, SlotRule } from './slot-rule.ts';
 import { emptySlot, type Slot } from './slot.ts';
-import type { GenerateResult, TokenEngine } from './token-engine.ts';
+import type { GenerateResult, SequenceEngine } from './token-engine.ts';
 
 export interface SlotRunnerOptions<P extends Placement> {
-  readonly engine: TokenEngine;
+  readonly engine: SequenceEngine;
   readonly host: EngineHost;
   /** How many sequences of the engine are slots. */
   readonly slots: number;
@@ -24,7 +24,7 @@ export interface SlotRunnerOptions<P extends Placement> {
 const isCrash = (error: unknown): boolean => error instanceof EntresolError && error.code === 'ENT_ENGINE_CRASHED';
 
 export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
-  readonly engine: TokenEngine;
+  readonly engine: SequenceEngine;
   readonly slots: readonly Slot[];
   readonly #host: EngineHost;
   readonly #rule: SlotRule<P>;
@@ -82,13 +82,13 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     return { running: this.#running.size + this.#parked.size, waiting: this.#waiting.length, slotTokens, ...this.#rule.counts() };
   }
 
-  reset(): void {
+  reset({ statesOutlive = false }: { readonly statesOutlive?: boolean } = {}): void {
     if (!this.#down) this.#crashed(new EntresolError('ENT_ENGINE_CRASHED', 'The engine was restarted.'));
     for (const slot of this.slots) {
       Object.assign(slot, emptySlot(slot.sequence));
       this.#unclean.add(slot);
     }
-    this.#rule.reset();
+    this.#rule.reset(statesOutlive);
     this.#down = false;
     this.wake();
   }
@@ -262,6 +262,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
       }
       this.checkLife(life);
       this.#prefilled(progress, life);
+      if (result.prefill !== undefined) this.#rule.measured?.(result.prefill);
       this.#hold(job, slot, sequenceTokens(job.tokens, result));
       this.#rule.finished(job, placement);
       this.#leave(job, slot);

@@ -1,7 +1,7 @@
 /**
  * The lowest cut of an engine that keeps its KV in sequences and can save and load whole sequence states:
- * llama.cpp in a child process (`engines/embedded`) or a simulated one on a virtual clock (`engines/simulated`).
- * The slot manager above it decides what runs where and what is kept.
+ * llama.cpp in a child process (`engines/embedded`), a llama-server (`engines/llama-server`), or a simulated one on a
+ * virtual clock (`engines/simulated`). The slot manager above it decides what runs where and what is kept.
  *
  * One operation at a time per sequence. A sequence holds `length` tokens.
  *
@@ -10,7 +10,7 @@
  * so that no call goes on without its beginning. States saved without a domain outlive the crash; the others are gone,
  * and `load` says `ENT_STATE_CORRUPT`.
  */
-export interface TokenEngine {
+export interface SequenceEngine {
   readonly sequences: number;
   readonly contextTokens: number;
   /** Bytes of KV per token, for sizing the store. */
@@ -44,6 +44,10 @@ export interface TokenEngine {
   drop(state: SavedState): Promise<void>;
   /** Moves a saved state between host memory (where `save` puts it) and disk. Absent: there is one tier. @throws EntresolError `ENT_DISK_FULL` */
   move?(state: SavedState, tier: 'host' | 'disk'): Promise<void>;
+}
+
+/** One that runs within Entresol. */
+export interface TokenEngine extends SequenceEngine {
   /** Finishes the batch in work and starts no other until `resume`: benches alternate sides with it. */
   pause(): Promise<void>;
   resume(): void;
@@ -70,8 +74,37 @@ export interface GenerateOptions {
   /** Ends generation; an end-of-generation token of the model does too unless forced. */
   readonly stopTokens?: readonly number[];
   readonly signal?: AbortSignal;
+  /** The client's own request to an engine that decodes by itself: it takes the place of sampling, and cannot be interrupted. */
+  readonly exchange?: (run: ExchangeRun) => Promise<Exchanged>;
   onToken(token: number): void;
 }
+
+/** Where and how a client's own request is to run. */
+export interface ExchangeRun {
+  readonly sequence: number;
+  /** Leading tokens that the sequence holds and the request goes on from. */
+  readonly held: number;
+  /** Nobody wants the answer any more. */
+  readonly signal: AbortSignal | undefined;
+  /** The answer begins. */
+  began(): void;
+}
+/** What became of it, by the engine's own counts where it told them. */
+export interface Exchanged {
+  /** The sequence now holds the whole prompt. */
+  readonly completed: boolean;
+  readonly prefill?: MeasuredPrefill;
+  /** Tokens that the sequence holds now. */
+  readonly length?: number;
+}
+/** What computing a part of a prompt took, as the engine itself measured it. */
+export interface MeasuredPrefill {
+  readonly tokens: number;
+  /** Tokens before it. */
+  readonly position: number;
+  readonly ms: number;
+}
+
 export interface GenerateResult {
   /** Tokens now in the sequence: what was there, what was given, and what was decoded and fed back. */
   readonly length: number;
@@ -79,6 +112,8 @@ export interface GenerateResult {
   readonly output: Int32Array;
   /** `stop`: a stop token, an end-of-generation token, or the last forced one. `length`: `maxTokens` or a full context. */
   readonly stop: 'stop' | 'length' | 'cancelled';
+  /** Absent: the time to the first token is what there is to go by. */
+  readonly prefill?: MeasuredPrefill;
 }
 export interface SavedState {
   readonly id: number;

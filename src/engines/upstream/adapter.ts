@@ -3,7 +3,7 @@
  * hooks are optional; a server with none is passed through and observed, not steered. docs/write-an-engine.md goes
  * through them.
  */
-import type { CallReport, Dialect, Discovery, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
+import type { CallReport, CallSignal, Dialect, Discovery, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
 import type { ServerAnswer } from './ask-server.ts';
 import type { CredentialHeader } from './credential.ts';
 
@@ -53,6 +53,10 @@ export interface OutgoingEdit {
   readonly path?: string;
   /** The connection serves no other call after this one. */
   readonly lastOnConnection?: boolean;
+  /** In place of the client's own: aborts when that does, and when the adapter gives the call up. */
+  readonly signal?: CallSignal;
+  /** The first bytes of the answer's body have come. */
+  began?(): void;
   /** Reads what the answer says at its end, where it came whole: completes the report. */
   readReport?(end: AnswerEnd): Partial<CallReport>;
 }

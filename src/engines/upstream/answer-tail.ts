@@ -10,9 +10,11 @@ export class AnswerTail implements Answer {
   #headers: readonly string[] = [];
   #parts: Uint8Array[] = [];
   #bytes = 0;
+  #began: (() => void) | undefined;
 
-  constructor(to: Answer) {
+  constructor(to: Answer, began?: () => void) {
     this.#to = to;
+    this.#began = began;
   }
 
   head(status: number, headers: readonly string[]): void {
@@ -22,6 +24,8 @@ export class AnswerTail implements Answer {
   }
 
   write(bytes: Uint8Array): void | Promise<void> {
+    this.#began?.();
+    this.#began = undefined;
     this.#parts.push(bytes);
     this.#bytes += bytes.length;
     while (this.#bytes - this.#parts[0].length >= TAIL_BYTES) this.#bytes -= this.#parts.shift()!.length;

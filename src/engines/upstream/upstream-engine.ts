@@ -147,9 +147,9 @@ export class UpstreamEngine implements Engine {
       const { headers, whose } = this.credentialed(edit.headers ?? call.headers);
       const bytes = edit.body ?? call.body;
       const body = bytes.length === 0 && (call.method === 'GET' || call.method === 'HEAD') ? null : bytes;
-      const tail = edit.readReport === undefined ? undefined : new AnswerTail(answer);
+      const tail = edit.readReport === undefined ? undefined : new AnswerTail(answer, edit.began);
       const result = await relay(this.connections, this.address.origin, {
-        method: call.method, path: this.address.pathPrefix + (edit.path ?? call.path), headers: tail === undefined ? headers : inPlain(headers), body, signal: call.signal,
+        method: call.method, path: this.address.pathPrefix + (edit.path ?? call.path), headers: tail === undefined ? headers : inPlain(headers), body, signal: edit.signal ?? call.signal,
         ...(edit.lastOnConnection === true ? { lastOnConnection: true } : {}),
         // A call that generates may be sent twice; of a path that is not read nobody knows.
         repeatable: call.dialect !== 'other' || IDEMPOTENT.has(call.method),

@@ -13,7 +13,7 @@ import { createSlotManager } from '../../engines/slots/create-slot-manager.ts';
 import { scaleTrace } from '../bench/trace-sessions.ts';
 import { locateTrace } from '../trace/locate-trace.ts';
 import type { PlannedSession } from '../bench/planned-session.ts';
-import { LlamaServer, type Completion } from './llama-server.ts';
+import { LlamaServer, type Completion } from '../llama-server/server.ts';
 
 export interface CalibrateOptions {
   readonly binary: string;

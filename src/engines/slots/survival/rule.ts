@@ -8,6 +8,7 @@ import type { Job } from '../job.ts';
 import { PrefillCost } from '../prefill-cost.ts';
 import type { Placement, RuleCounts, SlotDesk, SlotRule } from '../slot-rule.ts';
 import type { Slot } from '../slot.ts';
+import type { MeasuredPrefill } from '../token-engine.ts';
 import type { HeldState } from './held-state.ts';
 import { IndexFeed } from './index-feed.ts';
 import { CacheIntents } from './cache-intents.ts';
@@ -162,8 +163,13 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
 
   prefilled(job: Job, placement: SurvivalPlacement, ms: number): void {
     const { slot } = placement;
-    this.#cost.observePrefill(job.tokens.length - slot.tokens.length, slot.tokens.length, ms);
+    // An engine that serves the request itself tells by its own clock: an answer that is not streamed begins when it ends.
+    if (job.input.generate.exchange === undefined) this.measured({ tokens: job.tokens.length - slot.tokens.length, position: slot.tokens.length, ms });
     this.#slots.holdAs(slot, job.tenant, job.input.request.by, this.#chain(job), job.tokens);
+  }
+
+  measured({ tokens, position, ms }: MeasuredPrefill): void {
+    this.#cost.observePrefill(tokens, position, ms);
   }
 
   finished(job: Job, placement: SurvivalPlacement): void {
@@ -197,11 +203,11 @@ export class SurvivalRule implements SlotRule<SurvivalPlacement> {
     return { storeTokens: usedTokens, capacityTokens: capacityTokens + this.#desk.slots.length * this.#desk.engine.contextTokens, saves, restores, evictions };
   }
 
-  reset(): void {
+  reset(statesOutlive: boolean): void {
     for (const job of this.#chains.keys()) this.withdrawn(job);
     for (const slot of this.#desk.slots) this.#slots.release(slot);
     this.parking?.reset();
-    this.#store.reset();
+    this.#store.reset(statesOutlive);
   }
 
   async close(): Promise<void> {

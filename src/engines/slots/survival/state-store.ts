@@ -141,17 +141,31 @@ export class StateStore {
     return true;
   }
 
-  /** Forgets everything: the engine came back empty. What is left of old states there is dropped if it can be. */
-  reset(): void {
+  /** The engine came back with empty sequences. What it does not hold any more is forgotten, and dropped there if it can be. */
+  reset(statesOutlive: boolean): void {
     const { desk, residency } = this.#parts;
     const { life } = desk;
+    this.#saving.clear();
+    if (statesOutlive) {
+      const before = [...this.#entries];
+      for (const state of before) this.#renew(state);
+      return;
+    }
     for (const state of this.#entries) {
       residency.set(state, []);
       if (state.saved !== undefined) desk.engine.drop(state.saved).catch((error: unknown) => { desk.failed(error, life); });
     }
     this.#entries.clear();
     this.#diskTokens = 0;
-    this.#saving.clear();
+  }
+
+  /** The same in another entry: whoever was reading the old one may give back its lock late. */
+  #renew(state: HeldState): void {
+    const renewed: HeldState = { ...state, units: [], locks: 0 };
+    this.#parts.residency.set(renewed, state.units);
+    this.#parts.residency.set(state, []);
+    this.#entries.delete(state);
+    this.#entries.add(renewed);
   }
 
   async clear(): Promise<void> {

@@ -1,4 +1,4 @@
-/** A real llama-server as a child process, to calibrate our model of its rules. */
+/** A real llama-server as a child process: to calibrate our model of its rules, for tests of its adapter, and for benches. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { request } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
@@ -13,6 +13,10 @@ export interface LlamaServerOptions {
   /** `--cache-ram`. */
   readonly cacheMiB: number;
   readonly threads: number;
+  /** `--slot-save-path`, with a separator at its end. */
+  readonly slotSavePath?: string;
+  /** Others. */
+  readonly flags?: readonly string[];
 }
 
 export interface Completion {
@@ -26,32 +30,43 @@ const START_TRIES = 300;
 const START_PAUSE_MS = 100;
 
 export class LlamaServer {
-  readonly #process: ChildProcess;
+  readonly #options: LlamaServerOptions;
   readonly #port: number;
+  #process: ChildProcess | undefined;
 
-  private constructor(process: ChildProcess, port: number) {
-    this.#process = process;
+  private constructor(options: LlamaServerOptions, port: number) {
+    this.#options = options;
     this.#port = port;
   }
 
   /** @throws EntresolError `ENT_ENGINE_UNAVAILABLE` */
   static async start(options: LlamaServerOptions): Promise<LlamaServer> {
-    const port = await freePort();
-    const child = spawn(options.binary, [
-      '-m', options.modelPath, '--host', '127.0.0.1', '--port', String(port), '-t', String(options.threads), '-tb', String(options.threads),
-      '-b', '512', '-ub', '512', '-np', String(options.slots), '-c', String(options.slots * options.contextTokens),
-      '--no-kv-unified', '--cache-ram', String(options.cacheMiB), '--no-warmup',
+    const server = new LlamaServer(options, await freePort());
+    await server.begin();
+    return server;
+  }
+
+  get url(): string { return `http://127.0.0.1:${this.#port}`; }
+  get processId(): number | undefined { return this.#process?.pid; }
+
+  /** Starts it again after `close` or `kill`, at the same port. @throws EntresolError `ENT_ENGINE_UNAVAILABLE` */
+  async begin(): Promise<void> {
+    const { binary, modelPath, threads, slots, contextTokens, cacheMiB, slotSavePath, flags = [] } = this.#options;
+    const child = spawn(binary, [
+      '-m', modelPath, '--host', '127.0.0.1', '--port', String(this.#port), '-t', String(threads), '-tb', String(threads),
+      '-b', '512', '-ub', '512', '-np', String(slots), '-c', String(slots * contextTokens),
+      '--no-kv-unified', '--cache-ram', String(cacheMiB), '--no-warmup', ...(slotSavePath === undefined ? [] : ['--slot-save-path', slotSavePath]), ...flags,
     ], { stdio: 'ignore' });
-    const server = new LlamaServer(child, port);
+    this.#process = child;
     const state: { failed?: string } = {};
     child.on('error', (error) => { state.failed = error.message; });
     child.on('exit', (code) => { state.failed = `it ended with ${code}`; });
     for (let attempt = 0; attempt < START_TRIES && state.failed === undefined; attempt++) {
-      if (await server.#healthy()) return server;
+      if (await this.#healthy()) return;
       await sleep(START_PAUSE_MS);
     }
     child.kill('SIGKILL');
-    throw new EntresolError('ENT_ENGINE_UNAVAILABLE', `llama-server did not start: ${state.failed ?? 'it does not answer'}.`, { at: options.binary });
+    throw new EntresolError('ENT_ENGINE_UNAVAILABLE', `llama-server did not start: ${state.failed ?? 'it does not answer'}.`, { at: binary });
   }
 
   complete(prompt: Int32Array, outputTokens: number): Promise<Completion> {
@@ -88,11 +103,17 @@ export class LlamaServer {
     });
   }
 
-  async close(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
+  async close(): Promise<void> { await this.#end('SIGTERM'); }
+
+  /** As a crash would. */
+  async kill(): Promise<void> { await this.#end('SIGKILL'); }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     await new Promise<void>((resolve) => {
-      this.#process.once('exit', () => { resolve(); });
-      this.#process.kill('SIGTERM');
+      child.once('exit', () => { resolve(); });
+      child.kill(signal);
     });
   }
 

@@ -1,0 +1,114 @@
+/** What a llama-server is and can do, as far as it can be seen from outside. */
+import { createHash } from 'node:crypto';
+import type { Discovery, DiscoveredFeature } from '../../core/index.ts';
+import { isObject, type JsonObject } from '../../core/fields.ts';
+import { RefusedError, type ServerApi } from './server-api.ts';
+import { stateFileName } from './state-files.ts';
+
+export interface ServerFacts {
+  readonly model: string;
+  readonly slots: number;
+  /** Of one slot. */
+  readonly contextTokens: number;
+  /** `GET /slots` is there. */
+  readonly showsSlots: boolean;
+  /** Bytes of a saved state per token; undefined: states cannot be saved. */
+  readonly bytesPerToken: number | undefined;
+  /** `/apply-template` and `/tokenize` are there. */
+  readonly tokenises: boolean;
+  /** Equal only for the same model, weights and shape: only then states that were saved before are of use. */
+  readonly identity: string;
+}
+
+/** Long enough that its state's size tells that of a token. */
+const SAMPLE_PROMPT = 'The quick brown fox jumps over the lazy dog. Pack my box with five dozen liquor jugs. How vexingly quick daft zebras jump! Sphinx of black quartz, judge my vow.';
+
+/** A server without any of this (a router of several models, a fork) is passed through, not steered. */
+export type Found = { readonly facts: ServerFacts | undefined; readonly discovery: Discovery };
+
+const positive = (value: unknown): number | undefined => (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined);
+
+export async function findFacts(api: ServerApi): Promise<Found> {
+  await api.health();
+  const props = await api.props();
+  const product = typeof props.build_info === 'string' ? `llama.cpp ${props.build_info}` : 'llama.cpp';
+  const slots = positive(props.total_slots);
+  const settings = props.default_generation_settings;
+  const contextTokens = isObject(settings) ? positive(settings.n_ctx) : undefined;
+  if (slots === undefined || contextTokens === undefined) {
+    return {
+      facts: undefined,
+      discovery: { product, features: [{ name: 'slots', available: 'no', detail: '/props names no slots: a router of models, or another server', mend: 'Point Entresol at the server of one model.' }] },
+    };
+  }
+  const features: DiscoveredFeature[] = [{ name: 'slots', available: 'yes', detail: `${slots} of ${contextTokens} tokens` }];
+  const model = await modelOf(api, props);
+  const tokenises = await canTokenise(api);
+  features.push(tokenises
+    ? { name: 'exact prompts', available: 'yes', detail: '/apply-template and /tokenize' }
+    : { name: 'exact prompts', available: 'no', detail: '/apply-template or /tokenize is missing: prompts are compared by their text', mend: 'Use a llama-server of 2025 or newer.' });
+  const showsSlots = await canShowSlots(api);
+  features.push(showsSlots
+    ? { name: 'sees slots', available: 'yes', detail: 'a restart is noticed within seconds' }
+    : { name: 'sees slots', available: 'no', detail: 'a restart between two calls is noticed late, answers that are not streamed hold up prompts', mend: 'Start it with --slots.' });
+  const sampled = await sampleState(api);
+  features.push(sampled.feature);
+  return {
+    facts: { model: model.id, slots, contextTokens, showsSlots, tokenises, bytesPerToken: sampled.bytesPerToken, identity: identityOf([model.meta, props.model_path, props.model_ftype, props.build_info, slots, contextTokens, sampled.sample]) },
+    discovery: { product, features },
+  };
+}
+
+async function modelOf(api: ServerApi, props: JsonObject): Promise<{ id: string; meta: unknown }> {
+  const { data } = await api.models();
+  const [first] = Array.isArray(data) ? data as unknown[] : [];
+  const named = isObject(first) && typeof first.id === 'string' ? first.id : undefined;
+  return { id: named ?? (typeof props.model_alias === 'string' ? props.model_alias : 'llama-server'), meta: isObject(first) ? first.meta : undefined };
+}
+
+async function canTokenise(api: ServerApi): Promise<boolean> {
+  return refusedIsNo(async () => (await api.tokenise(await api.applyTemplate({ messages: [{ role: 'user', content: 'a' }] }))).length > 0);
+}
+
+function canShowSlots(api: ServerApi): Promise<boolean> {
+  return refusedIsNo(async () => (await api.slots()).length > 0);
+}
+
+async function refusedIsNo(look: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof RefusedError) return false;
+    throw error;
+  }
+}
+
+/** Computes a few tokens and saves them: so the model's weights can be told apart and a token's size is known. */
+async function sampleState(api: ServerApi): Promise<{ feature: DiscoveredFeature; bytesPerToken: number | undefined; sample: unknown }> {
+  const name = 'saves slots';
+  const missing = { name, available: 'no', mend: 'Start it with --slot-save-path DIRECTORY, in memory if there is room.' } as const;
+  const allowed = await api.allowsSlotActions();
+  let sample: unknown;
+  try {
+    sample = await api.sample(0, SAMPLE_PROMPT);
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { feature: { ...missing, detail: `it refuses a first call: ${error.message}`, mend: 'See the log of the server.' }, bytesPerToken: undefined, sample };
+  }
+  if (!allowed) return { feature: { ...missing, detail: 'what a slot gives up is lost' }, bytesPerToken: undefined, sample };
+  try {
+    const { tokens, bytes } = await api.save(0, stateFileName(0));
+    if (tokens === 0 || bytes === 0) throw new RefusedError(200, 'it saved nothing');
+    const bytesPerToken = bytes / tokens;
+    return { feature: { name, available: 'yes', detail: `${(bytesPerToken / 1024).toFixed(1)} KiB a token` }, bytesPerToken, sample };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return { feature: { ...missing, detail: error.message, mend: 'Make its --slot-save-path an existing directory that it may write, with room.' }, bytesPerToken: undefined, sample };
+  }
+}
+
+function identityOf(parts: readonly unknown[]): string {
+  // Sums of floating-point numbers may differ in their last digits with the number of threads.
+  const text = JSON.stringify(parts, (_, value: unknown) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value));
+  return createHash('sha256').update(text).digest('hex');
+}
