@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { CallReport } from '../../core/index.ts';
 import { EmbeddedEngine } from './engine.ts';
 import type { LlamaTokenEngine } from './llama-token-engine.ts';
+import { describeEngine } from '../engine.contract.ts';
 import { describeLocalEngine } from './local-engine.contract.ts';
 import { TINY_SHAPE } from './synthetic-model/shape.ts';
 import { realEngine } from './testing/real-engine.ts';
@@ -12,6 +13,23 @@ const tiny = { shape: TINY_SHAPE, contextTokens: 1024, storeTokens: 4096, slots:
 
 if (real !== undefined) {
   describeLocalEngine('the embedded engine', () => new EmbeddedEngine({ ...tiny, teacherForcing: true }));
+  describeEngine('embedded', {
+    dialect: 'chat', longTokens: 500,
+    body: (text, { maxTokens, stream = false }) => ({ model: TINY_SHAPE.name, messages: [{ role: 'user', content: text.slice(0, 600) }], max_tokens: maxTokens, temperature: 0, stream }),
+    start: async () => {
+      const engine = new EmbeddedEngine(tiny);
+      const host = new RecordingHost();
+      await engine.start(host);
+      return {
+        engine, host, close: () => engine.stop(0),
+        restart: async () => {
+          const up = host.next('engine-up');
+          process.kill((engine.parts.model.tokenEngine as LlamaTokenEngine).processId!, 'SIGKILL');
+          await up;
+        },
+      };
+    },
+  });
   describeLocalEngine('the embedded engine by llama-server\'s rule', () => new EmbeddedEngine({ ...tiny, teacherForcing: true, slotManager: 'llama-server' }));
 }
 
@@ -45,10 +63,7 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
     const before = new RecordingAnswer();
     await engine.handle(engineCall('chat', body), before);
 
-    const up = new Promise<void>((resolve) => {
-      const { emit } = host;
-      host.emit = (event) => { emit.call(host, event); if (event.type === 'engine-up') resolve(); };
-    });
+    const up = host.next('engine-up');
     const streaming = new RecordingAnswer();
     streaming.onWrite = () => { process.kill((engine.parts.model.tokenEngine as LlamaTokenEngine).processId!, 'SIGKILL'); };
     await expect(engine.handle(engineCall('chat', { ...body, max_tokens: 500, stream: true }), streaming)).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
@@ -80,17 +95,6 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
     for (const answer of answers) expect((answer.json as { choices: unknown }).choices).toEqual((before.json as { choices: unknown }).choices);
     expect(reports[0].cachedTokens).toBe(0);
     await engine.stop(0);
-  });
-
-  it('lets what runs end before it stops', async () => {
-    const engine = new EmbeddedEngine(tiny);
-    await engine.start(new RecordingHost());
-    const answer = new RecordingAnswer();
-    const running = engine.handle(engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'x' }], max_tokens: 40 }), answer);
-    await engine.inspect(engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'x' }] }), engineCall('chat', {}).request.by.tenant);
-    await engine.stop(10_000);
-    expect(await running).toMatchObject({ status: 'ok', outputTokens: 40 });
-    expect(engine.healthy()).toBe(false);
   });
 
   it('names a model file that cannot be read', async () => {

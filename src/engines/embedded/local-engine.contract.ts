@@ -1,4 +1,4 @@
-/** What every local engine must do, real or simulated, as a client sees it. */
+/** What every local engine must do beyond the engine contract (`../engine.contract.ts`), real or simulated, as a client sees it. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LOCAL_TENANT } from '../../core/index.ts';
 import type { LocalEngine } from './local-engine.ts';
@@ -132,20 +132,6 @@ export function describeLocalEngine(name: string, make: () => LocalEngine): void
       expect(answer.status).toBe(0);
     });
 
-    it('frees its slot when the client goes away in mid-stream', async () => {
-      const abort = new AbortController();
-      const answer = new RecordingAnswer();
-      let pieces = 0;
-      answer.onWrite = () => { if (++pieces === 4) abort.abort(); };
-      const body = { model, messages: [{ role: 'user', content: 'Talk on and on.' }], max_tokens: 900, stream: true, temperature: 0 };
-      const report = await engine.handle(engineCall('chat', body, { signal: abort.signal }), answer);
-      expect(report.status).toBe('cancelled');
-      expect(report.outputTokens).toBeLessThan(900);
-      expect(answer.ended).toBe(false);
-      expect(answer.destroyed).toBeInstanceOf(Error);
-      expect(engine.load()).toMatchObject({ runningRequests: 0, waitingRequests: 0 });
-    });
-
     it('serves many sessions at once in few slots', async () => {
       const reports = await Promise.all(Array.from({ length: 12 }, async (_, index) => {
         const messages = [system, { role: 'user', content: `Session ${index} asks.` }];
@@ -153,10 +139,6 @@ export function describeLocalEngine(name: string, make: () => LocalEngine): void
       }));
       expect(reports.every((report) => report.status === 'ok' && report.outputTokens === 5)).toBe(true);
       expect(engine.load().cacheUsedFraction).toBeGreaterThan(0);
-    });
-
-    it('declines intents that are not its business', async () => {
-      expect(await engine.perform({ kind: 'memoise', toolCall: {} as never, result: { content: '', isError: false }, ttlMs: 1 })).toEqual({ status: 'unsupported' });
     });
   });
 }

@@ -38,7 +38,17 @@ export class RecordingHost implements EngineHost {
   readonly clock = { nowMs: (): number => performance.now() };
   readonly events: Event[] = [];
   readonly logs: string[] = [];
-  emit(event: Event): void { this.events.push(event); }
+  readonly #waiting: { readonly type: Event['type']; resolve(): void }[] = [];
+
+  emit(event: Event): void {
+    this.events.push(event);
+    for (const { type, resolve } of this.#waiting) if (type === event.type) resolve();
+  }
+  /** Resolves at the next event of a type. */
+  next(type: Event['type']): Promise<void> {
+    return new Promise((resolve) => { this.#waiting.push({ type, resolve }); });
+  }
+
   order(): undefined { return undefined; }
   retention(): undefined { return undefined; }
   readonly troubles: string[] = [];

@@ -100,9 +100,9 @@ export class BlockPool {
     this.#forgetOld();
   }
 
-  /** Drops units that none uses; answers how many it dropped. */
+  /** Drops units that none uses, of those that it knows; answers how many it dropped. */
   drop(units: Iterable<UnitId>): number {
-    const dropped = [...units].filter((unit) => this.#remove(unit));
+    const dropped = [...units].filter((unit) => this.table.has(unit) && this.#remove(unit));
     if (dropped.length > 0) this.#options.onRemoved(dropped);
     this.#forgetOld();
     return dropped.length;

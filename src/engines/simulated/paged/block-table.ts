@@ -45,6 +45,8 @@ export class BlockTable {
     return { unit: unitId(id), isNew: true };
   }
 
+  has(unit: UnitId): boolean { return this.#entries[unit] !== undefined; }
+
   tenantOf(unit: UnitId): TenantId { return this.#entry(unit).tenant; }
 
   parentOf(unit: UnitId): number { return this.#entry(unit).parent; }

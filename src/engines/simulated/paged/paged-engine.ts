@@ -111,7 +111,8 @@ export class PagedEngine implements Engine {
   }
 
   async perform(intent: Intent): Promise<Outcome> {
-    if (intent.kind !== 'evict' || intent.target.kind !== 'units') return { status: 'unsupported' };
+    if (intent.kind !== 'evict') return { status: 'unsupported' };
+    if (intent.target.kind !== 'units') return { status: 'rejected', why: 'this engine evicts units only' };
     const { pool } = this.#running();
     const { units } = intent.target;
     const dropped = pool.drop(units);
