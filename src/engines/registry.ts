@@ -2,6 +2,7 @@
 import { ENGINE_KINDS, type EngineKind } from '../core/index.ts';
 import { llamaServer } from './llama-server/engine.ts';
 import { anthropic, openai, openaiCompatible } from './openai/engine.ts';
+import { sglang } from './sglang/engine.ts';
 import type { AnyUpstreamKind } from './upstream/kind.ts';
 
 export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
@@ -9,6 +10,7 @@ export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
   anthropic,
   openaiCompatible,
   llamaServer,
+  sglang,
 ];
 
 /** They run within Entresol: no URL makes them. */

@@ -55,8 +55,9 @@ export class Presence {
       const before = this.#instance;
       if (now !== '') this.#instance = now;
       if (this.#closed) return true;
-      if (before !== '' && now !== '' && now !== before) this.#options.restarted();
-      else if (!this.#toldUp) void this.#look();
+      // Of one that was down it is known already.
+      if (this.#toldUp && before !== '' && now !== '' && now !== before) this.#options.restarted();
+      else if (!this.#toldUp && this.#wanted) void this.#look();
       return true;
     } catch {
       return false;

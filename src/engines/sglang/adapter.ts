@@ -1,0 +1,151 @@
+/**
+ * SGLang: retention by classes. Where its radix cache evicts by priority, calls of a lineage that a policy retains carry
+ * a higher one, and all that they reach keeps it; where it prefers open sessions, each lineage is a session of its own,
+ * closed when it is over. Nothing is added that the server did not say it understands.
+ */
+import { BoundedMap, setMember, type CallReport, type Dialect, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
+import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
+import { lineageId } from '../upstream/lineage-id.ts';
+import { sumsIn } from '../upstream/metrics-text.ts';
+import { classesEvict, featuresOf } from './features.ts';
+import { askServerInfo, type ServerInfo } from './server-info.ts';
+import type { SglangSettings } from './settings.ts';
+
+/** Lineages that are remembered: whose session is open, or who is retained. */
+const MAXIMUM_LINEAGES = 100_000;
+const RUNNING = 'sglang:num_running_reqs';
+const WAITING = 'sglang:num_queue_reqs';
+const USED = 'sglang:token_usage';
+const FIGURES: ReadonlySet<string> = new Set([RUNNING, WAITING, USED]);
+/** Dialects whose calls have a prompt and may say more about it. */
+const PROMPTED: ReadonlySet<Dialect | 'other'> = new Set(['chat', 'completions']);
+
+export class SglangAdapter implements UpstreamAdapter {
+  readonly kind = 'sglang';
+  readonly dialects = ['chat', 'completions', 'responses', 'messages', 'embeddings'] as const;
+  readonly uncertain: ReadonlySet<Dialect> = new Set(['responses', 'messages']);
+  readonly hosted = false;
+  readonly credentialHeader = 'authorization';
+  /** uvicorn closes an idle connection after 5 s and does not say so. */
+  readonly keepAliveMs = 4000;
+  readonly #settings: SglangSettings;
+  #server: UpstreamServer | undefined;
+  #info: ServerInfo | undefined;
+  #figures: ReadonlyMap<string, number> = new Map();
+  /** Sessions that it may hold references for. */
+  #open = new BoundedMap<string, true>(MAXIMUM_LINEAGES);
+  /** Until when a lineage is retained. */
+  #retained = new BoundedMap<string, number>(MAXIMUM_LINEAGES);
+
+  constructor(settings: SglangSettings) {
+    this.#settings = settings;
+  }
+
+  capabilities(): Partial<EngineCapabilities> {
+    const intents = this.#intents();
+    const info = this.#info;
+    return {
+      intents, editsBody: intents.length > 0,
+      ...(info?.capacityTokens === undefined || info.blockTokens === undefined ? {} : { cache: { capacityBlocks: Math.floor(info.capacityTokens / info.blockTokens), blockTokens: info.blockTokens } }),
+    };
+  }
+
+  async discover(server: UpstreamServer): Promise<Discovery> {
+    this.#server = server;
+    this.#info = await askServerInfo(server);
+    const version = this.#info?.version;
+    return { ...(version === undefined ? {} : { product: `SGLang ${version}` }), features: featuresOf(this.#info) };
+  }
+
+  async instance(server: UpstreamServer): Promise<string> {
+    const { status } = await server.ask('/health', { maximumBytes: 1024 });
+    if (status === 502 || status === 503 || status === 504) throw new Error(`GET /health was answered ${status}`);
+    if (this.#info?.metrics === true) await this.#readFigures(server);
+    // Its scheduler answers this: one that is busy may take its time, and is well.
+    const info = await askServerInfo(server).catch(() => undefined);
+    return info?.seed === undefined ? '' : `${info.seed}`;
+  }
+
+  down(): void {
+    this.#info = undefined;
+    this.#figures = new Map();
+    this.#open = new BoundedMap(MAXIMUM_LINEAGES);
+    // What was retained is gone with the cache; the next calls bring it back, and say again what it is worth.
+    this.#retained = new BoundedMap(MAXIMUM_LINEAGES);
+  }
+
+  async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+    const info = this.#info;
+    if (info === undefined || !PROMPTED.has(call.dialect) || call.body.length === 0) return pass();
+    const { by, final } = call.request;
+    const parsed = call.parsed as Readonly<Record<string, unknown>>;
+    const id = lineageId(by);
+    let { body } = call;
+    const ours = this.#sessions(info) && !Object.hasOwn(parsed, 'session_id');
+    if (ours) {
+      body = setMember(body, parsed, 'session_id', JSON.stringify(id));
+      this.#open.set(id, true);
+    }
+    if (classesEvict(info) && !Object.hasOwn(parsed, 'priority') && this.#isRetained(id)) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
+    try {
+      return await pass(body === call.body ? {} : { body });
+    } finally {
+      if (ours && final) void this.#close(id);
+    }
+  }
+
+  async perform(intent: Intent): Promise<Outcome> {
+    if (intent.kind !== 'retain' && intent.kind !== 'evict') return { status: 'unsupported' };
+    const { target } = intent;
+    if (target.kind !== 'lineage') return { status: 'rejected', why: 'SGLang keeps by lineage: it names no blocks to be chosen' };
+    const id = lineageId(target);
+    if (intent.kind === 'retain') {
+      this.#retained.set(id, intent.untilMs);
+      return { status: 'deferred', why: 'from the lineage\'s next call on, all that it reaches is kept in the higher class' };
+    }
+    this.#retained.delete(id);
+    if (!this.#open.delete(id)) return { status: 'rejected', why: 'it holds no open session of this lineage' };
+    return await this.#close(id) ? { status: 'clipped', why: 'its session is closed: what only it used goes before what open sessions use' } : { status: 'rejected', why: 'it did not close the session' };
+  }
+
+  load(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }> {
+    const [running, waiting, used] = [this.#figures.get(RUNNING), this.#figures.get(WAITING), this.#figures.get(USED)];
+    // Its own count of what runs is seconds old: that of the calls that pass is exact.
+    return { ...(waiting === undefined ? {} : { waitingRequests: waiting }), ...(used === undefined || running === undefined ? {} : { cacheUsedFraction: Math.min(1, used) }) };
+  }
+
+  #intents(): readonly IntentKind[] {
+    const info = this.#info;
+    if (info === undefined) return [];
+    return [...(classesEvict(info) ? ['retain' as const] : []), ...(this.#sessions(info) ? ['evict' as const] : [])];
+  }
+
+  #sessions(info: ServerInfo): boolean { return info.sessionCache && this.#settings.sessions === 'auto'; }
+
+  #isRetained(id: string): boolean {
+    const untilMs = this.#retained.get(id);
+    if (untilMs === undefined) return false;
+    if (untilMs >= (this.#server?.host.clock.nowMs() ?? 0)) return true;
+    this.#retained.delete(id);
+    return false;
+  }
+
+  async #close(id: string): Promise<boolean> {
+    this.#open.delete(id);
+    try {
+      const answer = await this.#server?.ask('/close_session', { body: { session_id: id } });
+      if (answer?.status === 200) return true;
+      this.#server?.host.trouble('close-session-failed', `${answer?.status}`);
+    } catch (error) {
+      // It went away meanwhile, and its sessions with it.
+      this.#server?.host.trouble('close-session-failed', error instanceof Error ? error.message : String(error));
+    }
+    return false;
+  }
+
+  async #readFigures(server: UpstreamServer): Promise<void> {
+    const { status, body } = await server.ask('/metrics');
+    this.#figures = status === 200 ? sumsIn(body.toString('utf8'), FIGURES) : new Map();
+    server.host.emit({ type: 'engine-load', atMs: server.host.clock.nowMs(), replica: server.replica, runningRequests: this.#figures.get(RUNNING) ?? 0, waitingRequests: this.#figures.get(WAITING) ?? 0, cacheUsedFraction: Math.min(1, this.#figures.get(USED) ?? 0) });
+  }
+}

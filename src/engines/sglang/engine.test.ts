@@ -1,0 +1,95 @@
+/** Against a stand-in (testing/stand-in.ts): the real SGLang needs an accelerator. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { closeAll, closeLater, until } from '../../../test/support/gateway-setup.ts';
+import { startUpstream, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
+import { LOCAL_TENANT, agentId, sessionId, workloadId, type CacheTarget, type Engine, type EngineCall } from '../../core/index.ts';
+import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
+import { describeUpstream } from '../upstream/upstream.contract.ts';
+import { sglang } from './engine.ts';
+import { SglangStandIn, type StandInArguments } from './testing/stand-in.ts';
+
+const EVERYTHING = { radix_eviction_policy: 'priority', enable_priority_scheduling: true, enable_session_radix_cache: true } as const;
+
+describeUpstream('sglang, a stand-in', { make: (options) => sglang.make(options), script: (start) => new SglangStandIn({}, start).script });
+describeUpstream('sglang, a stand-in that keeps by class and session', { make: (options) => sglang.make(options), script: (start) => new SglangStandIn(EVERYTHING, start).script });
+
+afterEach(closeAll);
+
+async function before(given: Partial<StandInArguments>): Promise<{ engine: Engine; host: RecordingHost; server: ScriptedUpstream; standIn: SglangStandIn }> {
+  const standIn = new SglangStandIn(given);
+  const server = await startUpstream(standIn.script);
+  closeLater(() => server.close());
+  const engine = sglang.make({ url: server.url, proxy: 'none' });
+  const host = new RecordingHost();
+  await engine.start(host);
+  closeLater(() => engine.stop(0));
+  return { engine, host, server, standIn };
+}
+
+const callOf = (session: string, text: string, fields: { final?: boolean; more?: object } = {}): EngineCall => {
+  const call = engineCall('chat', { model: 'm', messages: [{ role: 'user', content: text }], ...fields.more }, { session });
+  return { ...call, request: { ...call.request, final: fields.final === true } };
+};
+const lineageOf = (session: string): CacheTarget => ({ kind: 'lineage', tenant: LOCAL_TENANT, workload: workloadId('w'), session: sessionId(session), agent: agentId('a') });
+const cachedOf = async (engine: Engine, call: EngineCall): Promise<number> => {
+  const answer = new RecordingAnswer();
+  await engine.handle(call, answer);
+  return (answer.json as { usage: { prompt_tokens_details: { cached_tokens: number } } }).usage.prompt_tokens_details.cached_tokens;
+};
+const sentBy = (server: ScriptedUpstream): Record<string, unknown>[] => server.received.filter(({ path }) => path === '/v1/chat/completions').map(({ body }) => JSON.parse(body.toString()) as Record<string, unknown>);
+const long = (name: string): string => `${name} `.repeat(40);
+
+describe('sglang', () => {
+  it('adds nothing to a server that would make nothing of it', async () => {
+    const { engine, server } = await before({});
+    await engine.handle(callOf('s', 'x', { final: true }), new RecordingAnswer());
+    expect(Object.keys(sentBy(server)[0])).toEqual(['model', 'messages']);
+    expect(engine.capabilities.intents).toEqual([]);
+    expect(engine.discovery?.()).toMatchObject({ product: 'SGLang 0.5.23' });
+    expect(engine.discovery?.()?.features).toContainEqual(expect.objectContaining({ name: 'keeps by class of priority', available: 'no', mend: expect.stringContaining('--radix-eviction-policy priority') }));
+  });
+
+  it('keeps what a policy retains: it is there after a flood that drives everything else out', async () => {
+    const { engine } = await before({ ...EVERYTHING, enable_session_radix_cache: false, max_total_num_tokens: 1024 });
+    expect(engine.capabilities.intents).toEqual(['retain']);
+    expect(await engine.perform({ kind: 'retain', target: lineageOf('kept'), untilMs: Infinity })).toMatchObject({ status: 'deferred' });
+    await cachedOf(engine, callOf('kept', long('kept')));
+    await cachedOf(engine, callOf('plain', long('plain')));
+    for (let other = 0; other < 12; other++) await cachedOf(engine, callOf(`other-${other}`, long(`other-${other}`)));
+    expect(await cachedOf(engine, callOf('kept', long('kept')))).toBeGreaterThan(150);
+    expect(await cachedOf(engine, callOf('plain', long('plain')))).toBeLessThan(50);
+  });
+
+  it('retains no longer than it was told to', async () => {
+    const { engine, server, host } = await before(EVERYTHING);
+    await engine.perform({ kind: 'retain', target: lineageOf('s'), untilMs: host.clock.nowMs() - 1 });
+    await engine.handle(callOf('s', 'x'), new RecordingAnswer());
+    await engine.perform({ kind: 'retain', target: lineageOf('s'), untilMs: Infinity });
+    await engine.handle(callOf('s', 'x'), new RecordingAnswer());
+    await engine.handle(callOf('t', 'x'), new RecordingAnswer());
+    expect(sentBy(server).map(({ priority }) => priority)).toEqual([undefined, 5, undefined]);
+  });
+
+  it('makes a session of each lineage, and closes it after its last call or when it is evicted', async () => {
+    const { engine, server, standIn } = await before(EVERYTHING);
+    await engine.handle(callOf('s', 'x'), new RecordingAnswer());
+    await engine.handle(callOf('s', 'x', { final: true }), new RecordingAnswer());
+    await engine.handle(callOf('t', 'x'), new RecordingAnswer());
+    const [first, second, third] = sentBy(server).map((body) => body.session_id);
+    expect(first).toMatch(/^[0-9a-f]{32}$/);
+    expect([second, third === first]).toEqual([first, false]);
+    await until(() => standIn.closed.length === 1);
+    expect(standIn.closed).toEqual([first]);
+    expect(await engine.perform({ kind: 'evict', target: lineageOf('t') })).toMatchObject({ status: 'clipped' });
+    expect(await engine.perform({ kind: 'evict', target: lineageOf('t') })).toMatchObject({ status: 'rejected' });
+    expect(standIn.closed).toEqual([first, third]);
+  });
+
+  it('leaves alone what the client says itself', async () => {
+    const { engine, server, standIn } = await before(EVERYTHING);
+    await engine.perform({ kind: 'retain', target: lineageOf('s'), untilMs: Infinity });
+    await engine.handle(callOf('s', 'x', { final: true, more: { session_id: 'theirs', priority: 2 } }), new RecordingAnswer());
+    expect(sentBy(server)).toMatchObject([{ session_id: 'theirs', priority: 2 }]);
+    expect(standIn.closed).toEqual([]);
+  });
+});
