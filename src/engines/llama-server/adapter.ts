@@ -3,7 +3,7 @@
  * give up is saved and brought back by what the retention index in force says it is worth. The client's request and the
  * answer pass through as they came, but for `id_slot` and `cache_prompt`.
  */
-import type { CallReport, Discovery, EngineCall, EngineCapabilities, Intent, IntentKind, Outcome, TenantId } from '../../core/index.ts';
+import type { CallReport, Clock, Discovery, EngineCall, EngineCapabilities, Intent, IntentKind, Outcome, TenantId } from '../../core/index.ts';
 import { createSlotManager, DEFAULT_UNIT_TOKENS } from '../slots/create-slot-manager.ts';
 import type { SlotManager } from '../slots/slot-manager.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
@@ -29,6 +29,7 @@ interface Running {
   readonly engine: SlotEngine;
   readonly manager: SlotManager;
   readonly prompts: PromptTokens;
+  readonly clock: Clock;
   readonly storeTokens: number;
 }
 
@@ -154,6 +155,6 @@ export class LlamaServerAdapter implements UpstreamAdapter {
       // Without a place for them, shared beginnings would be computed by themselves for nothing.
       ...(storeTokens === 0 ? { anchorTokens: Infinity } : {}),
     });
-    return { api, facts, engine, manager, storeTokens, prompts: new PromptTokens(api, { contextTokens: facts.contextTokens, exact: facts.tokenises }) };
+    return { api, facts, engine, manager, storeTokens, clock: host.clock, prompts: new PromptTokens(api, { contextTokens: facts.contextTokens, exact: facts.tokenises }) };
   }
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LOCAL_TENANT, type CallReport } from '../../core/index.ts';
 import { RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
+import { describeUpstream } from '../upstream/upstream.contract.ts';
 import { LlamaServerEngine } from './engine.ts';
 import { callOf, describeLlamaServer, freshText, lineageOf, sentence, textOf } from './llama-server.contract.ts';
 import { llamaServerSettings } from './settings.ts';
@@ -10,6 +11,16 @@ describeLlamaServer('llama-server (the stand-in)', async () => {
   const server = new StandInServer({ contextTokens: 2048 });
   await server.start();
   return { url: server.url, restart: () => server.restart(), stop: () => server.stop() };
+});
+
+const starts = new Map<number, StandInServer>();
+describeUpstream('llama-server (the stand-in)', {
+  make: (options) => new LlamaServerEngine(options),
+  script: (start) => (request, response) => {
+    const server = starts.get(start) ?? new StandInServer({ contextTokens: 2048 });
+    starts.set(start, server);
+    void server.answer(request, response);
+  },
 });
 
 interface Pair { readonly server: StandInServer; readonly engine: LlamaServerEngine; readonly host: RecordingHost }

@@ -1,6 +1,6 @@
 /** One call of a client's: it waits for a slot, is told which, and passes. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { EntresolError, type CallReport, type EngineCall } from '../../core/index.ts';
+import { EntresolError, type CallReport, type Clock, type EngineCall } from '../../core/index.ts';
 import { setMember } from '../../core/json-splice.ts';
 import { isObject } from '../../core/fields.ts';
 import type { SlotManager } from '../slots/slot-manager.ts';
@@ -18,6 +18,7 @@ export interface SlotCallParts {
   readonly manager: SlotManager;
   readonly api: ServerApi;
   readonly facts: ServerFacts;
+  readonly clock: Clock;
 }
 
 /** How often a server is asked whether an answer that comes whole has begun. */
@@ -64,7 +65,8 @@ export class SlotCall {
 
   /** Settles when the answer has ended, however: `run` tells how. */
   async #exchange({ sequence, held, began, signal }: ExchangeRun): Promise<Exchanged> {
-    const { tokens } = this.#parts;
+    const { tokens, clock } = this.#parts;
+    const startedMs = clock.nowMs();
     const giveUp = (): void => { this.#abort.abort(); };
     signal?.addEventListener('abort', giveUp, { once: true });
     const exchanged = this.#parts.pass({
@@ -84,7 +86,8 @@ export class SlotCall {
     if (!well || timings === undefined) return { completed: false };
     return {
       completed: isOpaque(tokens) || timings.cachedTokens + timings.computedTokens >= tokens.length,
-      prefill: { tokens: timings.computedTokens, position: timings.cachedTokens, ms: timings.computedMs },
+      // By the server's clock it may have stood still meanwhile.
+      prefill: { tokens: timings.computedTokens, position: timings.cachedTokens, ms: Math.min(timings.computedMs, clock.nowMs() - startedMs) },
     };
   }
 

@@ -9,7 +9,7 @@ import { makeEngine, type EngineChoice, type EngineLayout } from './bench-engine
 import { drive } from './drive.ts';
 import type { CallSample, SliceSample } from './measures.ts';
 import { SideClock } from './side-clock.ts';
-import type { Side } from './slices.ts';
+import type { LoadSide } from './load-run.ts';
 import type { BenchWorkload } from './workload.ts';
 
 /** The composition root of the gateway, handed in: it belongs to the command line. */
@@ -24,7 +24,7 @@ export interface SideParts {
   readonly startGateway: StartGateway;
 }
 
-async function openClient(url: string): Promise<OpenAI> {
+export async function openClient(url: string): Promise<OpenAI> {
   try {
     const { default: Client } = await import('openai');
     return new Client({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0, timeout: 10 * 60_000 });
@@ -34,7 +34,7 @@ async function openClient(url: string): Promise<OpenAI> {
   }
 }
 
-export class BenchSide implements Side {
+export class BenchSide implements LoadSide {
   readonly name: string;
   readonly clock: SideClock;
   readonly slices: SliceSample[] = [];

@@ -4,7 +4,7 @@ import { registeredPolicy } from '../../runtime/load-policy.ts';
 import type { PolicySetting } from '../../runtime/index.ts';
 import { locateTrace } from '../trace/index.ts';
 import { checkBars, SIX_AGENTS } from './bars.ts';
-import type { SideParts, SideSpec } from './bench-side.ts';
+import { BenchSide, type SideParts, type SideSpec } from './bench-side.ts';
 import { calibrate, type Calibration } from './calibration.ts';
 import type { EngineBenchDocument, EngineDescription, WorkloadReport } from './document.ts';
 import { runLoad } from './load-run.ts';
@@ -128,9 +128,10 @@ async function benchLoad(workload: BenchWorkload, plan: LoadPlan, { cost }: Cali
       sides: Object.fromEntries(sides.map(({ name, slots, storeTokens }) => [name, { slots, storeTokens }])),
     },
   };
+  const parts = { threads: options.choice.threads, startSide: (side: SideSpec) => BenchSide.start(side, options) };
   const rehearsal: Rehearsal = {
     window: { fromMs: settleMs, untilMs: settleMs + REHEARSAL_MS },
-    run: async (thinkMs) => (await runLoad({ workload, sides: [off], sliceMs: SLICE_MS, settleMs, activeMs: settleMs + REHEARSAL_MS, description: { ...description, thinkMsMean: thinkMs } }, options)).load.offUtilisation,
+    run: async (thinkMs) => (await runLoad<SideSpec>({ workload, sides: [off], sliceMs: SLICE_MS, settleMs, activeMs: settleMs + REHEARSAL_MS, description: { ...description, thinkMsMean: thinkMs } }, parts)).load.offUtilisation,
   };
   const simulated = { sessions: workload.sessions, concurrency: workload.concurrency, rule: 'llama-server', layout: off, contextTokens: CONTEXT_TOKENS, cost } as const;
   const thinkMsMean = plan.thinkTimes ? await (options.rehearses ? rehearsedThinkMs(simulated, measured, rehearsal, WANTED_OFF_UTILISATION) : findThinkMs(simulated, measured)) : 0;
@@ -139,5 +140,5 @@ async function benchLoad(workload: BenchWorkload, plan: LoadPlan, { cost }: Cali
     workload, sides, sliceMs: SLICE_MS, settleMs, activeMs: measured.untilMs,
     description: { ...description, thinkMsMean },
     ...(options.onRound === undefined ? {} : { onRound: options.onRound }),
-  }, options);
+  }, parts);
 }

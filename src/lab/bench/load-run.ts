@@ -1,17 +1,36 @@
 /** One load: the same sessions through every side in turn, until time or sessions run out. */
-import { BenchSide, type SideParts, type SideSpec } from './bench-side.ts';
+import type { SideSpec } from './bench-side.ts';
 import type { LoadDescription, SideReport, WorkloadReport } from './document.ts';
 import { lostHistories } from './lost-histories.ts';
 import { compare, completedByAll, engineUtilisation, measureSide, type CallSample, type Comparison, type SliceSample } from './measures.ts';
-import { alternate } from './slices.ts';
+import { alternate, type Side } from './slices.ts';
 import { EntresolError } from '../../core/index.ts';
 import type { BenchWorkload } from './workload.ts';
 
-export interface LoadRun {
+/** A side with its clients and what they measured. */
+export interface LoadSide extends Side {
+  readonly samples: readonly CallSample[];
+  /** A place found no session left: the load is over. */
+  readonly ranDry: boolean;
+  /** Sets the clients going; they wait for the side's clock. */
+  begin(workload: BenchWorkload, thinkMs: number): void;
+  /** @throws what a client of this side met */
+  check(): void;
+  close(): Promise<void>;
+}
+
+export interface LoadParts<Spec> {
+  /** Threads of each engine. */
+  readonly threads: number;
+  /** Everything stands still until its first slice. */
+  startSide(spec: Spec): Promise<LoadSide>;
+}
+
+export interface LoadRun<Spec = SideSpec> {
   readonly workload: BenchWorkload;
   readonly description: Omit<LoadDescription, 'offUtilisation'>;
   /** `off` first, `on` second, then baselines. `off` alone is a rehearsal. */
-  readonly sides: readonly SideSpec[];
+  readonly sides: readonly Spec[];
   readonly sliceMs: number;
   /** Active time of each side, the settling included. */
   readonly activeMs: number;
@@ -25,22 +44,22 @@ export interface LoadRun {
 const LONGEST = 10;
 const LEAST_CALLS = 5;
 
-export async function runLoad(run: LoadRun, parts: SideParts): Promise<WorkloadReport> {
-  const sides: BenchSide[] = [];
+export async function runLoad<Spec>(run: LoadRun<Spec>, parts: LoadParts<Spec>): Promise<WorkloadReport> {
+  const sides: LoadSide[] = [];
   try {
-    for (const spec of run.sides) sides.push(await BenchSide.start(spec, parts));
+    for (const spec of run.sides) sides.push(await parts.startSide(spec));
     for (const side of sides) side.begin(run.workload, run.description.thinkMsMean);
     await alternate(sides, {
       sliceMs: run.sliceMs,
       enough: () => {
         for (const side of sides) side.check();
-        run.onRound?.(reportOf(run, sides, parts));
+        run.onRound?.(reportOf(run, sides, parts.threads));
         const activeMs = Math.min(...sides.map((side) => side.clock.nowMs()));
         if (sides.some((side) => side.ranDry) || activeMs >= LONGEST * run.activeMs) return true;
         return activeMs >= run.activeMs && completedByAll(sides.map((side) => settled(run, side).samples))[0].length >= Math.min(LEAST_CALLS, run.workload.sessions.length);
       },
     });
-    return reportOf(run, sides, parts);
+    return reportOf(run, sides, parts.threads);
   } finally {
     await Promise.all(sides.map((side) => side.close()));
   }
@@ -52,7 +71,7 @@ interface Settled {
   readonly slices: readonly SliceSample[];
 }
 
-function settled({ settleMs = 0, sliceMs }: LoadRun, side: BenchSide): Settled {
+function settled({ settleMs = 0, sliceMs }: Pick<LoadRun, 'settleMs' | 'sliceMs'>, side: LoadSide): Settled {
   return {
     samples: side.samples.filter((sample) => sample.endedAtMs - sample.endToEndMs >= settleMs),
     slices: side.slices.slice(Math.round(settleMs / sliceMs)),
@@ -60,7 +79,7 @@ function settled({ settleMs = 0, sliceMs }: LoadRun, side: BenchSide): Settled {
 }
 
 /** Both sides must have sent the same: else they are not compared. */
-function checkEqualRequests(off: BenchSide, other: BenchSide): void {
+function checkEqualRequests(off: LoadSide, other: LoadSide): void {
   const [before, after] = completedByAll([off.samples, other.samples]);
   for (const [index, sample] of before.entries()) {
     if (sample.requestHash === after[index].requestHash) continue;
@@ -68,19 +87,19 @@ function checkEqualRequests(off: BenchSide, other: BenchSide): void {
   }
 }
 
-function reportOf(run: LoadRun, sides: readonly BenchSide[], parts: SideParts): WorkloadReport {
+function reportOf(run: Omit<LoadRun, 'sides'>, sides: readonly LoadSide[], threads: number): WorkloadReport {
   const [off, on = off, ...baselines] = sides;
   for (const side of [on, ...baselines]) checkEqualRequests(off, side);
   const measured = new Map(sides.map((side) => [side, settled(run, side)]));
-  const of = (side: BenchSide): Settled => measured.get(side) as Settled;
-  const comparedWithOff = (side: BenchSide): Comparison => compare(of(off).samples, of(side).samples, of(off).slices, of(side).slices);
-  const sideReport = (side: BenchSide): SideReport => {
+  const of = (side: LoadSide): Settled => measured.get(side) as Settled;
+  const comparedWithOff = (side: LoadSide): Comparison => compare(of(off).samples, of(side).samples, of(off).slices, of(side).slices);
+  const sideReport = (side: LoadSide): SideReport => {
     const [, paired] = completedByAll([of(side === off ? on : off).samples, of(side).samples]);
     return { ...measureSide(paired, of(side).slices), completedCalls: of(side).samples.length, lostHistories: lostHistories(paired) };
   };
   return {
     trace: run.workload.name,
-    load: { ...run.description, offUtilisation: engineUtilisation(of(off).slices, parts.choice.threads) },
+    load: { ...run.description, offUtilisation: engineUtilisation(of(off).slices, threads) },
     off: sideReport(off),
     on: sideReport(on),
     ...comparedWithOff(on),

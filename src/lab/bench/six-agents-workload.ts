@@ -1,10 +1,10 @@
 /** The six-agent application as a workload: the real client, with its sessions known beforehand by rehearsal. */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { DocumentLibrary, httpCaller, rehearse, runSession, writeScript, type CallRequest, type SessionScript } from '../../../examples/six-agents/index.ts';
+import { DocumentLibrary, httpCaller, rehearse, runSession, writeScript, type Caller, type CallRequest, type SessionScript } from '../../../examples/six-agents/index.ts';
 import { SIX_AGENTS } from './bars.ts';
 import type { PlannedCall, PlannedSession } from './planned-session.ts';
-import type { BenchWorkload, PlayOptions } from './workload.ts';
+import type { BenchWorkload, Connection, PlayOptions } from './workload.ts';
 
 /** The engine's tokens of a text. */
 export type Tokenise = (text: string) => Promise<Int32Array>;
@@ -14,7 +14,11 @@ export interface SixAgentsOptions {
   readonly concurrency: number;
   readonly sessions: number;
   readonly tokenise: Tokenise;
+  /** How requests get their answers; by default over HTTP from an engine that is made to give those of the script. */
+  readonly callerOf?: CallerOf;
 }
+
+export type CallerOf = (connection: Connection, signal: AbortSignal) => Caller;
 
 /** The project's own documents: `docs/` in a clone, else what the package carries beside itself. */
 function documentFolder(): string {
@@ -58,13 +62,14 @@ export async function sixAgentsWorkload(options: SixAgentsOptions): Promise<Benc
   for (const script of scripts) sessions.push(await plan(script, library, options.tokenise));
   return {
     name: SIX_AGENTS, concurrency: options.concurrency, scale: 1, sessions,
-    play: (session, play) => playScript(scripts[session], library, play),
+    play: (session, play) => playScript(scripts[session], library, play, options.callerOf ?? (({ client, clock }, signal) => httpCaller(client, clock, signal))),
   };
 }
 
-async function playScript(script: SessionScript, library: DocumentLibrary, options: PlayOptions): Promise<void> {
-  const { connection: { client, model, clock }, thinkMs, signal } = options;
-  await runSession(httpCaller(client, clock, signal), {
+async function playScript(script: SessionScript, library: DocumentLibrary, options: PlayOptions, callerOf: CallerOf): Promise<void> {
+  const { connection, thinkMs, signal } = options;
+  const { model, clock } = connection;
+  await runSession(callerOf(connection, signal), {
     script, library, model, thinkMs, signal, pace: clock, forced: true,
     onCall: (record) => {
       options.onCall({

@@ -7,17 +7,20 @@ import type { PlannedCall } from './planned-session.ts';
 import type { ScaledTrace } from './trace-sessions.ts';
 import type { BenchWorkload, Connection, PlayOptions } from './workload.ts';
 
-type ForcedBody = CompletionCreateParamsStreaming & { entresol_force: { tokens: number[] } };
+/** What makes an engine decode as long an answer as the trace's: by default its tokens are forced. */
+export type AnswerFields = (output: Int32Array) => Readonly<Record<string, unknown>>;
+
+const forced: AnswerFields = (output) => ({ entresol_force: { tokens: Array.from(output) } });
 
 interface Position { readonly workload: string; readonly session: string; readonly step: number }
 
-export function traceWorkload(trace: ScaledTrace, concurrency: number): BenchWorkload {
+export function traceWorkload(trace: ScaledTrace, concurrency: number, answerFields = forced): BenchWorkload {
   return {
     name: trace.name, concurrency, scale: trace.scale, sessions: trace.sessions,
     play: async (index, options) => {
       const session = trace.sessions[index];
       for (const [step, call] of session.calls.entries()) {
-        options.onCall(await send(options, call, { workload: trace.name, session: session.id, step }));
+        options.onCall(await send(options, call, answerFields, { workload: trace.name, session: session.id, step }));
         const pauseMs = call.pauseUnits * options.thinkMs;
         if (pauseMs > 0) await options.connection.clock.sleep(pauseMs, options.signal);
       }
@@ -25,11 +28,11 @@ export function traceWorkload(trace: ScaledTrace, concurrency: number): BenchWor
   };
 }
 
-async function send({ connection, signal }: PlayOptions, call: PlannedCall, position: Position): Promise<CallSample> {
+async function send({ connection, signal }: PlayOptions, call: PlannedCall, answerFields: AnswerFields, position: Position): Promise<CallSample> {
   const { clock, model } = connection;
-  const body: ForcedBody = {
+  const body: CompletionCreateParamsStreaming = {
     model, prompt: Array.from(call.prompt), max_tokens: call.output.length, temperature: 0, stream: true, stream_options: { include_usage: true },
-    entresol_force: { tokens: Array.from(call.output) },
+    ...answerFields(call.output),
   };
   const headers = {
     'x-entresol-workload': position.workload, 'x-entresol-session': position.session, 'x-entresol-agent': call.agent,
@@ -46,7 +49,7 @@ async function send({ connection, signal }: PlayOptions, call: PlannedCall, posi
   };
 }
 
-async function firstContentAndUsage({ client, clock }: Connection, body: ForcedBody, headers: Record<string, string>, signal: AbortSignal): Promise<{ firstAtMs: number | undefined; usage: OpenAI.CompletionUsage }> {
+async function firstContentAndUsage({ client, clock }: Connection, body: CompletionCreateParamsStreaming, headers: Record<string, string>, signal: AbortSignal): Promise<{ firstAtMs: number | undefined; usage: OpenAI.CompletionUsage }> {
   const stream = await client.completions.create(body, { headers, signal });
   let firstAtMs: number | undefined;
   let usage: OpenAI.CompletionUsage | undefined;

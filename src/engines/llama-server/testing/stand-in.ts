@@ -41,14 +41,14 @@ export class StandInServer {
 
   constructor(options: StandInOptions = {}) {
     this.#options = { slots: 2, contextTokens: 256, showsSlots: true, savesSlots: true, tellsTimings: true, ...options };
+    this.#clear();
   }
 
   get url(): string { return `http://127.0.0.1:${this.#port}`; }
   get slots(): readonly StandInSlot[] { return this.#slots; }
 
   async start(): Promise<void> {
-    this.#slots = Array.from({ length: this.#options.slots }, () => new StandInSlot());
-    this.#tasks = 0;
+    this.#clear();
     const server = createServer((request, response) => { void this.#serve(request, response); });
     // Announced, as by the real one, and not kept after a stream.
     server.keepAliveTimeout = 5000;
@@ -90,11 +90,21 @@ export class StandInServer {
     for (const go of held) go();
   }
 
+  #clear(): void {
+    this.#slots = Array.from({ length: this.#options.slots }, () => new StandInSlot());
+    this.#tasks = 0;
+  }
+
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const parts: Buffer[] = [];
     for await (const part of request) parts.push(part as Buffer);
-    const url = new URL(request.url ?? '/', this.url);
-    const text = Buffer.concat(parts).toString();
+    await this.answer({ path: request.url ?? '/', body: Buffer.concat(parts), socket: (request.socket as unknown as { number: number }).number }, response);
+  }
+
+  /** For a server of another's making. @param socket its connection's number */
+  async answer({ path, body: bytes, socket = 0 }: { readonly path: string; readonly body: Buffer; readonly socket?: number }, response: ServerResponse): Promise<void> {
+    const url = new URL(path, this.url);
+    const text = bytes.toString();
     let body: Body;
     try {
       body = text === '' ? {} : JSON.parse(text) as Body;
@@ -102,7 +112,7 @@ export class StandInServer {
       send(response, 400, { error: { code: 400, message: 'parse error', type: 'invalid_request_error' } });
       return;
     }
-    this.requests.push({ path: url.pathname + url.search, body, text, socket: (request.socket as unknown as { number: number }).number });
+    this.requests.push({ path: url.pathname + url.search, body, text, socket });
     const fault = this.#faults.get(url.pathname);
     if (fault === 'hang') return;
     if (fault === 'error-200') send(response, 200, { error: { code: 500, message: 'out of order', type: 'server_error' } });
