@@ -1,7 +1,7 @@
 /** The port of an engine: what it declares, what the gateway hands it, what it may ask of the runtime. */
 import type { CallSignal } from './call-signal.ts';
 import type { Clock } from './clock.ts';
-import type { Event, RequestStatus } from './events.ts';
+import type { CacheWrites, Event, RequestStatus } from './events.ts';
 import type { Intent, IntentKind, Outcome } from './intents.ts';
 import type { ReplicaId, TenantId } from './ids.ts';
 import type { RequestView } from './request.ts';
@@ -118,6 +118,7 @@ export interface CallReport {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly outputTokens: number;
+  readonly cacheWrites?: CacheWrites;
   readonly stop?: string;
   readonly tools: readonly string[];
   readonly outputHash?: string;

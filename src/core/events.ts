@@ -19,6 +19,13 @@ interface EngineEventBase {
 
 export type RequestStatus = 'ok' | 'error' | 'cancelled' | 'rejected';
 
+/** Prompt tokens that a hosted API wrote into its cache for this call, by how long they are kept: it bills them above others. */
+export interface CacheWrites {
+  /** For minutes: Anthropic's five, and whatever an API does not name. */
+  readonly minutesTokens: number;
+  readonly hourTokens: number;
+}
+
 export interface SessionStart extends AgentEventBase { readonly type: 'session-start' }
 /** `reason`: who says so. `explicit`: a client's header or event; `idle`: nothing came for long. */
 export interface SessionEnd extends AgentEventBase { readonly type: 'session-end'; readonly reason: 'explicit' | 'closed' | 'idle' }
@@ -54,6 +61,8 @@ export interface RequestEnd extends AgentEventBase {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly outputTokens: number;
+  /** Absent where the engine tells of none. */
+  readonly cacheWrites?: CacheWrites;
   /** From the last byte of the request at the gateway to the first content byte; absent if none came. */
   readonly ttftMs?: number;
   /** Engine's finish reason (`stop`, `length`, `tool_calls`, ...). */

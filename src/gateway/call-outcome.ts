@@ -33,6 +33,8 @@ export function completeReport(sources: OutcomeSources): CallReport {
     outputTokens: counts?.outputTokens ?? 0,
     tools: report !== undefined && report.tools.length > 0 ? report.tools : (reader?.toolNames ?? []),
   };
+  const cacheWrites = report?.cacheWrites ?? reader?.usage?.cacheWrites;
+  if (cacheWrites !== undefined) complete.cacheWrites = cacheWrites;
   if (stop !== undefined) complete.stop = stop;
   if (outputHash !== undefined) complete.outputHash = outputHash;
   if (report?.queueMs !== undefined) complete.queueMs = report.queueMs;

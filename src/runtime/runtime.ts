@@ -173,6 +173,7 @@ export class Runtime {
       cachedTokens: report.cachedTokens, outputTokens: report.outputTokens, tools: report.tools, warmup: record.warmup,
     };
     if (facts.ttftMs !== undefined) end.ttftMs = facts.ttftMs;
+    if (report.cacheWrites !== undefined) end.cacheWrites = report.cacheWrites;
     if (report.stop !== undefined) end.stop = report.stop;
     if (report.outputHash !== undefined) end.outputHash = report.outputHash;
     this.#lifecycle.observe(end);

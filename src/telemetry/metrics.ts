@@ -19,7 +19,7 @@ export class Metrics {
   readonly #endToEndMs = new LatencyHistogram();
   readonly #policyUs = new Map<string, LatencyHistogram>();
   readonly #requests = this.#counter('entresol_requests_total', 'Clients\' calls that have ended, by status.', ['status']);
-  readonly #tokens = this.#counter('entresol_tokens_total', 'Tokens of clients\' calls: prompt, cached (of the prompt) and output.', ['kind']);
+  readonly #tokens = this.#counter('entresol_tokens_total', 'Tokens of clients\' calls: prompt, cached (of the prompt), output, and what a hosted API wrote into its cache for minutes or an hour (of the prompt).', ['kind']);
   readonly #warmups = this.#counter('entresol_warmups_total', 'Warm-ups of our own; in no other figure here.', []);
   readonly #decisions = this.#counter('entresol_decisions_total', 'Decisions made, by combined result.', ['decision', 'result']);
   readonly #faults = this.#counter('entresol_policy_faults_total', 'Throws of a policy.', ['policy']);
@@ -62,6 +62,10 @@ export class Metrics {
     this.#tokens.add(end.promptTokens, 'prompt');
     this.#tokens.add(end.cachedTokens, 'cached');
     this.#tokens.add(end.outputTokens, 'output');
+    if (end.cacheWrites !== undefined) {
+      this.#tokens.add(end.cacheWrites.minutesTokens, 'cache-write-minutes');
+      this.#tokens.add(end.cacheWrites.hourTokens, 'cache-write-hour');
+    }
     if (end.ttftMs !== undefined) this.#ttftMs.record(end.ttftMs);
     this.#endToEndMs.record(endToEndMs);
     this.accounts.record(end);

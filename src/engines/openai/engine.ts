@@ -5,7 +5,7 @@
 import { upstreamKind, type AnyUpstreamKind } from '../upstream/kind.ts';
 import type { UpstreamOptions } from '../upstream/options.ts';
 import { UpstreamEngine } from '../upstream/upstream-engine.ts';
-import { OPENAI_ADAPTERS, type OpenAiKind } from './adapter.ts';
+import { adapterOf, type OpenAiKind } from './adapter.ts';
 
 export type { OpenAiKind } from './adapter.ts';
 
@@ -16,7 +16,7 @@ export interface OpenAiEngineOptions extends UpstreamOptions {
 
 export class OpenAiEngine extends UpstreamEngine {
   constructor({ kind, ...options }: OpenAiEngineOptions) {
-    super(options, OPENAI_ADAPTERS[kind]);
+    super(options, adapterOf(kind));
   }
 }
 

@@ -7,11 +7,12 @@ import { BoundedMap, setMember, type CallReport, type Dialect, type Discovery, t
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { lineageId } from '../upstream/lineage-id.ts';
 import { sumsIn } from '../upstream/metrics-text.ts';
+import { RetainedLineages } from '../upstream/retained-lineages.ts';
 import { classesEvict, featuresOf } from './features.ts';
 import { askServerInfo, type ServerInfo } from './server-info.ts';
 import type { SglangSettings } from './settings.ts';
 
-/** Lineages that are remembered: whose session is open, or who is retained. */
+/** Lineages whose open session is remembered. */
 const MAXIMUM_LINEAGES = 100_000;
 const RUNNING = 'sglang:num_running_reqs';
 const WAITING = 'sglang:num_queue_reqs';
@@ -34,8 +35,7 @@ export class SglangAdapter implements UpstreamAdapter {
   #figures: ReadonlyMap<string, number> = new Map();
   /** Sessions that it may hold references for. */
   #open = new BoundedMap<string, true>(MAXIMUM_LINEAGES);
-  /** Until when a lineage is retained. */
-  #retained = new BoundedMap<string, number>(MAXIMUM_LINEAGES);
+  readonly #retained = new RetainedLineages();
 
   constructor(settings: SglangSettings) {
     this.#settings = settings;
@@ -71,7 +71,7 @@ export class SglangAdapter implements UpstreamAdapter {
     this.#figures = new Map();
     this.#open = new BoundedMap(MAXIMUM_LINEAGES);
     // What was retained is gone with the cache; the next calls bring it back, and say again what it is worth.
-    this.#retained = new BoundedMap(MAXIMUM_LINEAGES);
+    this.#retained.clear();
   }
 
   async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
@@ -86,7 +86,7 @@ export class SglangAdapter implements UpstreamAdapter {
       body = setMember(body, parsed, 'session_id', JSON.stringify(id));
       this.#open.set(id, true);
     }
-    if (classesEvict(info) && !Object.hasOwn(parsed, 'priority') && this.#isRetained(id)) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
+    if (classesEvict(info) && !Object.hasOwn(parsed, 'priority') && this.#retained.until(id, this.#server?.host.clock.nowMs() ?? 0) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
     try {
       return await pass(body === call.body ? {} : { body });
     } finally {
@@ -100,10 +100,10 @@ export class SglangAdapter implements UpstreamAdapter {
     if (target.kind !== 'lineage') return { status: 'rejected', why: 'SGLang keeps by lineage: it names no blocks to be chosen' };
     const id = lineageId(target);
     if (intent.kind === 'retain') {
-      this.#retained.set(id, intent.untilMs);
+      this.#retained.retain(target, intent.untilMs);
       return { status: 'deferred', why: 'from the lineage\'s next call on, all that it reaches is kept in the higher class' };
     }
-    this.#retained.delete(id);
+    this.#retained.release(target);
     if (!this.#open.delete(id)) return { status: 'rejected', why: 'it holds no open session of this lineage' };
     return await this.#close(id) ? { status: 'clipped', why: 'its session is closed: what only it used goes before what open sessions use' } : { status: 'rejected', why: 'it did not close the session' };
   }
@@ -121,14 +121,6 @@ export class SglangAdapter implements UpstreamAdapter {
   }
 
   #sessions(info: ServerInfo): boolean { return info.sessionCache && this.#settings.sessions === 'auto'; }
-
-  #isRetained(id: string): boolean {
-    const untilMs = this.#retained.get(id);
-    if (untilMs === undefined) return false;
-    if (untilMs >= (this.#server?.host.clock.nowMs() ?? 0)) return true;
-    this.#retained.delete(id);
-    return false;
-  }
 
   async #close(id: string): Promise<boolean> {
     this.#open.delete(id);

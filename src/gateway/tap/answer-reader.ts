@@ -2,7 +2,7 @@
  * What is kept of an answer as it passes: usage, tool calls, finish reason, text. One reader per dialect says how they
  * are written. Everything kept is bounded; what goes beyond is forwarded all the same and only not known here.
  */
-import type { OutlinedToolCall } from '../../core/index.ts';
+import type { CacheWrites, OutlinedToolCall } from '../../core/index.ts';
 import { JsonEnd } from './json-end.ts';
 
 export interface Usage {
@@ -10,7 +10,13 @@ export interface Usage {
   readonly promptTokens: number;
   readonly cachedTokens: number;
   readonly outputTokens: number;
+  /** What a hosted API wrote into its cache. */
+  readonly cacheWrites?: CacheWrites;
 }
+
+/** Absent where nothing is told of writes, or none were made. */
+export const writesOf = (tokens: number, hourTokens = 0): { cacheWrites?: CacheWrites } =>
+  (tokens === 0 ? {} : { cacheWrites: { minutesTokens: Math.max(0, tokens - hourTokens), hourTokens: Math.min(hourTokens, tokens) } });
 
 export interface ReaderListener {
   /** The first piece of text, reasoning or tool call. */

@@ -1,6 +1,6 @@
 /** Reads chat completions and completions, whole or as stream chunks. */
 import { countOf, fieldsOf, isFields, listOf, textOf, type Fields } from '../json-fields.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { AnswerReader, writesOf } from './answer-reader.ts';
 
 export class ChatReader extends AnswerReader {
   read(value: unknown): void {
@@ -21,8 +21,8 @@ export class ChatReader extends AnswerReader {
   }
 
   private readUsage(usage: Fields): void {
-    const { cached_tokens: cached } = fieldsOf(usage.prompt_tokens_details);
-    this.usage = { promptTokens: countOf(usage.prompt_tokens), cachedTokens: countOf(cached), outputTokens: countOf(usage.completion_tokens) };
+    const { cached_tokens: cached, cache_write_tokens: written } = fieldsOf(usage.prompt_tokens_details);
+    this.usage = { promptTokens: countOf(usage.prompt_tokens), cachedTokens: countOf(cached), outputTokens: countOf(usage.completion_tokens), ...writesOf(countOf(written)) };
   }
 
   private readChoice(choice: Fields): void {

@@ -1,6 +1,6 @@
 /** Reads Anthropic's Messages, whole or as stream events. */
 import { countOf, fieldsOf, isFields, listOf, textOf, type Fields } from '../json-fields.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { AnswerReader, writesOf } from './answer-reader.ts';
 
 const STOPS: Readonly<Record<string, string>> = { end_turn: 'stop', stop_sequence: 'stop', max_tokens: 'length', model_context_window_exceeded: 'length', tool_use: 'tool_calls', refusal: 'content_filter' };
 
@@ -49,8 +49,10 @@ export class MessagesReader extends AnswerReader {
   private readUsage(usage: unknown): void {
     if (!isFields(usage)) return;
     for (const name of INPUT_COUNTS) if (typeof usage[name] === 'number') this.counts.set(name, countOf(usage[name]));
+    const { ephemeral_1h_input_tokens: hour } = fieldsOf(usage.cache_creation);
+    if (typeof hour === 'number') this.counts.set('hour', countOf(hour));
     const [uncached, written, cached, output] = INPUT_COUNTS.map((name) => this.counts.get(name) ?? 0);
-    this.usage = { promptTokens: uncached + written + cached, cachedTokens: cached, outputTokens: output };
+    this.usage = { promptTokens: uncached + written + cached, cachedTokens: cached, outputTokens: output, ...writesOf(written, this.counts.get('hour')) };
   }
 
   /** @param whole the block is all there; at a stream's start its input is an empty object that pieces will fill */

@@ -1,6 +1,6 @@
 /** Reads answers of OpenAI's Responses, whole or as stream events. */
 import { countOf, fieldsOf, isFields, listOf, textOf, type Fields } from '../json-fields.ts';
-import { AnswerReader } from './answer-reader.ts';
+import { AnswerReader, writesOf } from './answer-reader.ts';
 
 const REASONING_DELTAS = new Set(['response.reasoning_text.delta', 'response.reasoning_summary_text.delta', 'response.refusal.delta']);
 const ARGUMENT_DELTAS = new Set(['response.function_call_arguments.delta', 'response.custom_tool_call_input.delta']);
@@ -58,7 +58,8 @@ export class ResponsesReader extends AnswerReader {
     if (response.status === 'failed' || isFields(response.error)) this.failed = true;
     if (isFields(response.usage)) {
       const { usage } = response;
-      this.usage = { promptTokens: countOf(usage.input_tokens), cachedTokens: countOf(fieldsOf(usage.input_tokens_details).cached_tokens), outputTokens: countOf(usage.output_tokens) };
+      const { cached_tokens: cached, cache_write_tokens: written } = fieldsOf(usage.input_tokens_details);
+      this.usage = { promptTokens: countOf(usage.input_tokens), cachedTokens: countOf(cached), outputTokens: countOf(usage.output_tokens), ...writesOf(countOf(written)) };
     }
     if (response.status === 'completed') this.stop = this.toolCalls.length > 0 ? 'tool_calls' : 'stop';
     if (response.status !== 'incomplete') return;
