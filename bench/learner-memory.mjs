@@ -2,7 +2,9 @@
  * What the learner and cache-sage keep: of live sessions, as heap after many less heap before, and in all after a million
  * sessions by ten thousand agents.
  *
- *   npm run build && node --expose-gc bench/learner-memory.mjs [--live 4000] [--sessions 1000000] [--agents 10000] [--json]
+ * Without the optimising compiler, for what it compiles on the way lies in the heap that is measured.
+ *
+ *   npm run build && node --expose-gc --no-opt bench/learner-memory.mjs [--live 4000] [--sessions 1000000] [--agents 10000] [--json]
  */
 import { parseArgs } from 'node:util';
 import { createLearnerSource } from '../dist/index.mjs';
@@ -23,6 +25,7 @@ function play(session, agent) {
 const live = Number(values.live);
 const ids = Array.from({ length: live }, (_, session) => `live-${session}`);
 for (let session = 0; session < 40; session++) play(ids[session], session % 24);
+heapBytes(); // The first look takes some memory itself.
 const before = heapBytes();
 for (let session = 40; session < live; session++) play(ids[session], session % 24);
 const bytesPerLiveSession = Math.round((heapBytes() - before) / (live - 40));

@@ -34,8 +34,10 @@ export interface SessionForecasts {
   /** Grows by one whenever the distributions of further calls have been computed anew. */
   readonly epoch: number;
 
-  /** Number of earlier calls of the session by this agent (saturating; agents share counters beyond a few dozen). */
+  /** Ordinal of the agent's last call in the session, modulo 256 (agents share counters beyond a few dozen): what the methods below take as `nth`. */
   agentCalls(session: LiveSession, agentKey: number): number;
+  /** Calls of the session by this agent since its `nth`. */
+  agentCallsSince(session: LiveSession, agentKey: number, nth: number): number;
   /** The number that stands for an agent in the methods below. */
   agentKey(agent: AgentId): number;
 

@@ -1,80 +1,121 @@
 import type { SessionId } from '../core/index.ts';
-import { SessionRows } from './session-rows.ts';
+import { SessionNames } from './session-names.ts';
+import { MOST_SESSIONS, SessionRows } from './session-rows.ts';
 import { SessionState } from './session-state.ts';
 
-/** A V8 object of three fields; an entry of a hash table that is half to wholly full. */
-const HANDLE_BYTES = 48;
-const MAP_ENTRY_BYTES = 40;
+/** A V8 object of three fields, and its place in an array. */
+const HANDLE_BYTES = 56;
+/** Row 0 is nobody's. */
+const NONE = 0;
+const FIRST_LIVES = 64;
 
 /** The sessions a learner remembers, at most `capacity`: the one that has been silent longest makes room. */
 export class SessionRegistry {
-  private readonly sessions = new Map<SessionId, SessionState>();
-  /** Live sessions in a ring, so that a few can be looked at per call. */
-  private readonly live: SessionState[] = [];
   private readonly rows = new SessionRows();
+  /** By row. */
+  private readonly sessions: SessionState[] = [];
+  private readonly names = new SessionNames((row) => this.sessions[row].id);
+  /** Ends of the list of all sessions by their last calls. */
+  private oldest = NONE;
+  private latest = NONE;
+  /** Rows of the live sessions, and how many they are: in a ring, so that a few can be looked at per call. */
+  private ring = new Uint16Array(FIRST_LIVES);
+  private lives = 0;
   private turn = 0;
   private readonly capacity: number;
 
   constructor(capacity: number) {
+    if (capacity > MOST_SESSIONS) throw new RangeError(`a learner remembers at most ${MOST_SESSIONS} sessions, not ${capacity}`);
     this.capacity = capacity;
   }
 
   get(id: SessionId): SessionState | undefined {
-    return this.sessions.get(id);
+    const row = this.names.rowOf(id);
+    return row === 0 ? undefined : this.sessions[row];
   }
   get size(): number {
-    return this.sessions.size;
+    return this.names.size;
   }
-  /** What is kept of the sessions: rows, handles, their places in the map and among the live ones; names not counted. */
+  /** What is kept of the sessions: rows, handles, their places among the names; names not counted. */
   get bytes(): number {
-    return this.rows.bytes + this.sessions.size * (HANDLE_BYTES + MAP_ENTRY_BYTES) + this.live.length * 8;
+    return this.rows.bytes + this.names.bytes + this.ring.byteLength + this.sessions.length * HANDLE_BYTES;
   }
   get liveCount(): number {
-    return this.live.length;
+    return this.lives;
   }
 
   /** Adds a session. `onForgotten` gets the one that has to make room. */
   add(id: SessionId, onForgotten: (session: SessionState) => void): SessionState {
-    if (this.sessions.size >= this.capacity) {
-      const [oldest] = this.sessions.values();
-      onForgotten(oldest);
-      this.retire(oldest);
-      this.sessions.delete(oldest.id);
-      oldest.forget();
+    if (this.size >= this.capacity) {
+      const forgotten = this.sessions[this.oldest];
+      onForgotten(forgotten);
+      this.retire(forgotten);
+      this.names.remove(forgotten.id);
+      this.unlink(forgotten.row);
+      forgotten.forget();
     }
     const session = new SessionState(id, this.rows);
-    this.sessions.set(id, session);
+    this.sessions[session.row] = session;
+    this.names.add(session.row);
+    this.linkLatest(session.row);
     return session;
   }
 
   /** Marks the session as the most recent one, and as live. */
   refresh(session: SessionState): void {
-    this.sessions.delete(session.id);
-    this.sessions.set(session.id, session);
-    if (session.place >= 0) return;
-    session.place = this.live.length;
-    this.live.push(session);
+    const { row } = session;
+    const { place } = this.rows;
+    this.unlink(row);
+    this.linkLatest(row);
+    if (place.cells[row] > 0) return;
+    if (this.lives === this.ring.length) this.ring = doubled(this.ring);
+    this.ring[this.lives] = row;
+    place.cells[row] = ++this.lives;
   }
 
   /** Takes the session out of the live ones; it is still remembered. */
   retire(session: SessionState): void {
-    const { place } = session;
-    if (place < 0) return;
-    const last = this.live[this.live.length - 1];
-    this.live[place] = last;
-    last.place = place;
-    this.live.pop();
-    session.place = -1;
+    const { place } = this.rows;
+    const gap = place.cells[session.row];
+    if (gap === 0) return;
+    const last = this.ring[--this.lives];
+    this.ring[gap - 1] = last;
+    place.cells[last] = gap;
+    place.cells[session.row] = 0;
   }
 
   /** The live session whose turn it is to be looked at. */
   nextInTurn(): SessionState | undefined {
-    if (this.live.length === 0) return undefined;
-    this.turn = (this.turn + 1) % this.live.length;
-    return this.live[this.turn];
+    if (this.lives === 0) return undefined;
+    this.turn = (this.turn + 1) % this.lives;
+    return this.sessions[this.ring[this.turn]];
   }
 
-  allLive(): readonly SessionState[] {
-    return this.live;
+  * allLive(): Generator<SessionState> {
+    for (let place = 0; place < this.lives; place++) yield this.sessions[this.ring[place]];
   }
+
+  private linkLatest(row: number): void {
+    const { earlier, later } = this.rows;
+    earlier.cells[row] = this.latest;
+    later.cells[row] = NONE;
+    if (this.latest === NONE) this.oldest = row;
+    else later.cells[this.latest] = row;
+    this.latest = row;
+  }
+  private unlink(row: number): void {
+    const { earlier, later } = this.rows;
+    const before = earlier.cells[row];
+    const after = later.cells[row];
+    if (before === NONE) this.oldest = after;
+    else later.cells[before] = after;
+    if (after === NONE) this.latest = before;
+    else earlier.cells[after] = before;
+  }
+}
+
+function doubled(from: Uint16Array): Uint16Array<ArrayBuffer> {
+  const to = new Uint16Array(from.length * 2);
+  to.set(from);
+  return to;
 }

@@ -7,106 +7,87 @@ export const END_FEATURES = 10;
 /** Agents share counters beyond so many. */
 export const AGENT_COUNTERS = 32;
 const FIRST_ROWS = 64;
+/** Rows are numbered in 16 bits. */
+export const MOST_SESSIONS = 65_535;
+/** Room doubles up to so many rows and grows by as many from there on, so that little of it stands empty. */
+const MOST_ROWS_AT_ONCE = 128;
+
+type Cells = Uint8Array | Int8Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array;
+
+interface Column<Kind extends Cells = Cells> {
+  readonly make: new (length: number) => Kind;
+  /** Cells of a row. */
+  readonly width: number;
+  /** What a new row begins with. */
+  readonly start: number;
+  cells: Kind;
+}
 
 export class SessionRows {
-  calls = new Uint32Array(0);
-  lastCallMs = new Float64Array(0);
-  revision = new Uint16Array(0);
-  over = new Uint8Array(0);
-  endSignal = new Int8Array(0);
-  request = new Uint32Array(0);
-  agent = new Uint32Array(0);
-  agentSlot = new Uint8Array(0);
-  previousAgent = new Uint32Array(0);
-  tool = new Uint32Array(0);
-  previousTool = new Uint32Array(0);
-  callDurationMs = new Float64Array(0);
-  arrivalGapCells = new Uint8Array(0);
-  endGapCells = new Uint8Array(0);
-  endCells = new Uint16Array(0);
-  endMask = new Uint16Array(0);
-  endEvidence = new Float64Array(0);
-  endProbability = new Float64Array(0);
-  followed = new Float64Array(0);
-  expectedEnd = new Float64Array(0);
-  agentCalls = new Uint16Array(0);
-  /** Place among the live sessions; -1: not live. */
-  place = new Int32Array(0);
-  /** All of the above, as they are since the last growth. */
-  private columns = this.listed();
+  private readonly columns: Column[] = [];
   private readonly free: number[] = [];
   private made = 0;
   private room = 0;
 
+  readonly calls = this.column(Uint32Array);
+  readonly lastCallMs = this.column(Float64Array);
+  readonly revision = this.column(Uint16Array);
+  readonly over = this.column(Uint8Array);
+  readonly endSignal = this.column(Int8Array, { start: -1 });
+  readonly request = this.column(Uint32Array);
+  readonly agent = this.column(Uint32Array);
+  readonly agentSlot = this.column(Uint8Array);
+  readonly previousAgent = this.column(Uint32Array);
+  readonly tool = this.column(Uint32Array);
+  readonly previousTool = this.column(Uint32Array);
+  readonly callDurationMs = this.column(Float32Array, { start: -1 });
+  readonly arrivalGapCells = this.column(Uint8Array, { width: GAP_FEATURES });
+  readonly endGapCells = this.column(Uint8Array, { width: GAP_FEATURES });
+  readonly endCells = this.column(Uint16Array, { width: END_FEATURES });
+  readonly endMask = this.column(Uint16Array);
+  readonly endEvidence = this.column(Float32Array, { width: END_FEATURES });
+  readonly endProbability = this.column(Float32Array, { start: -1 });
+  readonly followed = this.column(Float32Array);
+  readonly expectedEnd = this.column(Float32Array, { start: -1 });
+  /** Modulo 256: only differences are asked for, and all beyond two are alike. */
+  readonly agentCalls = this.column(Uint8Array, { width: AGENT_COUNTERS });
+  /** Place among the live sessions, from 1; 0: not live. */
+  readonly place = this.column(Uint16Array);
+  /** Neighbours in the order of the last calls; 0: none. */
+  readonly earlier = this.column(Uint16Array);
+  readonly later = this.column(Uint16Array);
+
   constructor() {
     const forgotten = this.take();
-    this.over[forgotten] = 1;
+    this.over.cells[forgotten] = 1;
   }
 
-  /** Bytes of a row. */
-  get bytesPerRow(): number {
-    return this.columns.reduce((sum, { column, width }) => sum + column.BYTES_PER_ELEMENT * width, 0);
-  }
   get bytes(): number {
-    return this.columns.reduce((sum, { column }) => sum + column.byteLength, 0) + this.free.length * 8;
+    return this.columns.reduce((sum, { cells }) => sum + cells.byteLength, 0) + this.free.length * 8;
   }
 
   /** A row for a session that has not called yet. */
   take(): number {
     const row = this.free.pop() ?? this.made++;
     if (row >= this.room) this.grow();
-    for (const { column, width } of this.columns) column.fill(0, row * width, (row + 1) * width);
-    this.endSignal[row] = this.callDurationMs[row] = this.endProbability[row] = this.expectedEnd[row] = this.place[row] = -1;
+    for (const { cells, width, start } of this.columns) cells.fill(start, row * width, (row + 1) * width);
     return row;
   }
   release(row: number): void {
     this.free.push(row);
   }
 
-  private listed() {
-    const one = [
-      this.calls, this.lastCallMs, this.revision, this.over, this.endSignal, this.request, this.agent, this.agentSlot, this.previousAgent, this.tool,
-      this.previousTool, this.callDurationMs, this.endMask, this.endProbability, this.followed, this.expectedEnd, this.place,
-    ].map((column) => ({ column, width: 1 }));
-    return [
-      ...one,
-      { column: this.arrivalGapCells, width: GAP_FEATURES },
-      { column: this.endGapCells, width: GAP_FEATURES },
-      { column: this.endCells, width: END_FEATURES },
-      { column: this.endEvidence, width: END_FEATURES },
-      { column: this.agentCalls, width: AGENT_COUNTERS },
-    ];
+  private column<Kind extends Cells>(make: new (length: number) => Kind, { width = 1, start = 0 } = {}): Column<Kind> {
+    const column = { make, width, start, cells: new make(0) };
+    this.columns.push(column);
+    return column;
   }
   private grow(): void {
-    this.room = Math.max(FIRST_ROWS, this.room * 2);
-    const { room } = this;
-    this.calls = copied(this.calls, new Uint32Array(room));
-    this.lastCallMs = copied(this.lastCallMs, new Float64Array(room));
-    this.revision = copied(this.revision, new Uint16Array(room));
-    this.over = copied(this.over, new Uint8Array(room));
-    this.endSignal = copied(this.endSignal, new Int8Array(room));
-    this.request = copied(this.request, new Uint32Array(room));
-    this.agent = copied(this.agent, new Uint32Array(room));
-    this.agentSlot = copied(this.agentSlot, new Uint8Array(room));
-    this.previousAgent = copied(this.previousAgent, new Uint32Array(room));
-    this.tool = copied(this.tool, new Uint32Array(room));
-    this.previousTool = copied(this.previousTool, new Uint32Array(room));
-    this.callDurationMs = copied(this.callDurationMs, new Float64Array(room));
-    this.arrivalGapCells = copied(this.arrivalGapCells, new Uint8Array(room * GAP_FEATURES));
-    this.endGapCells = copied(this.endGapCells, new Uint8Array(room * GAP_FEATURES));
-    this.endCells = copied(this.endCells, new Uint16Array(room * END_FEATURES));
-    this.endMask = copied(this.endMask, new Uint16Array(room));
-    this.endEvidence = copied(this.endEvidence, new Float64Array(room * END_FEATURES));
-    this.endProbability = copied(this.endProbability, new Float64Array(room));
-    this.followed = copied(this.followed, new Float64Array(room));
-    this.expectedEnd = copied(this.expectedEnd, new Float64Array(room));
-    this.agentCalls = copied(this.agentCalls, new Uint16Array(room * AGENT_COUNTERS));
-    this.place = copied(this.place, new Int32Array(room));
-    this.columns = this.listed();
+    this.room += Math.min(MOST_ROWS_AT_ONCE, Math.max(FIRST_ROWS, this.room));
+    for (const column of this.columns) {
+      const { cells } = column;
+      column.cells = new column.make(this.room * column.width);
+      column.cells.set(cells);
+    }
   }
-}
-
-function copied<Column extends { set(from: ArrayLike<number>): void }>(from: ArrayLike<number>, to: Column): Column {
-  to.set(from);
-  return to;
 }

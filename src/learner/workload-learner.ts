@@ -254,6 +254,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   agentCalls(session: LiveSession, agentKey: number): number {
     return stateOf(session).agentCalls(agentKey);
   }
+  agentCallsSince(session: LiveSession, agentKey: number, nth: number): number {
+    return stateOf(session).agentCallsSince(agentKey, nth);
+  }
   callsInHorizon(horizon: number): number {
     return CALLS_IN_HORIZON[horizon];
   }
@@ -278,12 +281,12 @@ export class WorkloadLearner implements Learner, SessionForecasts {
 
   touchChances(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, out: Float64Array): void {
     const session = stateOf(live);
-    this.tables.touches.chances(kind, agentKey, session.calls - 1 - step, session.agentCalls(agentKey) - nth, session.agent, session.tool, CALLS_BEFORE_HORIZON, out);
+    this.tables.touches.chances(kind, agentKey, session.calls - 1 - step, session.agentCallsSince(agentKey, nth), session.agent, session.tool, CALLS_BEFORE_HORIZON, out);
   }
   /** Compares with the session as it was before the call that has just arrived. */
   tallyTouch(live: LiveSession, kind: TouchKind, agentKey: number, step: number, nth: number, touched: number, size: number): void {
     const session = stateOf(live);
-    const agentCallsSince = session.agentCalls(agentKey) - (session.agent === agentKey ? 1 : 0) - nth;
+    const agentCallsSince = session.agentCallsSince(agentKey, nth) - (session.agent === agentKey ? 1 : 0);
     this.tables.touches.tally(kind, agentKey, session.calls - 2 - step, agentCallsSince, session.previousAgent, session.previousTool, touched, size);
   }
   learnTouches(): void {

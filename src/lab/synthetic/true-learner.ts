@@ -99,7 +99,10 @@ export class TrueLearner implements Learner, SessionForecasts {
     return this.numberOf(agent);
   }
   agentCalls(session: LiveSession, agent: number): number {
-    return (session as TrueSession).agentCalls[agent];
+    return (session as TrueSession).agentCalls[agent] & 255;
+  }
+  agentCallsSince(session: LiveSession, agent: number, nth: number): number {
+    return (this.agentCalls(session, agent) - nth) & 255;
   }
   callsInHorizon(): number {
     return 1;

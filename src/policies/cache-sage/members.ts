@@ -11,9 +11,9 @@ export class MemberTable {
   session = new Int32Array(64);
   agent = new Int32Array(64);
   kind = new Uint8Array(64);
-  /** Number of the session's call, and of the agent's call within the session, that used it last. */
+  /** Number of the session's call, and of the agent's call within the session (modulo 256), that used it last. */
   step = new Int32Array(64);
-  nth = new Int32Array(64);
+  nth = new Uint8Array(64);
   /** What the group was last found to be worth to the session, and by which of the session's forecasts. */
   worth = new Float64Array(64);
   foundBy = new Int32Array(64);
@@ -37,7 +37,7 @@ export class MemberTable {
     return this.made - this.free.length;
   }
   get bytes(): number {
-    return this.group.byteLength * 10 + this.worth.byteLength + this.kind.byteLength + this.firstOfSession.byteLength * 2 + this.free.length * 8;
+    return this.group.byteLength * 9 + this.worth.byteLength + this.kind.byteLength * 2 + this.firstOfSession.byteLength * 2 + this.free.length * 8;
   }
 
   /** The session's membership of the group, or -1. */
@@ -192,7 +192,7 @@ export class MemberTable {
     this.agent = grownInt32(this.agent, length);
     this.kind = grownUint8(this.kind, length);
     this.step = grownInt32(this.step, length);
-    this.nth = grownInt32(this.nth, length);
+    this.nth = grownUint8(this.nth, length);
     this.worth = grownFloat64(this.worth, length);
     this.foundBy = grownInt32(this.foundBy, length);
     this.nextInGroup = grownInt32(this.nextInGroup, length, -1);

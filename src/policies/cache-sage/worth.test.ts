@@ -41,7 +41,7 @@ describe('SessionWorth', () => {
   /** The next call comes for certain in 2 s and every further one 2 s later; a touch has the same chance at each. */
   function forecasts(chance: number): SessionForecasts {
     return {
-      session: () => undefined, endings: 0, ending: () => undefined, epoch: 0, agentCalls: () => 1, agentKey: () => 1, horizons: 2, endRate: 0,
+      session: () => undefined, endings: 0, ending: () => undefined, epoch: 0, agentCalls: () => 1, agentCallsSince: () => 0, agentKey: () => 1, horizons: 2, endRate: 0,
       nextCall: (_session, _nowMs, out) => out.set(masses([[2000, 1]])),
       callsInHorizon: () => 1,
       laterCall: (_next, _horizon, out) => out.set(masses([[4000, 1]])),

@@ -92,7 +92,7 @@ export class SessionWorth {
     const { live, forecasts } = this;
     if (live === undefined || forecasts === undefined) return 0;
     const callsSince = live.calls - 1 - step;
-    const agentCallsSince = Math.min(2, Math.max(0, forecasts.agentCalls(live, agentKey) - nth));
+    const agentCallsSince = Math.min(2, forecasts.agentCallsSince(live, agentKey, nth));
     const key = ((agentKey >>> 0) * 65_536 + Math.min(65_535, Math.max(0, callsSince))) * 16 + kind * 3 + agentCallsSince;
     const cell = (agentKey ^ (callsSince * 7) ^ (kind * 29) ^ (agentCallsSince * 13)) & (MEMO_CELLS - 1);
     if (this.memoKeys[cell] === key) return this.memoWorth[cell];

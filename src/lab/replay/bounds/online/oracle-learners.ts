@@ -96,6 +96,7 @@ class OracleForecasts implements SessionForecasts {
 
   agentKey(agent: Parameters<SessionForecasts['agentKey']>[0]): number { return this.#learned.agentKey(agent); }
   agentCalls(session: LiveSession, agentKey: number): number { return this.#learned.agentCalls(learnedOf(session), agentKey); }
+  agentCallsSince(session: LiveSession, agentKey: number, nth: number): number { return this.#learned.agentCallsSince(learnedOf(session), agentKey, nth); }
   callsInHorizon(horizon: number): number { return this.#learned.callsInHorizon(horizon); }
   laterCall(next: Float64Array, horizon: number, out: Float64Array): void { this.#learned.laterCall(next, horizon, out); }
 
