@@ -55,6 +55,8 @@ export interface PolicyServices<P extends ParameterTable = ParameterTable> {
 export interface CacheFacts {
   readonly capacityBlocks: number;
   readonly blockTokens: number;
+  /** What is evicted goes to a tier below by itself, and can be restored from there. */
+  readonly keepsEvicted?: boolean;
 }
 
 export interface Scores {

@@ -95,7 +95,7 @@ export async function simulateLoad(load: SimulatedLoad): Promise<{ calls: readon
   const clock = new VirtualClock();
   const { slots, storeTokens } = load.layout;
   const tokenEngine = new SimulatedTokenEngine({ clock, sequences: slots, contextTokens: load.contextTokens, cost: load.cost });
-  const runtime = new Runtime({ policies: load.policies ?? [], learners: createLearnerSource(), clock, timers: virtualTimers(clock), log: () => undefined });
+  const runtime = new Runtime({ policies: load.policies ?? [], learners: createLearnerSource(), clock, timers: virtualTimers(clock), log: () => undefined, stopwatch: () => 0 });
   const manager = createSlotManager({ kind: load.rule, tokenEngine, host: runtime.host(REPLICA), replica: REPLICA, slots, storeTokens, ...load.tuning });
   const clients = new SimulatedClients(load, clock, runtime, manager);
   await clock.runUntil(Promise.all(Array.from({ length: load.concurrency }, (_, index) => clients.place(index))));

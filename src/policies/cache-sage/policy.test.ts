@@ -45,35 +45,51 @@ describe('cache-sage', () => {
     const session = sessionId(`s${calls[until].session}`);
     const ROOMY = 100_000;
     const both = { prefetch: true, demote: true };
-    const askedOf = (capacity: number, parameters: Parameters<typeof play>[3], restoreMs?: number): readonly string[] => {
+    type Asked = { readonly restoreMs?: number; readonly away?: boolean; readonly moment?: 'step-end' | 'tick' };
+    const askedOf = (capacity: number, parameters: Parameters<typeof play>[3], { restoreMs, away = false, moment = 'step-end' }: Asked = {}): readonly string[] => {
       const { instance } = play(calls.slice(0, until + 1), capacity, false, parameters, restoreMs);
-      const intents = instance.act?.({ kind: 'step-end', atMs: calls[until].atMs, session }) ?? [];
+      if (away) for (const unit of calls[until].chain.toReversed()) instance.score?.retention?.setResident(unitId(unit), false);
+      const { atMs } = calls[until];
+      const atStepEnd = instance.act?.({ kind: 'step-end', atMs, session }) ?? [];
+      const intents = moment === 'step-end' ? atStepEnd : (instance.act?.({ kind: 'tick', atMs: atMs + 1000 }) ?? []);
       for (const intent of intents) expect(intent).toMatchObject({ target: { kind: 'lineage', session } });
       return intents.map(({ kind }) => kind);
     };
 
     it('does nothing unless it is asked for', () => {
-      expect(askedOf(CAPACITY, {}, 0.5)).toEqual([]);
+      expect(askedOf(CAPACITY, {}, { restoreMs: 0.5, away: true })).toEqual([]);
     });
 
     it('has nothing to decide where there is no tier below', () => {
       expect(askedOf(CAPACITY, both)).toEqual([]);
-      expect(askedOf(ROOMY, both)).toEqual([]);
+      expect(askedOf(ROOMY, both, { away: true })).toEqual([]);
     });
 
     it('brings a history back where the room costs nothing', () => {
-      expect(askedOf(ROOMY, both, 0.5)).toEqual(['prefetch']);
-      expect(askedOf(ROOMY, { demote: true }, 0.5)).toEqual([]);
+      expect(askedOf(ROOMY, both, { restoreMs: 0.5, away: true })).toEqual(['prefetch']);
+      expect(askedOf(ROOMY, { demote: true }, { restoreMs: 0.5, away: true })).toEqual([]);
+      expect(askedOf(ROOMY, both, { restoreMs: 0.5 })).toEqual([]);
+    });
+
+    it('asks again while the session waits, and not once it has called', () => {
+      expect(askedOf(ROOMY, both, { restoreMs: 0.5, away: true, moment: 'tick' })).toEqual(['prefetch']);
+      const { instance } = play(calls.slice(0, until + 1), ROOMY, false, both, 0.5);
+      for (const unit of calls[until].chain.toReversed()) instance.score?.retention?.setResident(unitId(unit), false);
+      expect(instance.act?.({ kind: 'tick', atMs: calls[until].atMs + 1000 })).toEqual([]);
+    });
+
+    it('leaves alone what is too cheap to bring back for anyone to notice', () => {
+      expect(askedOf(ROOMY, both, { restoreMs: 1e-3, away: true })).toEqual([]);
     });
 
     it('moves it below where its room is worth more to others than bringing it back costs', () => {
-      expect(askedOf(CAPACITY, both, 1e-4)).toEqual(['demote']);
-      expect(askedOf(CAPACITY, { prefetch: true }, 1e-4)).toEqual([]);
+      expect(askedOf(CAPACITY, both, { restoreMs: 1e-4 })).toEqual(['demote']);
+      expect(askedOf(CAPACITY, { prefetch: true }, { restoreMs: 1e-4 })).toEqual([]);
     });
 
     it('never moves below what would cost as much to bring back as to compute', () => {
-      expect(askedOf(CAPACITY, both, 2)).not.toContain('demote');
-      expect(askedOf(CAPACITY, both, 4)).not.toContain('demote');
+      expect(askedOf(CAPACITY, both, { restoreMs: 2 })).not.toContain('demote');
+      expect(askedOf(CAPACITY, both, { restoreMs: 4 })).not.toContain('demote');
     });
 
     it('knows nothing of sessions that it has never seen', () => {

@@ -20,6 +20,8 @@ export interface IndexOptions {
   readonly guard: boolean;
   /** Of the real cache; without it the most that was ever resident stands for it. */
   readonly capacityBlocks?: number;
+  /** What is evicted falls to a tier below by itself. */
+  readonly keepsEvicted?: boolean;
 }
 
 /** Forecasts for one group whose value is asked for. */
@@ -38,6 +40,7 @@ export class SageIndex implements RetentionIndex {
   private readonly guard: Guard | undefined;
   private readonly renewals: Renewals;
   private readonly capacityBlocks: number | undefined;
+  private readonly keepsEvicted: boolean;
   private nowMs = 0;
   /** Ordinal of touches. */
   private touches = 0;
@@ -56,6 +59,7 @@ export class SageIndex implements RetentionIndex {
     this.sessions = new LiveSessions(options.learners, options.tenant, options.tolerance);
     this.values = new GroupValues(this.tree, this.sessions, options.value);
     this.capacityBlocks = options.capacityBlocks;
+    this.keepsEvicted = options.keepsEvicted ?? false;
     const value = (group: number): number => this.values.of(group, this.nowMs);
     const comes = (group: number): void => this.renewals.catchUp(group, this.nowMs);
     this.real = new Frontier(this.tree.groups, (group) => (this.leader === 'lru' ? this.tree.groups.usedAt[group] : value(group)), comes);
@@ -155,7 +159,7 @@ export class SageIndex implements RetentionIndex {
     const session = this.sessions.numberOf(by, () => this.values.countSession(nowMs));
     if (session < 0) return 'nothing';
     const price = this.leader === 'survival' ? this.real.price : (this.guard?.bySurvival.price ?? 0);
-    return chooseForGap({ tree: this.tree, sessions: this.sessions, values: this.values, price }, session, nowMs);
+    return chooseForGap({ tree: this.tree, sessions: this.sessions, values: this.values, price, keepsEvicted: this.keepsEvicted }, session, nowMs);
   }
 
   stateBytes(): StateBytes {

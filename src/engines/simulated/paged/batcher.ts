@@ -5,6 +5,7 @@
 import { EntresolError, type EngineHost, type RequestView, type UnitId } from '../../../core/index.ts';
 import type { SleepingClock } from '../virtual-clock.ts';
 import type { BlockPool } from './block-pool.ts';
+import type { Lineages } from './lineages.ts';
 import { Sequence, type SequenceJob, type SequenceResult } from './sequence.ts';
 import { prefillCostMs, type StepCost } from './step-cost.ts';
 
@@ -17,6 +18,7 @@ export interface BatcherOptions {
   readonly maximumRunning: number;
   readonly vocabularySize: number;
   readonly cost: StepCost;
+  readonly lineages: Lineages;
 }
 
 interface Entry {
@@ -60,7 +62,8 @@ export class Batcher {
       while (this.#waiting.length + this.#running.length > 0) {
         this.#dropAborted();
         this.#admit();
-        if (this.#running.length > 0) await this.#step();
+        if (this.#running.some(({ sequence }) => this.#isReady(sequence))) await this.#step();
+        else if (this.#running.length > 0) await this.#options.clock.sleep(this.#firstReadyMs());
         else if (this.#waiting.length > 0) await this.#options.clock.sleep(HELD_MS);
       }
     } catch (error) {
@@ -70,6 +73,13 @@ export class Batcher {
     } finally {
       this.#stepping = false;
     }
+  }
+
+  #isReady({ readyAtMs }: Sequence): boolean { return readyAtMs <= this.#options.clock.nowMs(); }
+
+  /** Until the first of those that wait for copies has all of them. */
+  #firstReadyMs(): number {
+    return Math.min(...this.#running.map(({ sequence }) => sequence.readyAtMs)) - this.#options.clock.nowMs();
   }
 
   #dropAborted(): void {
@@ -97,11 +107,12 @@ export class Batcher {
 
   async #step(): Promise<void> {
     const { clock, cost, batchTokens, pool, blockTokens } = this.#options;
-    const decoding = this.#running.filter(({ sequence }) => !sequence.isPrefilling);
+    const ready = this.#running.filter(({ sequence }) => this.#isReady(sequence));
+    const decoding = ready.filter(({ sequence }) => !sequence.isPrefilling);
     let budget = Math.max(1, batchTokens - decoding.length);
     let durationMs = cost.stepMs + decoding.length * cost.decodeMsPerSequence;
     const chunks: { entry: Entry; to: number }[] = [];
-    for (const entry of this.#running) {
+    for (const entry of ready) {
       const { sequence } = entry;
       if (!sequence.isPrefilling || budget === 0) continue;
       const to = Math.min(sequence.promptTokens, sequence.computed + budget);
@@ -143,6 +154,7 @@ export class Batcher {
     const { sequence } = entry;
     this.#running = this.#running.filter((other) => other !== entry);
     this.#touch(sequence, sequence.units, 'output');
+    this.#options.lineages.used(sequence.job.call.request.by, sequence.units);
     sequence.release(this.#options.pool);
     entry.resolve(sequence.result(stop));
   }

@@ -4,6 +4,7 @@
  */
 import { EntresolError, type RetentionIndex, type TenantId, type UnitId } from '../../../core/index.ts';
 import { BlockTable } from './block-table.ts';
+import type { HostTier } from './host-tier.ts';
 
 export interface BlockPoolOptions {
   readonly capacityBlocks: number;
@@ -11,6 +12,8 @@ export interface BlockPoolOptions {
   /** Prefill of the block at this depth, in ms. */
   marginalPrefillMs(depth: number): number;
   index(tenant: TenantId): RetentionIndex | undefined;
+  /** What is below, if anything. */
+  readonly below?: HostTier;
   nowMs(): number;
   onStored(unit: UnitId): void;
   onRemoved(units: readonly UnitId[]): void;
@@ -46,6 +49,9 @@ export class BlockPool {
 
   isResident(unit: UnitId): boolean { return this.#users.has(unit) || (this.#idle.get(this.table.tenantOf(unit))?.has(unit) ?? false); }
 
+  /** Not resident, and a copy away. */
+  isBelow(unit: UnitId): boolean { return this.#options.below?.has(unit) === true && !this.isResident(unit); }
+
   isUsed(unit: UnitId): boolean { return this.#users.has(unit); }
 
   /** Makes the unit known to the table and to the tenant's index. */
@@ -54,7 +60,8 @@ export class BlockPool {
     if (isNew) {
       this.#absent.add(unit);
       const marginalPrefillMs = this.#options.marginalPrefillMs(this.table.depthOf(unit));
-      this.#options.index(tenant)?.define({ id: unit, ...(parent < 0 ? {} : { parent: parent as UnitId }), sizeBlocks: 1, marginalPrefillMs });
+      const restoreMs = this.#options.below?.options.restoreMsPerBlock;
+      this.#options.index(tenant)?.define({ id: unit, ...(parent < 0 ? {} : { parent: parent as UnitId }), sizeBlocks: 1, marginalPrefillMs, ...(restoreMs === undefined ? {} : { restoreMs }) });
     }
     return unit;
   }
@@ -100,12 +107,54 @@ export class BlockPool {
     this.#forgetOld();
   }
 
-  /** Drops units that none uses, of those that it knows; answers how many it dropped. */
-  drop(units: Iterable<UnitId>): number {
-    const dropped = [...units].filter((unit) => this.table.has(unit) && this.#remove(unit));
-    if (dropped.length > 0) this.#options.onRemoved(dropped);
+  /** Begins to copy up what a call needs; answers when that and what is on its way to it already is there. */
+  awaitCopies(inUse: readonly UnitId[], needed: readonly UnitId[]): number {
+    const { below, nowMs } = this.#options;
+    below?.restore(needed, nowMs());
+    return below?.readyAtMs([...inUse, ...needed]) ?? 0;
+  }
+
+  /** Drops units that none uses, of those that it knows and wherever they lie; answers how many it dropped. */
+  drop(units: readonly UnitId[]): number {
+    const removed = this.#removeAll(units);
+    return units.filter((unit) => this.#options.below?.drop(unit) === true || removed.has(unit)).length;
+  }
+
+  /** Moves units that none uses to the tier below; answers how many it moved. */
+  demote(units: readonly UnitId[]): number {
+    const removed = this.#removeAll(units);
+    for (const unit of removed) this.#options.below?.put(unit);
+    return removed.size;
+  }
+
+  /**
+   * Brings back what of the chain lies below, after its resident beginning, at most as many as there is room for.
+   * @returns how many
+   */
+  bringBack(chain: readonly UnitId[]): number {
+    const { below, nowMs } = this.#options;
+    if (below === undefined) return 0;
+    const beginning = chain.slice(0, this.#lengthWhile(chain, 0, (unit) => this.isResident(unit)));
+    for (const unit of beginning) this.use(unit);
+    const room = this.availableBlocks;
+    const coming = chain.slice(beginning.length, this.#lengthWhile(chain, beginning.length, (unit) => this.isBelow(unit))).slice(0, room);
+    below.restore(coming, nowMs());
+    this.reserve(coming.length);
+    for (const unit of coming) this.fill(unit);
+    this.release([...beginning, ...coming]);
+    return coming.length;
+  }
+
+  #lengthWhile(chain: readonly UnitId[], from: number, holds: (unit: UnitId) => boolean): number {
+    const end = chain.findIndex((unit, at) => at >= from && !holds(unit));
+    return end < 0 ? chain.length : end;
+  }
+
+  #removeAll(units: readonly UnitId[]): Set<UnitId> {
+    const removed = new Set(units.filter((unit) => this.table.has(unit) && this.#remove(unit)));
+    if (removed.size > 0) this.#options.onRemoved([...removed]);
     this.#forgetOld();
-    return dropped.length;
+    return removed;
   }
 
   #idleOf(tenant: TenantId): Set<UnitId> {
@@ -122,7 +171,9 @@ export class BlockPool {
     while (missing > 0) {
       const [tenant, idle] = [...this.#idle].reduce((most, entry) => (entry[1].size > most[1].size ? entry : most), ['' as TenantId, new Set<UnitId>()]);
       if (idle.size === 0) throw new EntresolError('ENT_INTERNAL', `${missing} blocks are wanted and nothing can be evicted.`);
-      missing -= this.drop(this.#victims(tenant, idle, Math.min(missing, idle.size)));
+      const removed = this.#removeAll(this.#victims(tenant, idle, Math.min(missing, idle.size)));
+      if (this.#options.below?.options.keepsEvicted === true) for (const unit of removed) this.#options.below.put(unit);
+      missing -= removed.size;
     }
   }
 
@@ -155,11 +206,11 @@ export class BlockPool {
   }
 
   #forgetOld(): void {
-    const limit = this.#options.capacityBlocks * REMEMBERED_CAPACITIES;
+    const limit = this.#options.capacityBlocks * REMEMBERED_CAPACITIES + (this.#options.below?.options.capacityBlocks ?? 0);
     if (this.#absent.size <= limit) return;
     for (const unit of this.#absent) {
       if (this.#absent.size <= limit) return;
-      if (this.table.hasChildren(unit)) continue;
+      if (this.table.childrenOf(unit) > 0 || this.#options.below?.has(unit) === true) continue;
       this.#absent.delete(unit);
       this.#options.index(this.table.tenantOf(unit))?.forget(unit);
       this.table.release(unit);

@@ -11,6 +11,8 @@ interface Entry {
   readonly tenant: TenantId;
   readonly parent: number;
   readonly depth: number;
+  /** Never given twice, unlike the id. */
+  readonly serial: number;
   children: number;
 }
 
@@ -19,6 +21,7 @@ export class BlockTable {
   readonly #ids = new Map<string, number>();
   readonly #entries: (Entry | undefined)[] = [];
   readonly #free: number[] = [];
+  #serial = 0;
 
   constructor(blockTokens: number) {
     this.#blockTokens = blockTokens;
@@ -39,7 +42,7 @@ export class BlockTable {
     if (known !== undefined) return { unit: unitId(known), isNew: false };
     const id = this.#free.pop() ?? this.#entries.length;
     const above = parent === ROOT ? undefined : this.#entries[parent];
-    this.#entries[id] = { key, tenant, parent, depth: above === undefined ? 0 : above.depth + 1, children: 0 };
+    this.#entries[id] = { key, tenant, parent, depth: above === undefined ? 0 : above.depth + 1, serial: this.#serial++, children: 0 };
     if (above !== undefined) above.children++;
     this.#ids.set(key, id);
     return { unit: unitId(id), isNew: true };
@@ -51,10 +54,13 @@ export class BlockTable {
 
   parentOf(unit: UnitId): number { return this.#entry(unit).parent; }
 
+  /** Tells a block from an earlier one of the same number; -1 for a number not in use. */
+  serialOf(unit: UnitId): number { return this.#entries[unit]?.serial ?? -1; }
+
   /** Blocks before it in its chain. */
   depthOf(unit: UnitId): number { return this.#entry(unit).depth; }
 
-  hasChildren(unit: UnitId): boolean { return this.#entry(unit).children > 0; }
+  childrenOf(unit: UnitId): number { return this.#entry(unit).children; }
 
   /** Gives the id of a unit without children away. */
   release(unit: UnitId): void {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  tenantId, unitId, type CallReport, type EngineCall, type EngineHost, type Event, type RequestView, type RetentionIndex, type TenantId, type UnitId,
+  sessionId, tenantId, unitId, type CallReport, type EngineCall, type EngineHost, type Event, type Intent, type RequestView, type RetentionIndex, type TenantId, type UnitId,
 } from '../../../core/index.ts';
 import { RecencyIndex } from '../../../policies/lru/recency-index.ts';
 import { RecordingAnswer, engineCall } from '../../embedded/testing/recording-answer.ts';
@@ -49,10 +49,11 @@ async function started(options: Partial<PagedEngineOptions> = {}): Promise<{ hos
 
 const range = (length: number, from = 0): number[] => Array.from({ length }, (_, index) => from + index);
 
-function completion(prompt: unknown, fields: object = {}, options: { signal?: AbortSignal; tenant?: string } = {}): EngineCall {
+function completion(prompt: unknown, fields: object = {}, options: { signal?: AbortSignal; tenant?: string; session?: string } = {}): EngineCall {
   const call = engineCall('completions', { model: PAGED_MODEL, prompt, max_tokens: 4, ...fields }, options);
-  if (options.tenant === undefined) return call;
-  return { ...call, request: { ...call.request, by: { ...call.request.by, tenant: tenantId(options.tenant) } } };
+  const { by } = call.request;
+  const { tenant = by.tenant, session = by.session } = options;
+  return { ...call, request: { ...call.request, by: { ...by, tenant: tenantId(tenant), session: sessionId(session) } } };
 }
 
 async function serve(host: Host, engine: PagedEngine, call: EngineCall): Promise<{ report: CallReport; answer: RecordingAnswer; text: string }> {
@@ -109,17 +110,20 @@ describe('PagedEngine', () => {
   });
 
   it('under any load serves every call, stays within its capacity, and tells index and events the truth', async () => {
-    const call = fc.record({ branch: fc.integer({ min: 0, max: 3 }), length: fc.integer({ min: 1, max: 30 }), output: fc.integer({ min: 1, max: 9 }), delayMs: fc.integer({ min: 0, max: 200 }), abortAfterMs: fc.option(fc.integer({ min: 0, max: 120 }), { freq: 4 }), tenant: fc.constantFrom('one', 'two') });
-    await fc.assert(fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 12 }), fc.integer({ min: 10, max: 24 }), async (calls, capacityBlocks) => {
-      const { host, engine } = await started({ capacityBlocks, maximumRunning: 3, batchTokens: 16 });
+    const call = fc.record({ branch: fc.integer({ min: 0, max: 3 }), length: fc.integer({ min: 1, max: 30 }), output: fc.integer({ min: 1, max: 9 }), delayMs: fc.integer({ min: 0, max: 200 }), abortAfterMs: fc.option(fc.integer({ min: 0, max: 120 }), { freq: 4 }), tenant: fc.constantFrom('one', 'two'), afterwards: fc.constantFrom('nothing', 'evict', 'demote', 'restore', 'prefetch') });
+    const tier = fc.option(fc.record({ capacityBlocks: fc.integer({ min: 1, max: 30 }), restoreMsPerBlock: fc.integer({ min: 0, max: 20 }), keepsEvicted: fc.boolean() }), { nil: undefined });
+    await fc.assert(fc.asyncProperty(fc.array(call, { minLength: 1, maxLength: 12 }), fc.integer({ min: 10, max: 24 }), tier, async (calls, capacityBlocks, hostTier) => {
+      const { host, engine } = await started({ capacityBlocks, maximumRunning: 3, batchTokens: 16, ...(hostTier === undefined ? {} : { hostTier }) });
       let most = 0;
-      const reports = await host.clock.runUntil(Promise.all(calls.map(async ({ branch, length, output, delayMs, abortAfterMs, tenant }) => {
+      const reports = await host.clock.runUntil(Promise.all(calls.map(async ({ branch, length, output, delayMs, abortAfterMs, tenant, afterwards }, at) => {
         await host.clock.sleep(delayMs);
         const abort = new AbortController();
         if (abortAfterMs !== null) host.clock.schedule(host.clock.nowMs() + abortAfterMs, () => abort.abort());
         const prompt = [...range(Math.min(length, 8)), ...range(Math.max(0, length - 8), 100 * (branch + 1))];
-        const served = engine.handle(completion(prompt, { max_tokens: output }, { tenant, signal: abort.signal }), new RecordingAnswer());
+        const call = completion(prompt, { max_tokens: output }, { tenant, signal: abort.signal, session: `${at % 3}` });
+        const served = engine.handle(call, new RecordingAnswer());
         const status = await served.then((report) => report.status, (error: { code: string }) => error.code);
+        if (afterwards !== 'nothing') await engine.perform({ kind: afterwards, target: { kind: 'lineage', ...call.request.by }, tier: 'host' } as Intent);
         most = Math.max(most, engine.load().cacheUsedFraction);
         return { status, abortable: abortAfterMs !== null };
       })));
@@ -131,7 +135,7 @@ describe('PagedEngine', () => {
       const known = [...host.indices.values()].flatMap((index) => [...index.victims(capacityBlocks, () => false, host.clock.nowMs())]);
       expect(new Set(known)).toEqual(resident);
       expect(engine.load().cacheUsedFraction).toBeCloseTo(resident.size / capacityBlocks, 12);
-    }), { numRuns: 60 });
+    }), { numRuns: 150 });
   });
 
   it('without an index gives up what was released longest ago, deepest first', async () => {
@@ -158,6 +162,67 @@ describe('PagedEngine', () => {
     expect(await engine.perform({ kind: 'evict', target: { kind: 'units', units: units.slice(-2) } })).toEqual({ status: 'accepted' });
     expect(await engine.perform({ kind: 'evict', target: { kind: 'units', units: units.slice(-2) } })).toMatchObject({ status: 'clipped' });
     expect(host.resident().size).toBe(units.length - 2);
+  });
+
+  describe('with a tier below', () => {
+    const hostTier = { capacityBlocks: 100, restoreMsPerBlock: 5, keepsEvicted: true };
+    const lineage = { kind: 'lineage', ...engineCall('completions', {}).request.by } as const;
+    /** Fills the cache with others' blocks. */
+    const crowd = async (host: Host, engine: PagedEngine): Promise<void> => {
+      for (const at of range(4)) await serve(host, engine, completion(range(40, 1000 * (at + 1)), {}, { session: `other-${at}` }));
+    };
+
+    it('finds what was evicted again, for the price of a copy', async () => {
+      const { host, engine } = await started({ capacityBlocks: 20, hostTier });
+      const first = await serve(host, engine, completion(range(33)));
+      await crowd(host, engine);
+      const again = await serve(host, engine, completion(range(33)));
+      expect([first.report.cachedTokens, again.report.cachedTokens]).toEqual([0, 32]);
+      expect(again.text).toBe(first.text);
+      // Eight blocks of five milliseconds, then a step for the last token.
+      expect(again.report.prefillMs).toBeGreaterThanOrEqual(8 * 5);
+      const { host: bare, engine: without } = await started({ capacityBlocks: 20 });
+      await serve(bare, without, completion(range(33)));
+      await crowd(bare, without);
+      expect((await serve(bare, without, completion(range(33)))).report.cachedTokens).toBe(0);
+    });
+
+    it('brings a lineage back before it is asked for, and its call does not wait for a copy', async () => {
+      const { host, engine } = await started({ capacityBlocks: 20, hostTier });
+      await serve(host, engine, completion(range(33)));
+      await crowd(host, engine);
+      expect(await engine.perform({ kind: 'prefetch', target: lineage })).toEqual({ status: 'accepted' });
+      await host.clock.run(host.clock.nowMs() + 100);
+      const again = await serve(host, engine, completion(range(33)));
+      expect(again.report.cachedTokens).toBe(32);
+      expect(again.report.prefillMs).toBeLessThan(8 * 5);
+    });
+
+    it('waits for what is still on its way', async () => {
+      const { host, engine } = await started({ capacityBlocks: 20, hostTier });
+      await serve(host, engine, completion(range(33)));
+      await crowd(host, engine);
+      await engine.perform({ kind: 'prefetch', target: lineage });
+      expect((await serve(host, engine, completion(range(33)))).report.prefillMs).toBeGreaterThanOrEqual(8 * 5);
+    });
+
+    it('moves what a lineage has for itself below, and nothing that others hang from', async () => {
+      const { host, engine } = await started({ capacityBlocks: 64, hostTier: { ...hostTier, keepsEvicted: false } });
+      await serve(host, engine, completion([...range(16), ...range(8, 500)]));
+      await serve(host, engine, completion([...range(16), ...range(8, 700)], {}, { session: 'other' }));
+      const before = host.resident().size;
+      expect(await engine.perform({ kind: 'demote', target: lineage, tier: 'host' })).toMatchObject({ status: 'accepted' });
+      expect(before - host.resident().size).toBe(2);
+      expect((await serve(host, engine, completion([...range(16), ...range(8, 500), 1]))).report.cachedTokens).toBe(24);
+      expect(await engine.perform({ kind: 'demote', target: { ...lineage, session: sessionId('unknown') }, tier: 'host' })).toMatchObject({ status: 'rejected' });
+    });
+
+    it('loses what is evicted and was never moved below where that is not its way', async () => {
+      const { host, engine } = await started({ capacityBlocks: 20, hostTier: { ...hostTier, keepsEvicted: false } });
+      await serve(host, engine, completion(range(33)));
+      await crowd(host, engine);
+      expect((await serve(host, engine, completion(range(33)))).report.cachedTokens).toBe(0);
+    });
   });
 
   it('streams, and cuts the stream of a client that goes away', async () => {

@@ -6,7 +6,7 @@
 import {
   EntresolError, replicaId,
   type Answer, type CallReport, type Engine, type EngineCall, type EngineCapabilities, type EngineHost, type Intent, type ModelInfo,
-  type Outcome, type ReplicaId, type TenantId,
+  type IntentKind, type Outcome, type ReplicaId, type TenantId, type UnitId,
 } from '../../../core/index.ts';
 import { StreamedCompletionAnswer, WholeCompletionAnswer } from '../../embedded/dialect/completion-answer.ts';
 import { readCompletionRequest } from '../../embedded/dialect/completion-request.ts';
@@ -15,6 +15,8 @@ import type { SleepingClock } from '../virtual-clock.ts';
 import { Batcher, checkFits } from './batcher.ts';
 import { BlockPool } from './block-pool.ts';
 import { ROOT } from './block-table.ts';
+import { HostTier, type HostTierOptions } from './host-tier.ts';
+import { Lineages } from './lineages.ts';
 import { DEFAULT_STEP_COST, prefillCostMs, type StepCost } from './step-cost.ts';
 
 export interface PagedEngineOptions {
@@ -27,11 +29,17 @@ export interface PagedEngineOptions {
   /** Default 64. */
   readonly maximumRunning?: number;
   readonly cost?: Partial<StepCost>;
+  /** A second tier; by default there is none. */
+  readonly hostTier?: HostTierOptions;
   readonly replica?: ReplicaId;
 }
 
 export const PAGED_MODEL = 'entresol-simulated-paged';
 const VOCABULARY_SIZE = 2 ** 31 - 1;
+
+interface Started { readonly host: EngineHost; readonly pool: BlockPool; readonly batcher: Batcher; readonly lineages: Lineages; readonly below: HostTier | undefined }
+
+const TIER_INTENTS: readonly IntentKind[] = ['demote', 'restore', 'prefetch'];
 
 interface CompletionCall { readonly prompt: Int32Array; readonly maxTokens: number; readonly forced: Int32Array | undefined; readonly stream: boolean; readonly includeUsage: boolean }
 
@@ -42,7 +50,7 @@ export class PagedEngine implements Engine {
   readonly #options: PagedEngineOptions;
   readonly #blockTokens: number;
   readonly #inFlight = new Set<Promise<unknown>>();
-  #started: { host: EngineHost; pool: BlockPool; batcher: Batcher } | undefined;
+  #started: Started | undefined;
   #stopping = false;
   #served = 0;
 
@@ -52,21 +60,26 @@ export class PagedEngine implements Engine {
     this.replica = options.replica ?? replicaId('simulated-paged');
     this.capabilities = {
       dialects: ['completions'],
-      intents: ['evict'],
+      intents: options.hostTier === undefined ? ['evict'] : ['evict', ...TIER_INTENTS],
       retention: { mode: 'pull' },
-      cache: { capacityBlocks: options.capacityBlocks, blockTokens: this.#blockTokens },
+      cache: { capacityBlocks: options.capacityBlocks, blockTokens: this.#blockTokens, ...(options.hostTier?.keepsEvicted === true ? { keepsEvicted: true } : {}) },
       ordersQueue: true,
       countsCachedTokens: true,
     };
   }
+
+  /** Copied up from the tier below so far. */
+  get restoredBlocks(): number { return this.#started?.below?.restoredBlocks ?? 0; }
 
   async start(host: EngineHost): Promise<void> {
     const { clock, capacityBlocks } = this.#options;
     const blockTokens = this.#blockTokens;
     const cost = { ...DEFAULT_STEP_COST, ...this.#options.cost };
     const { replica } = this;
+    const { hostTier } = this.#options;
+    const below = hostTier === undefined ? undefined : new HostTier(hostTier);
     const pool = new BlockPool({
-      capacityBlocks, blockTokens,
+      capacityBlocks, blockTokens, ...(below === undefined ? {} : { below }),
       marginalPrefillMs: (depth) => prefillCostMs(cost, depth * blockTokens, (depth + 1) * blockTokens),
       index: (tenant) => host.retention(tenant),
       nowMs: () => clock.nowMs(),
@@ -74,13 +87,14 @@ export class PagedEngine implements Engine {
       onRemoved: (units) => host.emit({ type: 'kv-removed', atMs: clock.nowMs(), replica, units }),
       onFault: (message) => host.log('warn', message),
     });
+    const lineages = new Lineages(pool.table);
     const batcher = new Batcher({
-      clock, host, pool, blockTokens, cost,
+      clock, host, pool, blockTokens, cost, lineages,
       batchTokens: this.#options.batchTokens ?? 2048,
       maximumRunning: this.#options.maximumRunning ?? 64,
       vocabularySize: VOCABULARY_SIZE,
     });
-    this.#started = { host, pool, batcher };
+    this.#started = { host, pool, batcher, lineages, below };
     host.emit({ type: 'engine-up', atMs: clock.nowMs(), replica });
   }
 
@@ -111,12 +125,25 @@ export class PagedEngine implements Engine {
   }
 
   async perform(intent: Intent): Promise<Outcome> {
-    if (intent.kind !== 'evict') return { status: 'unsupported' };
-    if (intent.target.kind !== 'units') return { status: 'rejected', why: 'this engine evicts units only' };
-    const { pool } = this.#running();
-    const { units } = intent.target;
-    const dropped = pool.drop(units);
-    return dropped === units.length ? { status: 'accepted' } : { status: 'clipped', why: `${units.length - dropped} of ${units.length} units are in use or not resident` };
+    if (!('target' in intent) || !this.capabilities.intents.includes(intent.kind)) return { status: 'unsupported' };
+    const { pool, lineages, below } = this.#running();
+    const { target } = intent;
+    const units = target.kind === 'units' ? target.units : lineages.chainOf(target);
+    if (units === undefined) return { status: 'rejected', why: 'nothing of this lineage is known' };
+    switch (intent.kind) {
+      case 'evict': case 'demote': {
+        const own = target.kind === 'units' ? units : privatePart(pool, units);
+        return done(intent.kind === 'evict' ? pool.drop(own) : pool.demote(own), own.length, `are in use or not ${intent.kind === 'evict' ? 'there' : 'resident'}`);
+      }
+      case 'restore': case 'prefetch': {
+        // What is not certain to be asked for must not be in the way of what is.
+        if (intent.kind === 'prefetch' && below?.isBusy(this.#options.clock.nowMs()) === true) return { status: 'deferred', why: 'other blocks are being copied' };
+        const chain = units.filter((unit) => pool.table.has(unit));
+        const missing = units.length - chain.filter((unit) => pool.isResident(unit)).length;
+        return done(pool.bringBack(chain), missing, `are not below or find no room beside what runs (${below?.size ?? 0} blocks lie below)`);
+      }
+      default: return { status: 'unsupported' };
+    }
   }
 
   load(): { readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number } {
@@ -171,8 +198,19 @@ export class PagedEngine implements Engine {
     return { prompt, maxTokens: request.maxTokens ?? 1, forced: forced?.tokens, stream: request.stream, includeUsage: request.includeUsage };
   }
 
-  #running(): { host: EngineHost; pool: BlockPool; batcher: Batcher } {
+  #running(): Started {
     if (this.#started === undefined) throw new EntresolError('ENT_ENGINE_UNAVAILABLE', 'the simulated engine is not running.');
     return this.#started;
   }
+}
+
+/** Of a lineage, what hangs from its last branching, deepest first: what comes before belongs to others too. */
+function privatePart(pool: BlockPool, units: readonly UnitId[]): readonly UnitId[] {
+  let from = units.length;
+  while (from > 0 && pool.table.childrenOf(units[from - 1]) <= (from === units.length ? 0 : 1)) from--;
+  return units.slice(from).reverse();
+}
+
+function done(blocks: number, wanted: number, otherwise: string): Outcome {
+  return blocks >= wanted ? { status: 'accepted' } : { status: 'clipped', why: `${wanted - blocks} of ${wanted} blocks ${otherwise}` };
 }

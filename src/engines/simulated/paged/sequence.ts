@@ -31,6 +31,8 @@ export class Sequence {
   /** Tokens whose KV is there. */
   computed = 0;
   admittedAtMs = 0;
+  /** What it needs from the tier below has been copied by then. */
+  readyAtMs = 0;
   firstTokenAtMs: number | undefined;
   #reserved = 0;
 
@@ -54,7 +56,7 @@ export class Sequence {
   }
 
   /**
-   * Takes the resident prefix into use and sets the rest aside, evicting what must go.
+   * Takes the resident prefix into use and sets the rest aside, evicting what must go; what lies below after it is brought back.
    * @param onPrompt told the units of the whole prompt before anything is evicted
    */
   admit(pool: BlockPool, blockTokens: number, nowMs: number, onPrompt: (units: readonly UnitId[]) => void): void {
@@ -70,11 +72,16 @@ export class Sequence {
       pool.use(unit);
       this.units.push(unit);
     }
-    this.computed = this.cachedTokens = this.units.length * blockTokens;
+    const copied = prompt.slice(this.units.length, usable);
+    const absent = copied.findIndex((unit) => !pool.isBelow(unit));
+    if (absent >= 0) copied.length = absent;
     this.admittedAtMs = nowMs;
     onPrompt(prompt);
     this.#reserved = this.blocksAtMost(blockTokens) - this.units.length;
+    this.readyAtMs = pool.awaitCopies(this.units, copied);
     pool.reserve(this.#reserved);
+    for (const unit of copied) this.#take(pool, unit);
+    this.computed = this.cachedTokens = this.units.length * blockTokens;
   }
 
   /** KV of tokens up to `computed` is there: full blocks get their identity. */
@@ -82,10 +89,15 @@ export class Sequence {
     this.computed = computed;
     while ((this.units.length + 1) * blockTokens <= computed) {
       const unit = pool.define(this.job.call.request.by.tenant, this.units.at(-1) ?? ROOT, this.tokens, this.units.length * blockTokens);
-      pool.fill(unit);
-      this.#reserved--;
-      this.units.push(unit);
+      this.#take(pool, unit);
     }
+  }
+
+  /** One of the blocks set aside gets its content. */
+  #take(pool: BlockPool, unit: UnitId): void {
+    pool.fill(unit);
+    this.#reserved--;
+    this.units.push(unit);
   }
 
   release(pool: BlockPool): void {
