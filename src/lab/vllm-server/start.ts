@@ -20,6 +20,8 @@ export interface VllmServerOptions {
   readonly contextTokens?: number;
   /** Calls that run at a time. Default 64. */
   readonly maxSequences?: number;
+  /** Each step is scheduled while the one before is computed, as vLLM does by default; here it is off by default, for steps that repeat. */
+  readonly asyncScheduling?: boolean;
   readonly hashAlgorithm?: 'sha256' | 'sha256_cbor';
   /** Of the fake executor: per prefill token, and per step that decodes. Default 0. */
   readonly prefillUs?: number;
@@ -69,7 +71,7 @@ function flagsOf(options: VllmServerOptions, environment: VllmEnvironment, port:
     '--host', '127.0.0.1', '--port', String(port), '--max-model-len', String(options.contextTokens ?? Math.min(LARGEST_CONTEXT, options.blocks * blockSize)),
     '--block-size', String(blockSize), '--num-gpu-blocks-override', String(options.blocks + 1), '--max-num-seqs', String(options.maxSequences ?? 64),
     '--enable-prefix-caching', '--prefix-caching-hash-algo', options.hashAlgorithm ?? 'sha256', '--enable-prompt-tokens-details', '--enable-per-request-metrics',
-    '--scheduling-policy', 'priority', '--enable-scale-out', '--kv-events-config', JSON.stringify(events),
+    '--scheduling-policy', 'priority', options.asyncScheduling === true ? '--async-scheduling' : '--no-async-scheduling', '--enable-scale-out', '--kv-events-config', JSON.stringify(events),
     '--distributed-executor-backend', options.executor === 'fake' ? 'entresol_vllm_server.stand_in.StandInExecutor' : 'uni',
     ...(options.flags ?? []),
   ];

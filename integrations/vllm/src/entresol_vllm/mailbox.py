@@ -100,7 +100,7 @@ class Done:
 @dataclass(frozen=True)
 class Applied:
     receipt: Receipt
-    free: int
+    set: int
     evicted: int
 
 

@@ -285,7 +285,7 @@ class SideChannel:
             if isinstance(event, Applied):
                 receipt = event.receipt
                 self._send(receipt.peer, {"type": "applied", "id": receipt.id, "keys": receipt.keys, "unknown": receipt.unknown,
-                                          "free": event.free, "evicted": event.evicted})
+                                          "set": event.set, "evicted": event.evicted})
                 continue
             keys = self._known.learn(event.hashes)
             self._resolve(keys)
