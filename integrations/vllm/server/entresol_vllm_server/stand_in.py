@@ -16,6 +16,7 @@ from collections import deque
 from concurrent.futures import Future
 from typing import Any
 
+from vllm.distributed.kv_transfer.kv_connector.v1.offloading.common import OffloadingConnectorMetadata, OffloadingWorkerMetadata
 from vllm.v1.executor.abstract import Executor
 from vllm.v1.kv_cache_interface import FullAttentionSpec
 from vllm.v1.outputs import KVConnectorOutput, ModelRunnerOutput
@@ -106,7 +107,7 @@ class StandInExecutor(Executor):
             time.sleep(seconds)
         output = ModelRunnerOutput(
             req_ids=requests, req_id_to_index={request: index for index, request in enumerate(requests)}, sampled_token_ids=tokens,
-            kv_connector_output=KVConnectorOutput() if step.kv_connector_metadata is not None else None)
+            kv_connector_output=moved(step.kv_connector_metadata))
         # Asked for by `sample_tokens`, as with a real model; a step that computes nothing has no sampling.
         if requests:
             self.computed.append(output)
@@ -122,6 +123,17 @@ class StandInExecutor(Executor):
     def sample_tokens(self, grammar_output: Any, non_block: bool = False) -> Any:
         output = self.computed.popleft()
         return done(output) if non_block else output
+
+
+def moved(metadata: Any) -> KVConnectorOutput | None:
+    """Copies to and from the host tier are done at once: there are no bytes to copy."""
+    if metadata is None:
+        return None
+    if not isinstance(metadata, OffloadingConnectorMetadata):
+        return KVConnectorOutput()
+    jobs = {**metadata.load_jobs, **metadata.store_jobs}
+    return KVConnectorOutput(finished_recving={job.req_id for job in metadata.load_jobs.values()} or None,
+                             kv_connector_worker_meta=OffloadingWorkerMetadata(completed_jobs=dict.fromkeys(jobs, 1)) if jobs else None)
 
 
 def done(value: Any) -> Future[Any]:

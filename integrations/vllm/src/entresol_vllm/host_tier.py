@@ -95,15 +95,17 @@ class ScoredCachePolicy(CachePolicy):  # type: ignore[misc]  # vLLM is not follo
         chosen: list[tuple[tuple[int, int], bytes]] = []
         passed: list[tuple[tuple[int, int], bytes]] = []
         while self._heap and len(chosen) < n:
-            entry = heapq.heappop(self._heap)
-            if self._idle.get(entry[1]) != entry[0]:
+            entry, key = heapq.heappop(self._heap)
+            if self._idle.get(key) != entry:
                 continue
-            (passed if entry[1] in protected else chosen).append(entry)
-        for entry in passed:
-            heapq.heappush(self._heap, entry)
+            # An entry may stand there twice, when a chunk was in use meanwhile: it counts once.
+            del self._idle[key]
+            (passed if key in protected else chosen).append((entry, key))
+        back = passed if len(chosen) == n else passed + chosen
+        for entry, key in back:
+            self._idle[key] = entry
+            heapq.heappush(self._heap, (entry, key))
         if len(chosen) < n:
-            for entry in chosen:
-                heapq.heappush(self._heap, entry)
             return None
         evicted = [(key, self.chunks[key]) for _, key in chosen]
         for key, _ in evicted:
