@@ -1,6 +1,8 @@
 /** Every kind of engine that is reached by URL: an adapter is one folder and one line here. */
 import { ENGINE_KINDS, type EngineKind } from '../core/index.ts';
+import { dynamo } from './dynamo/engine.ts';
 import { llamaServer } from './llama-server/engine.ts';
+import { llmd } from './llm-d/engine.ts';
 import { anthropic, openai, openaiCompatible } from './openai/engine.ts';
 import { sglang } from './sglang/engine.ts';
 import type { AnyUpstreamKind } from './upstream/kind.ts';
@@ -11,6 +13,8 @@ export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
   openaiCompatible,
   llamaServer,
   sglang,
+  dynamo,
+  llmd,
 ];
 
 /** They run within Entresol: no URL makes them. */

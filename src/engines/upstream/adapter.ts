@@ -57,6 +57,8 @@ export interface OutgoingEdit {
   readonly signal?: CallSignal;
   /** The first bytes of the answer's body have come. */
   began?(): void;
+  /** The answer's head has come. @param headers raw pairs */
+  headCame?(status: number, headers: readonly string[]): void;
   /** Reads what the answer says at its end, where it came whole: completes the report. */
   readReport?(end: AnswerEnd): Partial<CallReport>;
 }

@@ -10,7 +10,7 @@ export interface RelayRequest extends OutgoingRequest {
   /** Whether an answer with this status is kept back because another upstream could give a better one. */
   declines(status: number): boolean;
   /** The answer's head has come; its body may take minutes. */
-  headCame(status: number): void;
+  headCame(status: number, headers: readonly string[]): void;
 }
 
 /** How an exchange ended after the head had come; before it, `relay` throws. */
@@ -93,7 +93,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (statusCode < 200) return;
     this.status = statusCode;
     this.headers = rawPairs(controller.rawHeaders);
-    this.request.headCame(statusCode);
+    this.request.headCame(statusCode, this.headers);
     this.declined = this.request.declines(statusCode);
     if (!this.declined) this.answer.head(statusCode, this.headers);
   }

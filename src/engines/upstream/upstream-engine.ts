@@ -155,7 +155,8 @@ export class UpstreamEngine implements Engine {
         repeatable: call.dialect !== 'other' || IDEMPOTENT.has(call.method),
         // A limit on the client's own credential holds wherever the call goes.
         // Not at the end of a stream: while one runs for minutes as a trial, others would be refused.
-        headCame: (status) => {
+        headCame: (status, answered) => {
+          edit.headCame?.(status, answered);
           if (DOWN.has(status)) return;
           this.health.settle(permit, 'answered');
           this.health.reached(true);
