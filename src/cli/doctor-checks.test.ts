@@ -2,11 +2,14 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { closeAll, hello, setUp } from '../../test/support/gateway-setup.ts';
-import { speak } from '../../test/support/scripted-upstream.ts';
+import { closeAll, closeLater, hello, setUp } from '../../test/support/gateway-setup.ts';
+import { speak, startUpstream, type Script } from '../../test/support/scripted-upstream.ts';
 import { EntresolError } from '../core/index.ts';
+import { SglangStandIn } from '../engines/sglang/testing/stand-in.ts';
+import { startServer } from './compose.ts';
 import { embeddedEngine, examine, nodeVersion, upstream, writableDirectory } from './doctor-checks.ts';
 import { identityCoverage } from './identity-coverage.ts';
+import { upstreamEngine } from './upstreams.ts';
 
 const folder = await mkdtemp(join(tmpdir(), 'entresol-doctor-'));
 afterEach(closeAll);
@@ -59,6 +62,29 @@ describe('the doctor', () => {
     const upstreamServer = await setUp(speak('x'));
     upstreamServer.upstream.script((_request, response) => void response.writeHead(401).end('{}'));
     expect(await identityCoverage(upstreamServer.upstream.url)).toMatchObject({ result: 'failed', mend: expect.stringContaining('ENTRESOL_KEY') });
+  });
+
+  it('tells what an engine is, what it lacks, and which flag would give it', async () => {
+    const standIn = new SglangStandIn({ enable_cache_report: false });
+    const server = await startUpstream(standIn.script);
+    closeLater(() => server.close());
+    const findings = await examine({ upstreams: [`sglang=${server.url}`] });
+    const told = findings.filter(({ check }) => check.startsWith('engine '));
+    expect(told[0]).toMatchObject({ check: `engine sglang=${server.url}`, result: 'ok', detail: expect.stringMatching(/^SGLang 0\.5\.23: keeps prefixes \(pages of 16 tokens.*tells its load/) });
+    expect(told).toContainEqual(expect.objectContaining({ check: `engine sglang=${server.url}, counts cached tokens`, result: 'note', mend: 'start it with --enable-cache-report.' }));
+  });
+
+  it('shows the garbage that an engine sends: of one that it asks itself, and of those of a running server', async () => {
+    const garbage: Script = (request, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(request.path === '/v1/models' ? '{"data":[]}' : '{{{');
+    const server = await startUpstream(garbage);
+    closeLater(() => server.close());
+    const asked = await examine({ upstreams: [`sglang=${server.url}`] });
+    expect(asked).toContainEqual(expect.objectContaining({ check: `engine sglang=${server.url}, troubles`, result: 'note', detail: expect.stringContaining('answer-garbage') }));
+    const running = await startServer({ engines: [upstreamEngine(`sglang=${server.url}`)], log: () => undefined });
+    closeLater(() => running.close(0));
+    const told = await examine({ upstreams: [], server: running.url });
+    expect(told).toContainEqual(expect.objectContaining({ check: `engine sglang=${server.url}, troubles`, detail: expect.stringContaining('answer-garbage') }));
+    expect(await (await fetch(`${running.url}/metrics`)).text()).toMatch(/entresol_engine_troubles_total\{replica="sglang=[^"]+",kind="answer-garbage"\} [1-9]/);
   });
 
   it('looks at everything', async () => {

@@ -6,6 +6,7 @@ import { cacheDirectory } from '../engines/embedded/cache-directory.ts';
 import { locateEngine } from '../engines/embedded/locate.ts';
 import { cpuPackage } from '../engines/embedded/platform-package.ts';
 import { parseUpstreamUrl } from '../engines/upstream/upstream-url.ts';
+import { discovered, enginesOf } from './engine-findings.ts';
 import { identityCoverage } from './identity-coverage.ts';
 import { stateDirectory } from './state-directory.ts';
 
@@ -73,13 +74,20 @@ export interface DoctorQuestions {
   readonly key?: string;
 }
 
-export function examine({ upstreams, server, key }: DoctorQuestions): Promise<Finding[]> {
-  return Promise.all([
+/** Whether an upstream is there, and then what it is. */
+async function upstreamAndEngine(flag: string): Promise<Finding[]> {
+  const there = await upstream(flag);
+  return there.result === 'failed' ? [there] : [there, ...await discovered(flag)];
+}
+
+export async function examine({ upstreams, server, key }: DoctorQuestions): Promise<Finding[]> {
+  const findings = await Promise.all<Finding | Finding[]>([
     nodeVersion(),
     embeddedEngine(),
     writableDirectory('cache directory', cacheDirectory(), 'Make it writable, or set another one with ENTRESOL_CACHE_DIR.'),
     writableDirectory('state directory', stateDirectory(), 'Make it writable, or set another one with --state or ENTRESOL_STATE_DIR.'),
-    ...upstreams.map((flag) => upstream(flag)),
-    ...(server === undefined ? [] : [identityCoverage(server, key)]),
+    ...upstreams.map((flag) => upstreamAndEngine(flag)),
+    ...(server === undefined ? [] : [identityCoverage(server, key), enginesOf(server, key)]),
   ]);
+  return findings.flat();
 }

@@ -3,8 +3,8 @@ import { examine, type Finding } from './doctor-checks.ts';
 import { parseOptions } from './parse-options.ts';
 
 const ARGUMENTS = {
-  upstream: { type: 'string', description: 'KIND=URL of an engine to reach; may be repeated' },
-  server: { type: 'string', description: 'URL of a running entresol serve: how its calls say who they are (with ENTRESOL_KEY, where it has keys)' },
+  upstream: { type: 'string', description: 'KIND=URL of an engine to reach: is it there, what is it, what can it do, which of its flags would give more; may be repeated' },
+  server: { type: 'string', description: 'URL of a running entresol serve: how its calls say who they are, what its engines are and sent (with ENTRESOL_KEY, where it has keys)' },
   json: { type: 'boolean', description: 'One JSON document on standard output' },
 } as const;
 

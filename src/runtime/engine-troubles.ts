@@ -6,6 +6,7 @@ const LOG_EVERY_MS = 60_000;
 const MAXIMUM_KINDS = 1024;
 
 interface Told {
+  count: number;
   loggedAtMs: number;
   sinceThen: number;
 }
@@ -28,11 +29,19 @@ export class EngineTroubles {
     const key = `${replica} ${kind}`;
     const nowMs = this.#clock.nowMs();
     const told = this.#told.get(key);
+    const count = (told?.count ?? 0) + 1;
+    if (told !== undefined) told.count = count;
     if (told !== undefined && nowMs - told.loggedAtMs < LOG_EVERY_MS) {
       told.sinceThen += 1;
       return;
     }
-    this.#told.set(key, { loggedAtMs: nowMs, sinceThen: 0 });
+    this.#told.set(key, { count, loggedAtMs: nowMs, sinceThen: 0 });
     this.#log('warn', `trouble with the engine: ${kind}`, { replica, kind, ...(detail === undefined ? {} : { detail: detail.slice(0, 300) }), ...(told === undefined || told.sinceThen === 0 ? {} : { unlogged: told.sinceThen }) });
+  }
+
+  /** By kind, how often. */
+  of(replica: ReplicaId): Readonly<Record<string, number>> {
+    const prefix = `${replica} `;
+    return Object.fromEntries([...this.#told].flatMap(([key, { count }]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), count]] : [])));
   }
 }

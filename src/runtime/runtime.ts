@@ -135,6 +135,9 @@ export class Runtime {
     for (const host of this.#tenants.all()) host.retention.get(replica)?.fanout.clear();
   }
 
+  /** What an engine's server sent that it should not have: how often, by kind. */
+  engineTroubles(replica: ReplicaId): Readonly<Record<string, number>> { return this.#troubles.of(replica); }
+
   /** What the runtime offers the engine of that name. */
   host(replica: ReplicaId): EngineHost {
     return {

@@ -5,6 +5,7 @@ import { sendBytes, sendJson } from '../respond.ts';
 import type { Handler, Route, RouteContext } from '../router.ts';
 import type { ControlRuntime } from '../runtime-port.ts';
 import type { EventStreams } from './event-stream.ts';
+import { describeEngine } from './described-engine.ts';
 import { reportEvents } from './reported-events.ts';
 
 export interface ControlServices {
@@ -62,6 +63,7 @@ export function controlRoutes(services: ControlServices): Route[] {
     { method: 'GET', pattern: '/entresol/v1/agents', handle: answer((context) => ({ agents: runtime.agents(tenantOf(context)), coverage: services.coverage(tenantOf(context)) })) },
     { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer((context) => ({ sessions: runtime.sessions(tenantOf(context)) })) },
     { method: 'GET', pattern: '/entresol/v1/policies', admin: true, handle: answer(() => ({ policies: runtime.policies() })) },
+    { method: 'GET', pattern: '/entresol/v1/engines', admin: true, handle: answer(() => ({ engines: services.engines.map((engine) => describeEngine(engine, runtime.engineTroubles(engine.replica))) })) },
     { method: 'POST', pattern: '/entresol/v1/policies', admin: true, handle: (context) => switchPolicy(services, context) },
     { method: 'GET', pattern: '/entresol/v1/events', handle: (context) => services.events.open(context.response, context.requestId, tenantOf(context)) },
     {

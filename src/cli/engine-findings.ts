@@ -1,0 +1,59 @@
+/** `entresol doctor`: what an engine is, what it can do, and which flag of it would give more. */
+import { request } from 'undici';
+import type { DiscoveredFeature, EngineHost } from '../core/index.ts';
+import type { Finding } from './doctor-checks.ts';
+import { upstreamEngine } from './upstreams.ts';
+
+const TIMEOUT_MS = 5000;
+
+/** One line for what it is, one for each thing that it lacks, one for what it sent that it should not have. */
+export function engineFindings(check: string, product: string | undefined, features: readonly DiscoveredFeature[], troubles: Readonly<Record<string, number>>): Finding[] {
+  const can = features.filter(({ available }) => available === 'yes').map(({ name, detail }) => (detail === undefined ? name : `${name} (${detail})`));
+  const first: Finding = { check, result: 'ok', detail: `${product ?? 'it does not say what it is'}${can.length === 0 ? '' : `: ${can.join('; ')}`}` };
+  const lacks = features.filter(({ available }) => available !== 'yes').map(({ name, available, detail, mend }): Finding => ({
+    check: `${check}, ${name}`, result: 'note', detail: `${available === 'no' ? 'no' : 'not known'}${detail === undefined ? '' : ` (${detail})`}${mend === undefined ? '.' : ';'}`, ...(mend === undefined ? {} : { mend: `${mend}.` }),
+  }));
+  const garbage = Object.entries(troubles).map(([kind, count]) => `${kind} ${count} ${count === 1 ? 'time' : 'times'}`);
+  return [first, ...lacks, ...(garbage.length === 0 ? [] : [{ check: `${check}, troubles`, result: 'note' as const, detail: `${garbage.join(', ')}.`, mend: 'See its log, and the warnings of entresol serve.' }])];
+}
+
+/** Asks an upstream what it is, as `serve` would. Empty for kinds that are not asked. */
+export async function discovered(flag: string): Promise<Finding[]> {
+  const engine = upstreamEngine(flag);
+  const troubles: Record<string, number> = {};
+  const host: EngineHost = {
+    clock: { nowMs: () => performance.now() },
+    emit: () => undefined, order: () => undefined, retention: () => undefined, log: () => undefined,
+    trouble: (kind) => { troubles[kind] = (troubles[kind] ?? 0) + 1; },
+  };
+  try {
+    await engine.start(host);
+    const found = engine.discovery?.();
+    return found === undefined && Object.keys(troubles).length === 0 ? [] : engineFindings(`engine ${flag}`, found?.product, found?.features ?? [], troubles);
+  } finally {
+    await engine.stop(0);
+  }
+}
+
+interface DescribedEngine {
+  readonly replica: string;
+  readonly product?: string;
+  readonly features?: readonly DiscoveredFeature[];
+  readonly troubles?: Readonly<Record<string, number>>;
+}
+
+/** The same of a running server's engines. Empty where its key is none of an admin's, or it is older. */
+export async function enginesOf(server: string, key?: string): Promise<Finding[]> {
+  try {
+    const { statusCode, body } = await request(`${server.replace(/\/+$/, '').replace(/\/v1$/, '')}/entresol/v1/engines`, {
+      reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS), ...(key === undefined ? {} : { headers: { 'x-entresol-key': key } }),
+    });
+    const text = await body.text();
+    if (statusCode !== 200) return [];
+    const { engines = [] } = JSON.parse(text) as { engines?: readonly DescribedEngine[] };
+    return engines.flatMap(({ replica, product, features = [], troubles = {} }) => (product === undefined && features.length === 0 && Object.keys(troubles).length === 0 ? [] : engineFindings(`engine ${replica}`, product, features, troubles)));
+  } catch {
+    // That it does not answer is told by the check of the server itself.
+    return [];
+  }
+}
