@@ -74,6 +74,11 @@ describe('the doctor', () => {
     expect(told).toContainEqual(expect.objectContaining({ check: `engine sglang=${server.url}, counts cached tokens`, result: 'note', mend: 'start it with --enable-cache-report.' }));
   });
 
+  it('says so of a kind that there is not', async () => {
+    const { upstream: server } = await setUp(speak('x'));
+    expect(await examine({ upstreams: [`openllm=${server.url}`] })).toContainEqual(expect.objectContaining({ check: `engine openllm=${server.url}`, result: 'failed', detail: expect.stringContaining('sglang') }));
+  });
+
   it('shows the garbage that an engine sends: of one that it asks itself, and of those of a running server', async () => {
     const garbage: Script = (request, response) => void response.writeHead(200, { 'content-type': 'application/json' }).end(request.path === '/v1/models' ? '{"data":[]}' : '{{{');
     const server = await startUpstream(garbage);

@@ -1,6 +1,6 @@
 /** `entresol doctor`: what an engine is, what it can do, and which flag of it would give more. */
 import { request } from 'undici';
-import type { DiscoveredFeature, EngineHost } from '../core/index.ts';
+import { EntresolError, type DiscoveredFeature, type Engine, type EngineHost } from '../core/index.ts';
 import type { Finding } from './doctor-checks.ts';
 import { upstreamEngine } from './upstreams.ts';
 
@@ -19,7 +19,13 @@ export function engineFindings(check: string, product: string | undefined, featu
 
 /** Asks an upstream what it is, as `serve` would. Empty for kinds that are not asked. */
 export async function discovered(flag: string): Promise<Finding[]> {
-  const engine = upstreamEngine(flag);
+  let engine: Engine;
+  try {
+    engine = upstreamEngine(flag);
+  } catch (error) {
+    if (!(error instanceof EntresolError)) throw error;
+    return [{ check: `engine ${flag}`, result: 'failed', detail: error.message, mend: error.mend }];
+  }
   const troubles: Record<string, number> = {};
   const host: EngineHost = {
     clock: { nowMs: () => performance.now() },

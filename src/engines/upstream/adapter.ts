@@ -41,7 +41,7 @@ export interface UpstreamAdapter {
   models?(): readonly ModelInfo[];
   /** What the server tells of its load; without it the calls that pass are counted. */
   load?(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }>;
-  /** For good: close what `up` opened. Follows `down` if it was up. */
+  /** For good: close what `up` opened. Follows `down` if it was up. A call that was held meanwhile may still come, and is to pass as it is. */
   close?(graceMs: number): void | Promise<void>;
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { closeAll, closeLater, until } from '../../../test/support/gateway-setup.ts';
 import { speak, startUpstream, type Script, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
 import { addMembersIn, type EngineCapabilities, type Event } from '../../core/index.ts';
@@ -132,6 +132,19 @@ describe('an engine that is reached by URL', () => {
     });
     for (let index = 0; index < 2; index++) await engine.handle(engineCall('chat', hello), new RecordingAnswer());
     expect([...sockets]).toEqual(['close']);
+  });
+
+  it('closes what its adapter holds open once it is retired and idle, and passes a late call all the same', async () => {
+    const told: string[] = [];
+    const { engine } = await started({ ...plain, discover: () => Promise.resolve({ features: [] }), down: () => { told.push('down'); }, close: () => { told.push('close'); } });
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    engine.retire();
+    vi.advanceTimersByTime(1000);
+    vi.useRealTimers();
+    expect(told).toEqual(['down', 'close']);
+    expect(await engine.handle(engineCall('chat', hello), new RecordingAnswer())).toMatchObject({ status: 'ok' });
+    await engine.stop(0);
+    expect(told).toEqual(['down', 'close']);
   });
 
   it('takes no call once it is stopped', async () => {

@@ -31,6 +31,9 @@ const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE',
 /** What a proxy before an engine that is down answers. One that says 503 in its own words is there, and busy. */
 const DOWN: ReadonlySet<number> = new Set([502, 504]);
 
+/** How often one that is retired is looked at, whether a call is left. */
+const RELEASE_MS = 1000;
+
 /** How long one that is busy and does not say for how long is left to its replicas. */
 const SHORT_REST_MS = 1000;
 
@@ -50,6 +53,7 @@ export class UpstreamEngine implements Engine {
   private presence: Presence | undefined;
   private running = 0;
   private stopping = false;
+  private released = false;
 
   /** @throws EntresolError `ENT_USAGE` for a URL that is none */
   constructor(options: UpstreamOptions, adapter: UpstreamAdapter) {
@@ -126,13 +130,27 @@ export class UpstreamEngine implements Engine {
 
   healthy(): boolean { return this.health.healthy; }
 
-  /** Nothing is to be looked at any more; idle connections close by themselves. */
-  retire(): void { this.health.stop(); }
+  /** Nothing is to be looked at any more; idle connections close by themselves, and what the adapter holds open is closed once no call is left. */
+  retire(): void {
+    this.health.stop();
+    const release = (): void => {
+      if (this.stopping) return;
+      if (this.running > 0) setTimeout(release, RELEASE_MS).unref();
+      else void this.release(0).catch((error: unknown) => this.host?.log('warn', 'what the adapter held open did not close', { error: String(error) }));
+    };
+    setTimeout(release, RELEASE_MS).unref();
+  }
 
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
     this.health.stop();
     await this.connections.close(graceMs);
+    await this.release(graceMs);
+  }
+
+  private async release(graceMs: number): Promise<void> {
+    if (this.released) return;
+    this.released = true;
     this.presence?.close();
     await this.adapter.close?.(graceMs);
   }
