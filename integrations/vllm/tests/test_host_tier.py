@@ -113,6 +113,13 @@ def test_the_name_is_known_to_vllm_and_may_be_registered_twice() -> None:
     assert CachePolicyFactory.get_cache_policy_cls("entresol") is ScoredCachePolicy
 
 
+def test_a_tier_that_asks_for_other_things_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CachePolicyFactory, "_registry", {})
+    monkeypatch.setattr(host_tier.CachePolicy, "evict", lambda self, keys: None)
+    host_tier.register()
+    assert CachePolicyFactory._registry == {}
+
+
 def test_a_lease_holds_in_host_memory_too() -> None:
     engine = engine_with_host_tier("entresol")
     [policy] = host_tier._policies

@@ -219,9 +219,10 @@ def test_evicting_on_command_spares_what_is_in_use(scored: tuple[Any, ResidentBl
     used, free = fill(pool, range(0, 3)), fill(pool, range(3, 6))
     pool.free_blocks(reversed(free))
     told: list[int] = []
-    for _ in blocks.evict([hash_of(number) for number in range(8)], told.append):
+    released: list[bytes] = []
+    for _ in blocks.evict([hash_of(number) for number in range(8)], released.append, told.append):
         pass
-    assert told == [3]
+    assert told == [3] and len(released) == 8
     assert all(block._block_hash is not None for block in used)
     assert all(block._block_hash is None for block in free)
     assert {block.block_id for block in free} == set(order(pool)[:3])
@@ -251,9 +252,13 @@ def test_grace_holds_for_its_time_and_yields_to_a_lease() -> None:
     clock.now = 20
     queue.end_grace(100, clock.now)
     assert queue.free_leased() == 1
+    pool.touch(first)
+    pool.free_blocks(first)
+    assert queue.free_leased() == 3
     queue.set_grace(0, 0)
+    queue.end_grace(100, clock.now)
     pool.free_blocks(pool.get_new_blocks(1))
-    assert not queue._graced and not queue._grace_until
+    assert queue.free_leased() == 1 and not queue._graced and not queue._grace_until
 
 
 def test_an_unknown_queue_is_not_adopted(scored: tuple[Any, ResidentBlocks]) -> None:

@@ -4,8 +4,14 @@ from pathlib import Path
 
 import pytest
 from entresol_vllm.settings import BadSetting, Settings, is_local, settings_from
+from entresol_vllm.version import VERSION
 
 LONG = "x" * 32
+
+
+def test_the_version_is_told_once() -> None:
+    pyproject = Path(__file__).parent.parent / "pyproject.toml"
+    assert f'version = "{VERSION}"' in pyproject.read_text()
 
 
 def test_nothing_set() -> None:

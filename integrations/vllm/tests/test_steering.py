@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from engine import BLOCK, Engine, words
+from entresol_vllm import steering
 from entresol_vllm.counters import FAULTS_UNTIL_NEUTRAL
 from entresol_vllm.settings import Settings
 from peer import Peer, keys_of
@@ -226,7 +227,7 @@ def test_output_keys_continue_the_conversation(engine: Any) -> None:
 @pytest.mark.parametrize("fields", [
     {"entresol_lease": "much"}, {"entresol_lease": [1]}, {"entresol_lease": [-1, 2]}, {"entresol_lease": [float("nan"), 2]}, {"entresol_lease": {"a": 1}},
     {"entresol_tokens": -1, "entresol_lease": [1, 1]}, {"entresol_tokens": "all", "entresol_lease": [1, 1]}, {"entresol_session": 5},
-    {"entresol_session": "x" * 300}, {"entresol_tag": ["a"]}, {"entresol_tag": ""}, {"entresol_lease": [1, 1] * 40}])
+    {"entresol_lease": [2**64 - 1, 1]}, {"entresol_lease": [1, 2**64 - 1]}, {"entresol_session": "\ud800"}, {"entresol_session": "x" * 300}, {"entresol_tag": ["a"]}, {"entresol_tag": ""}, {"entresol_lease": [1, 1] * 40}])
 def test_fields_that_cannot_be_read_cost_the_call_nothing(engine: Any, fields: dict[str, Any]) -> None:
     each = engine()
     each.complete(words(1, 3 * BLOCK), **fields)
@@ -251,6 +252,31 @@ def test_too_many_faults_put_stock_order_back(engine: Any) -> None:
     refused = peer.ask("lease", runs=[])
     assert refused["type"] == "refused" and "neutral" in refused["why"]
     assert peer.hello()["reason"].startswith("100 faults")
+    peer.close()
+
+
+def test_sessions_are_bounded_by_what_they_remember(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(steering, "MAX_SESSION_HASHES", 50)
+    each = engine(settings=OPEN)
+    for number in range(9):
+        each.complete(words(number, 20 * BLOCK), entresol_session=f"s{number}")
+        each.complete(words(number, 20 * BLOCK + 5), entresol_session=f"s{number}")
+    assert list(each.steering._sessions) == ["s7", "s8"]
+    assert each.steering._session_hashes == 40
+    each.complete(words(3, 90 * BLOCK), entresol_session="long")
+    assert list(each.steering._sessions) == ["long"] and each.steering._session_hashes == 90
+
+
+def test_a_call_that_was_preempted_is_told_once(engine: Any) -> None:
+    """More calls than fit while they grow: vLLM takes blocks away from some, which begin again."""
+    each = engine(blocks=40, settings=OPEN)
+    peer = Peer(each.endpoint)
+    peer.hello()
+    names = [each.add(words(number, 9 * BLOCK), 4 * BLOCK) for number in range(4)]
+    each.run()
+    events = peer.wait_for_events(8)
+    assert [event["request"] for event in events if event["kind"] == "touch"] == names
+    assert sorted(event["request"] for event in events if event["kind"] == "done") == sorted(names)
     peer.close()
 
 

@@ -39,6 +39,7 @@ def test_steps_count_from_now_and_are_clipped() -> None:
 
 
 @pytest.mark.parametrize("flat", [None, "1", {}, [1], [1, 2, 3], ["1", 2], [1, "2"], [-1, 2], [math.nan, 2], [1, math.nan], [True, 1], [1, [2]],
+                                  [10**400, 1], [1, -(10**400)],
                                   [1, 1] * (MAX_STEPS + 1)])
 def test_what_are_no_steps(flat: object) -> None:
     with pytest.raises(BadSteps):

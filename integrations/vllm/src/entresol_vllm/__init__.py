@@ -47,12 +47,10 @@ def _register() -> None:
     try:
         from vllm.v1.core.sched.scheduler import Scheduler
 
-        from .hooks import hook_scheduler
+        from . import hooks
     except ImportError as error:
         logger.warning("entresol-vllm %s is off: this vLLM lacks %s", __version__, error)
         return
-    hook_scheduler(Scheduler, settings, off)
+    hooks.hook_scheduler(Scheduler, settings, off)
     if off is None:
-        from . import host_tier
-
-        host_tier.register()
+        hooks.register_host_tier()

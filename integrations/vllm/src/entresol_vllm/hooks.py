@@ -9,7 +9,7 @@ from typing import Any
 
 import zmq
 
-from . import host_tier, probe
+from . import probe
 from .counters import Counters
 from .engine_facts import EngineFacts
 from .mailbox import Mailbox
@@ -18,6 +18,12 @@ from .side_channel import SideChannel
 from .steering import Steering
 from .version import VERSION
 from .vllm_shapes import Scheduler
+
+try:
+    from . import host_tier
+except ImportError:
+    # A vLLM without policies for its host tier, or with others.
+    host_tier = None  # type: ignore[assignment]
 
 logger = logging.getLogger("vllm.entresol_vllm")
 
@@ -66,6 +72,11 @@ def hook_scheduler(scheduler_class: type, settings: Settings, off: str | None) -
         _hook_calls(scheduler_class)
 
 
+def register_host_tier() -> None:
+    if host_tier is not None:
+        host_tier.register()
+
+
 def _hook_calls(scheduler_class: Any) -> None:
     add_request, schedule, free_request = scheduler_class.add_request, scheduler_class.schedule, scheduler_class._free_request
 
@@ -107,9 +118,10 @@ def attach(scheduler: Scheduler, settings: Settings, off: str | None) -> Attache
         try:
             probe.check_pool(scheduler.kv_cache_manager, scheduler.vllm_config)
             steering = Steering(scheduler, settings, counters, mailbox, _groups(scheduler))
-            host_tier.follow(steering)
+            if host_tier is not None:
+                host_tier.follow(steering)
         except Exception as error:
-            off = str(error)
+            off, steering = str(error), None
             logger.warning("entresol-vllm %s is off, and vLLM as if it were not installed: %s", VERSION, off)
     try:
         facts = _facts(scheduler, settings, steering, off)
@@ -171,7 +183,7 @@ def _facts(scheduler: Any, settings: Settings, steering: Steering | None, off: s
         pool=pool if steering is not None else None,
         steering=steering,
         reason=off,
-        host_tier=host_tier.snapshot(),
+        host_tier=host_tier.snapshot() if host_tier is not None else None,
     )
 
 

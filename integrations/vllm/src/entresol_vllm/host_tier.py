@@ -10,6 +10,7 @@ vLLM's `OffloadingConnector` keeps copies of blocks in host memory and takes the
 from __future__ import annotations
 
 import heapq
+import inspect
 import logging
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -30,8 +31,17 @@ _SMALLEST_REBUILD = 64
 _policies: list[ScoredCachePolicy] = []
 
 
+# What vLLM must ask of a policy, and what it tells first; what it tells beyond that is not needed here.
+_ASKED = {"get": ["key"], "insert": ["key", "chunk"], "remove": ["key"], "touch": ["keys"], "evict": ["n", "protected"], "clear": []}
+
+
 def register() -> None:
-    """Makes the name known to vLLM, where it asks by name."""
+    """Makes the name known to vLLM, which asks by name. Not where it asks policies for other things than those that this one knows."""
+    for name in CachePolicy.__abstractmethods__:
+        told = [parameter for parameter in inspect.signature(getattr(CachePolicy, name)).parameters if parameter != "self"]
+        if name not in _ASKED or told[: len(_ASKED[name])] != _ASKED[name]:
+            logger.warning("entresol-vllm: the host tier cannot be steered here: its policies have another %s", name)
+            return
     from vllm.v1.kv_offload.cpu.policies.factory import CachePolicyFactory
 
     try:
@@ -69,21 +79,21 @@ class ScoredCachePolicy(CachePolicy):  # type: ignore[misc]  # vLLM is not follo
         self._clock = 0
         _policies.append(self)
 
-    def get(self, key: bytes) -> Any:
+    def get(self, key: bytes, *_: Any) -> Any:
         return self.chunks.get(key)
 
-    def insert(self, key: bytes, chunk: Any) -> None:
+    def insert(self, key: bytes, chunk: Any, *_: Any) -> None:
         self.chunks[key] = chunk
         self._use(key)
         if chunk.ref_cnt == 0:
             self._enter(key)
 
-    def remove(self, key: bytes) -> None:
+    def remove(self, key: bytes, *_: Any) -> None:
         del self.chunks[key]
         self._uses.pop(key, None)
         self._idle.pop(key, None)
 
-    def touch(self, keys: Iterable[bytes], req_context: Any) -> None:
+    def touch(self, keys: Iterable[bytes], *_: Any) -> None:
         # From the end, so that the root of a prefix is the most recently used.
         for key in reversed(list(keys)):
             if key in self.chunks:
@@ -91,7 +101,7 @@ class ScoredCachePolicy(CachePolicy):  # type: ignore[misc]  # vLLM is not follo
                 if key in self._idle:
                     self._enter(key)
 
-    def evict(self, n: int, protected: set[bytes]) -> list[tuple[bytes, Any]] | None:
+    def evict(self, n: int, protected: set[bytes], *_: Any) -> list[tuple[bytes, Any]] | None:
         chosen: list[tuple[tuple[int, int], bytes]] = []
         passed: list[tuple[tuple[int, int], bytes]] = []
         while self._heap and len(chosen) < n:
@@ -112,16 +122,16 @@ class ScoredCachePolicy(CachePolicy):  # type: ignore[misc]  # vLLM is not follo
             self.remove(key)
         return evicted
 
-    def clear(self) -> None:
+    def clear(self, *_: Any) -> None:
         self.chunks.clear()
         self._uses.clear()
         self._idle.clear()
         self._heap.clear()
 
-    def mark_evictable(self, key: bytes) -> None:
+    def mark_evictable(self, key: bytes, *_: Any) -> None:
         self._enter(key)
 
-    def mark_non_evictable(self, key: bytes) -> None:
+    def mark_non_evictable(self, key: bytes, *_: Any) -> None:
         self._idle.pop(key, None)
 
     def on_level(self, key: bytes, level: int) -> None:

@@ -20,7 +20,7 @@ _DEAD_KEPT = 1024
 
 
 class Run:
-    __slots__ = ("hashes", "level", "live", "owner", "position", "steps")
+    __slots__ = ("hashes", "level", "live", "owner", "position", "settled", "steps")
 
     def __init__(self, owner: str, hashes: Sequence[bytes], steps: Sequence[Step]) -> None:
         self.owner = owner
@@ -29,6 +29,8 @@ class Run:
         self.position = 0
         self.level = steps[0].level if steps else STOCK
         self.live = 0
+        self.settled = False
+        """All its blocks have been set, or never will be."""
 
 
 class LeaseTable:
@@ -60,7 +62,7 @@ class LeaseTable:
         :param hashes: in the order of the prefix, root first
         :param then: called when the last of them has been set
         """
-        self._work.append(self._setting(owner, hashes, tuple(steps), then))
+        self._work.append(self.setting(owner, hashes, tuple(steps), then))
 
     def clear(self) -> None:
         self._work.append(self._clearing())
@@ -98,7 +100,8 @@ class LeaseTable:
 
     # Each of these yields after each block.
 
-    def _setting(self, owner: str, hashes: Sequence[bytes], steps: tuple[Step, ...], then: Callable[[], None] | None) -> Iterator[None]:
+    def setting(self, owner: str, hashes: Sequence[bytes], steps: tuple[Step, ...], then: Callable[[], None] | None = None) -> Iterator[None]:
+        """What `set_run` has done later; yields after each block."""
         run = Run(owner, hashes, steps)
         # Worth nothing from now on: takes back what this owner may take back, and leaves no trace.
         keeps = any(step.level != STOCK for step in steps)
@@ -121,6 +124,7 @@ class LeaseTable:
                 yield
         finally:
             # Whatever happened above, what has been set ends.
+            run.settled = True
             if run.live > 0:
                 self._wait_for(run)
         while len(runs) > self._most:
@@ -140,8 +144,9 @@ class LeaseTable:
 
     def _release(self, run: Run) -> None:
         run.live -= 1
-        if run.live == 0:
+        if run.live == 0 and run.settled:
             self._dead += 1
+            run.hashes = ()
 
     def _wait_for(self, run: Run) -> None:
         # Runs that were replaced long before their end would pile up.

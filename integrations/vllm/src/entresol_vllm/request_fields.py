@@ -46,4 +46,9 @@ def _text(value: object, name: str, most: int) -> str | None:
         return None
     if not isinstance(value, str) or not 0 < len(value) <= most:
         raise BadFields(f"{name} is a string of 1 to {most} characters")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise BadFields(f"{name} is no text") from error
     return value

@@ -45,10 +45,11 @@ class ResidentBlocks:
             for listener in self._listeners:
                 listener(key, level)
 
-    def evict(self, block_hashes: Sequence[bytes], report: Callable[[int], None]) -> Iterator[None]:
-        """Yields after each; vLLM itself publishes that they are gone."""
+    def evict(self, block_hashes: Sequence[bytes], release: Callable[[bytes], None], report: Callable[[int], None]) -> Iterator[None]:
+        """Yields after each; vLLM itself publishes that they are gone. :param release: ends what holds a block"""
         evicted = 0
         for block_hash in block_hashes:
+            release(block_hash)
             free = [block.block_id for block in self._copies(block_hash) if block.ref_cnt == 0 and not block.is_null]
             if free:
                 self.pool.evict_blocks(set(free))

@@ -47,6 +47,7 @@ class ScoredFreeQueue(FreeKVCacheBlockQueue):  # type: ignore[misc]  # vLLM is n
     _grace_seconds: float
     _graced: deque[tuple[float, Block, bytes]]
     _grace_until: dict[int, float]
+    _grace_is_over: bool
     _clock: Callable[[], float]
 
     @classmethod
@@ -61,7 +62,7 @@ class ScoredFreeQueue(FreeKVCacheBlockQueue):  # type: ignore[misc]  # vLLM is n
         queue._pool, queue._counters, queue._clock = pool, counters, clock
         queue._occupied = 0
         queue._grace_level, queue._grace_seconds = 0, 0.0
-        queue._graced, queue._grace_until = deque(), {}
+        queue._graced, queue._grace_until, queue._grace_is_over = deque(), {}, False
         tail = queue.fake_free_list_tail
         fences: list[Block] = [KVCacheBlock(block_id=_FENCE_ID) for _ in range(LEVELS - 1)]
         for fence in fences:
@@ -205,12 +206,13 @@ class ScoredFreeQueue(FreeKVCacheBlockQueue):  # type: ignore[misc]  # vLLM is n
         """What hashed blocks without a class of their own get for so long after their use. Level 0: none any more."""
         self._grace_level = max(level, 0) if seconds > 0 else 0
         self._grace_seconds = seconds
-        if self._grace_level == 0:
-            self.end_grace(len(self._graced), now=float("inf"))
+        self._grace_is_over = self._grace_level == 0
 
     def end_grace(self, most: int, now: float) -> int:
         """:returns: how many entries were looked at, at most `most`: those whose time is over"""
         graced, until_of = self._graced, self._grace_until
+        if self._grace_is_over:
+            now = float("inf")
         looked = 0
         while graced and looked < most and graced[0][0] <= now:
             until, block, key = graced.popleft()

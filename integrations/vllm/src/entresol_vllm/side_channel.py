@@ -28,8 +28,11 @@ MAX_PEERS = 8
 PEER_SILENCE_SECONDS = 60.0
 MAX_UNRESOLVED = 65_536
 MESSAGES_PER_TURN = 256
-SEND_QUEUE = 1000
+SEND_QUEUE = 500
 KEYS_PER_PART = 65_536
+# With the queue above: how much may wait for a peer that does not read.
+TOUCHED_KEYS_PER_MESSAGE = 8192
+EVENTS_PER_MESSAGE = 500
 # Long messages are read in pieces between which the scheduler's thread may run.
 KEYS_PER_PIECE = 2048
 LOGGED_FAULTS = 3
@@ -160,7 +163,7 @@ class SideChannel:
         peer = _Peer(Channel(self._settings.secret), self._clock(), hello.touches)
         self._peers[identity] = peer
         self._mailbox.wanted = any(each.touches for each in self._peers.values())
-        logger.info("entresol-vllm: %s is connected", hello.client or "a peer without a name")
+        logger.info("entresol-vllm: peer %s is connected", ascii(hello.client))
         # What is resident from before anybody listened can be leased too.
         for _, cached in self._facts.resident():
             self._known.learn(key[:-GROUP_BYTES] for key, _ in cached)
@@ -291,7 +294,7 @@ class SideChannel:
             self._resolve(keys)
             told.append({"sequence": sequence, **_as_message(event, b"".join(keys))})
             size += len(keys)
-            if size >= KEYS_PER_PART:
+            if size >= TOUCHED_KEYS_PER_MESSAGE or len(told) >= EVENTS_PER_MESSAGE:
                 self._tell(told)
                 told, size = [], 0
         self._tell(told)

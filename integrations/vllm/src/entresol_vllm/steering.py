@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .counters import FAULTS_UNTIL_NEUTRAL, Counters
 from .leases import BY_KEY, LeaseTable
-from .mailbox import Applied, Clear, Command, Done, EvictBlocks, Mailbox, SetGrace, SetLease, SetSessionLease, Touched
+from .mailbox import Applied, Clear, Command, Done, EvictBlocks, Mailbox, Receipt, SetGrace, SetLease, SetSessionLease, Touched
 from .request_fields import NO_FIELDS, BadFields, RequestFields, fields_of
 from .resident_blocks import ResidentBlocks
 from .settings import Settings
@@ -25,6 +25,7 @@ logger = logging.getLogger("vllm.entresol_vllm")
 
 KEYS_PER_STEP = 2048
 MAX_SESSIONS = 4096
+MAX_SESSION_HASHES = 1 << 20
 MAX_CALLS = 65_536
 
 
@@ -34,6 +35,14 @@ class _Session:
     """Of its last call: vLLM's own list, which grows with the answer."""
     steps: tuple[Step, ...] = ()
     tokens: int | None = None
+    counted: int = 0
+    """Hashes that it had when it was noted last."""
+
+
+@dataclass
+class _Call:
+    fields: RequestFields
+    touched: bool = False
 
 
 class Steering:
@@ -52,7 +61,8 @@ class Steering:
         self.mode = settings.mode
         self.reason: str | None = None if self.mode == "active" else "ENTRESOL_VLLM=neutral"
         self._sessions: dict[str, _Session] = {}
-        self._calls: dict[str, RequestFields] = {}
+        self._session_hashes = 0
+        self._calls: dict[str, _Call] = {}
 
     @property
     def session_count(self) -> int:
@@ -80,9 +90,9 @@ class Steering:
             work(*args)
         except Exception:
             self._counters.faults += 1
-            if self._counters.faults <= 3 or self._counters.faults == FAULTS_UNTIL_NEUTRAL:
+            if self._counters.faults <= 3:
                 logger.exception("entresol-vllm: a fault of this package, not of vLLM; the call goes on")
-            if self._counters.faults == FAULTS_UNTIL_NEUTRAL:
+            if self._counters.faults >= FAULTS_UNTIL_NEUTRAL and self.mode == "active":
                 self.mode, self.reason = "neutral", f"{FAULTS_UNTIL_NEUTRAL} faults, see vLLM's log"
                 self.blocks.neutralise()
                 logger.error("entresol-vllm: %s: vLLM's own order from here on", self.reason)
@@ -100,16 +110,16 @@ class Steering:
         except (BadFields, BadSteps) as error:
             self._counters.request_fields_bad += 1
             if self._counters.request_fields_bad <= 3:
-                logger.warning("entresol-vllm: fields of request %s are left out: %s", request.request_id, error)
+                logger.warning("entresol-vllm: fields of request %s are left out: %s", ascii(request.request_id), error)
         if fields is not NO_FIELDS or self._mailbox.wanted:
-            self._calls[request.request_id] = fields
+            self._calls[request.request_id] = _Call(fields)
             if len(self._calls) > MAX_CALLS:
                 del self._calls[next(iter(self._calls))]
 
     def _note_session(self, request: Request, fields: RequestFields) -> None:
         session = None
         if fields.session is not None:
-            session = self._sessions.pop(fields.session, None) or _Session()
+            session = self._sessions.get(fields.session) or _Session()
             session.hashes = request.block_hashes
             self._remember(fields.session, session)
         if self.mode != "active":
@@ -131,9 +141,13 @@ class Steering:
             self.leases.set_run(_owner_of_session(name), self._leading(hashes, session.tokens), steps)
 
     def _remember(self, name: str, session: _Session) -> None:
+        """As the latest; the oldest are forgotten, for histories are long."""
+        self._sessions.pop(name, None)
         self._sessions[name] = session
-        if len(self._sessions) > MAX_SESSIONS:
-            del self._sessions[next(iter(self._sessions))]
+        self._session_hashes += len(session.hashes) - session.counted
+        session.counted = len(session.hashes)
+        while len(self._sessions) > MAX_SESSIONS or (self._session_hashes > MAX_SESSION_HASHES and len(self._sessions) > 1):
+            self._session_hashes -= self._sessions.pop(next(iter(self._sessions))).counted
 
     def _leading(self, hashes: Sequence[bytes], tokens: int | None) -> list[bytes]:
         return list(hashes if tokens is None else hashes[: tokens // self._block_size])
@@ -158,17 +172,13 @@ class Steering:
 
     def _begin(self, command: Command, now: float) -> None:
         if isinstance(command, SetLease):
-            last = len(command.runs) - 1
-            before = self._counters.leases_set
-            for index, (hashes, steps) in enumerate(command.runs):
-                then = self._report(command, lambda: self._counters.leases_set - before) if index == last else None
-                self.leases.set_run(BY_KEY, hashes, steps, then)
+            self.leases.later(self._setting(command))
         elif isinstance(command, SetSessionLease):
             session = self._sessions.get(command.session) or _Session()
             session.steps, session.tokens = command.steps, command.tokens
             self._remember(command.session, session)
             self.leases.set_run(_owner_of_session(command.session), self._leading(session.hashes, command.tokens), command.steps,
-                                self._report(command, lambda: 0))
+                                lambda: self._report(command.receipt, 0))
         elif isinstance(command, SetGrace):
             self.blocks.queue.set_grace(command.level, command.seconds)
         elif isinstance(command, EvictBlocks):
@@ -187,36 +197,39 @@ class Steering:
             hashes = list(session.hashes) if session is not None else []
             if session is not None:
                 session.steps = ()
-        for block_hash in hashes:
-            self.leases.drop(block_hash)
+        self.leases.later(self.blocks.evict(hashes, self.leases.drop, lambda evicted: self._report(command.receipt, 0, evicted)))
 
-        def report(evicted: int) -> None:
-            if command.receipt is not None:
-                self._mailbox.tell(Applied(command.receipt, 0, evicted))
+    def _setting(self, command: SetLease) -> Iterator[None]:
+        before = self._counters.leases_set
+        for hashes, steps in command.runs:
+            yield from self.leases.setting(BY_KEY, hashes, steps)
+        self._report(command.receipt, self._counters.leases_set - before)
 
-        self.leases.later(self.blocks.evict(hashes, report))
-
-    def _report(self, command: SetLease | SetSessionLease, count: Callable[[], int]) -> Callable[[], None] | None:
-        receipt = command.receipt
-        if receipt is None:
-            return None
-        return lambda: self._mailbox.tell(Applied(receipt, count(), 0))
+    def _report(self, receipt: Receipt | None, leased: int, evicted: int = 0) -> None:
+        if receipt is not None:
+            self._mailbox.tell(Applied(receipt, leased, evicted))
 
     def _tell_touched(self, new_requests: Any) -> None:
         for new in new_requests:
             request = self._requests.get(new.req_id)
             if request is None:
                 continue
-            fields = self._calls.get(request.request_id, NO_FIELDS)
+            call = self._calls.get(request.request_id)
+            # One that came before anybody listened, or that has been preempted and comes again.
+            if call is None or call.touched:
+                continue
+            call.touched = True
+            fields = call.fields
             local, external = _cached_tokens(request, new)
             prompt_blocks = request.num_prompt_tokens // self._block_size
             self._mailbox.tell(Touched(request.request_id, fields.tag, fields.session, request.num_prompt_tokens, local, external,
                                        request.block_hashes[:prompt_blocks]))
 
     def _on_end(self, request: Request) -> None:
-        fields = self._calls.pop(request.request_id, None)
-        if fields is None:
+        call = self._calls.pop(request.request_id, None)
+        if call is None:
             return
+        fields = call.fields
         prompt_blocks = request.num_prompt_tokens // self._block_size
         computed = min(request.num_computed_tokens, request.num_prompt_tokens + request.num_output_tokens)
         output = request.block_hashes[prompt_blocks : computed // self._block_size]

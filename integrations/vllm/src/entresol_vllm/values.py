@@ -69,4 +69,5 @@ def steps_from(flat: object, now: float, longest_seconds: float) -> tuple[Step, 
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    # JSON has integers that no float can hold.
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 63)
