@@ -29,6 +29,7 @@ export const ERRORS = {
   ENT_ENGINE_INSTALL_FAILED: { status: 503, mend: 'Check that npm reaches its registry, then run: entresol engine add embedded.' },
   ENT_VLLM_UNAVAILABLE: { status: 503, mend: 'It says what is missing; CONTRIBUTING.md lists what a real vLLM on CPUs needs.' },
   ENT_CLIENT_MISSING: { status: 500, mend: 'Run: npm install openai.' },
+  ENT_KV_EVENTS_UNSUPPORTED: { status: 500, mend: 'Run npm install zeromq msgpackr (Node 22 or newer on linux-arm64), or leave kvEvents out.' },
   ENT_ENGINE_UNSUPPORTED_PLATFORM: { status: 503, mend: 'No binary exists for this platform; use --upstream with a server, or the simulated engine.' },
   ENT_UPSTREAM_FAILED: { status: 502, mend: 'See the upstream server log.' },
   ENT_UPSTREAM_BUSY: { status: 503, mend: 'Retry later, or put more replicas behind this server.' },
