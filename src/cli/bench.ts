@@ -97,5 +97,5 @@ const engine = defineCommand({
 
 export default defineCommand({
   meta: { name: 'bench', description: 'Measurements that anyone can repeat.' },
-  subCommands: { engine, policy: () => import('./bench-policy.ts').then((module) => module.default), gateway: () => import('./bench-gateway.ts').then((module) => module.default), soak: () => import('./bench-soak.ts').then((module) => module.default) },
+  subCommands: { engine, policy: () => import('./bench-policy.ts').then((module) => module.default), gateway: () => import('./bench-gateway.ts').then((module) => module.default), soak: () => import('./bench-soak.ts').then((module) => module.default), vllm: () => import('./bench-vllm.ts').then((module) => module.default) },
 });

@@ -96,7 +96,7 @@ describe('entresol serve', () => {
 });
 
 describe('flags', () => {
-  it.each(['openai', 'openai=', 'openai=ftp://x', 'openai=http://x/foo', 'openai=http://user:pass@x', 'openai=http://x/v1?a=1', 'nothing=http://x', 'vllm=http://x'])('refuses the upstream %s', (flag) => {
+  it.each(['openai', 'openai=', 'openai=ftp://x', 'openai=http://x/foo', 'openai=http://user:pass@x', 'openai=http://x/v1?a=1', 'nothing=http://x'])('refuses the upstream %s', (flag) => {
     expect(() => upstreamEngines([flag])).toThrow(expect.objectContaining({ code: 'ENT_USAGE', at: '--upstream' }));
   });
 

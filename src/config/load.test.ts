@@ -44,7 +44,7 @@ describe('a configuration file', () => {
     expect(wrong([
       'listen: {port: 70000}',
       'upstreams:',
-      '  - kind: vllm',
+      '  - kind: none',
       '    url: nothing',
       '    timeout: 3',
       '    breaker:',

@@ -6,6 +6,7 @@ import { llmd } from './llm-d/engine.ts';
 import { anthropic, openai, openaiCompatible } from './openai/engine.ts';
 import { sglang } from './sglang/engine.ts';
 import type { AnyUpstreamKind } from './upstream/kind.ts';
+import { vllm } from './vllm/engine.ts';
 
 export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
   openai,
@@ -15,6 +16,7 @@ export const UPSTREAM_KINDS: readonly AnyUpstreamKind[] = [
   sglang,
   dynamo,
   llmd,
+  vllm,
 ];
 
 /** They run within Entresol: no URL makes them. */

@@ -4,7 +4,7 @@ import { TableReader, TableWriter } from '../../learner/index.ts';
 import { Frontier } from './frontier.ts';
 import { GroupValues, type ValueUnit } from './group-values.ts';
 import { Guard, type Leader } from './guard.ts';
-import { makeLeases } from './leases.ts';
+import { LeaseMaker } from './leases.ts';
 import { LiveSessions } from './live-sessions.ts';
 import { PrefixTree } from './prefix-tree.ts';
 import { Renewals } from './renewals.ts';
@@ -39,6 +39,7 @@ export class SageIndex implements RetentionIndex {
   private readonly real: Frontier;
   private readonly guard: Guard | undefined;
   private readonly renewals: Renewals;
+  private readonly leaseMaker = new LeaseMaker();
   private readonly capacityBlocks: number | undefined;
   private readonly keepsEvicted: boolean;
   private nowMs = 0;
@@ -150,8 +151,12 @@ export class SageIndex implements RetentionIndex {
 
   leases(nowMs: number, max: number): readonly Lease[] {
     this.nowMs = nowMs;
+    this.renewals.begin();
     this.renewals.dropEnded();
-    return makeLeases({ tree: this.tree, sessions: this.sessions, values: this.values, real: this.real, leader: this.leader, touches: this.touches }, nowMs, max);
+    this.renewals.beforeDecision(nowMs);
+    this.values.renew();
+    const valueNow = (group: number): number => this.values.raisedOf(group, (child) => this.real.isOccupied(child), this.ownValue);
+    return this.leaseMaker.make({ tree: this.tree, sessions: this.sessions, values: this.values, real: this.real, leader: this.leader, touches: this.touches }, valueNow, nowMs, max);
   }
 
   /** Where the history of a session that waits for a tool is best kept. */
@@ -166,7 +171,7 @@ export class SageIndex implements RetentionIndex {
     const { tree } = this;
     return {
       learned: this.sessions.learnedBytes(),
-      working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + this.sessions.bytes + this.touchedUnits.byteLength + this.taughtCall.length * 8,
+      working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + this.sessions.bytes + this.touchedUnits.byteLength + this.leaseMaker.bytes + this.taughtCall.length * 8,
       ghosts: this.guard?.bytes ?? 0,
     };
   }

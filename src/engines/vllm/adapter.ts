@@ -1,0 +1,188 @@
+/** vLLM: any version that speaks OpenAI's dialects, stock or with the package entresol-vllm in it. */
+import { EntresolError, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Lease, type Outcome, type Secret } from '../../core/index.ts';
+import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
+import { readAnswerEnd } from './answer-end.ts';
+import { CacheLink } from './cache-link.ts';
+import { editBody } from './call-edit.ts';
+import { featuresOf } from './features.ts';
+import { readMetricsPage, type EngineFigures } from './metrics-page.ts';
+import { packKeys } from './side-channel/messages.ts';
+import type { VllmSettings } from './settings.ts';
+import { exploreSurface, isLoopback, reachableEndpoint, type EventSource, type Surface } from './surface.ts';
+
+const DEFAULT_CONTROL = 'tcp://127.0.0.1:5600';
+const POLL_MS = 1000;
+/** How long a look waits for the package to say hello: on loopback it takes a few milliseconds. */
+const HELLO_WAIT_MS = 500;
+const LEVELS = 127;
+
+export class VllmAdapter implements UpstreamAdapter {
+  readonly kind = 'vllm';
+  readonly dialects = ['chat', 'completions', 'responses', 'messages', 'embeddings'] as const;
+  readonly uncertain: ReadonlySet<Dialect> = new Set(['responses', 'messages']);
+  readonly hosted = false;
+  readonly credentialHeader = 'authorization';
+  /** uvicorn closes an idle connection after 5 s and does not say so. */
+  readonly keepAliveMs = 4000;
+  readonly #settings: VllmSettings;
+  readonly #secret: Secret | undefined;
+  readonly #version: string;
+  #surface: Surface | undefined;
+  #figures: EngineFigures | undefined;
+  #restarts = 0;
+  #link: CacheLink | undefined;
+  #helloed: (() => void) | undefined;
+  #poll: NodeJS.Timeout | undefined;
+
+  /** @param version of this program, for the engine's log */
+  constructor(settings: VllmSettings, secret: Secret | undefined, version: string) {
+    this.#settings = settings;
+    this.#secret = secret;
+    this.#version = version;
+  }
+
+  /** Undefined before it was first reached. */
+  get link(): CacheLink | undefined { return this.#link; }
+
+  capabilities(): Partial<EngineCapabilities> {
+    const link = this.#link;
+    const surface = this.#surface;
+    const [hello] = link?.hellos() ?? [];
+    const salts = surface?.fields.cache_salt;
+    const capacityBlocks = hello?.capacityBlocks ?? this.#figures?.capacityBlocks;
+    return {
+      editsBody: true,
+      ...(surface?.dialects === undefined ? {} : { dialects: this.dialects.filter((dialect) => surface.dialects?.includes(dialect)) }),
+      ...(salts !== undefined && salts.size === 0 ? { saltsCache: false } : {}),
+      ...(link?.steers === true ? { intents: ['evict'], retention: { mode: 'push', levels: LEVELS, publish: (leases) => this.#publish(leases) } } : {}),
+      ...(capacityBlocks === undefined ? {} : { cache: { capacityBlocks, blockTokens: hello?.blockTokens ?? this.#figures?.blockTokens ?? 16 } }),
+    };
+  }
+
+  async discover(server: UpstreamServer): Promise<Discovery> {
+    const surface = await exploreSurface(server);
+    this.#surface = surface;
+    this.#figures = surface.figures;
+    await this.#openLink(server, surface);
+    const features = (): readonly DiscoveredFeature[] => featuresOf(surface, this.#link, this.#settings);
+    // What is known of the package and of events goes on to grow: read when it is asked for.
+    return { ...(surface.version === undefined ? {} : { product: `vLLM ${surface.version}` }), get features() { return features(); } };
+  }
+
+  async instance(server: UpstreamServer): Promise<string> {
+    const before = this.#figures?.prefixQueries;
+    await this.#read(server);
+    const { startedAt, prefixQueries } = this.#figures ?? {};
+    // Counters never fall while one process counts.
+    if (startedAt === undefined && before !== undefined && prefixQueries !== undefined && prefixQueries < before) this.#restarts += 1;
+    return startedAt === undefined ? `${this.#restarts}` : `${startedAt}`;
+  }
+
+  up(server: UpstreamServer): void {
+    const poll = async (): Promise<void> => {
+      await this.#read(server).catch(() => undefined);
+      if (this.#poll === undefined) return;
+      server.host.emit({ type: 'engine-load', atMs: server.host.clock.nowMs(), replica: server.replica, runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0, ...this.load() });
+      this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
+    };
+    this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
+  }
+
+  down(): void {
+    clearTimeout(this.#poll);
+    this.#poll = undefined;
+    this.#surface = undefined;
+    this.#figures = undefined;
+    void this.#link?.close();
+    this.#link = undefined;
+  }
+
+  serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+    const takes = this.#surface?.fields.vllm_xargs;
+    const { request, dialect } = call;
+    if (dialect === 'other' || dialect === 'embeddings' || call.body.length === 0) return pass();
+    const tag = this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
+    if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
+    const body = editBody(call.body, call.parsed as Readonly<Record<string, unknown>>, tag);
+    return pass({ ...(body === call.body ? {} : { body }), readReport: readAnswerEnd });
+  }
+
+  perform(intent: Intent): Promise<Outcome> {
+    if (intent.kind !== 'evict') return Promise.resolve({ status: 'unsupported' });
+    if (intent.target.kind !== 'units') return Promise.resolve({ status: 'rejected', why: 'only blocks that the engine has named can be evicted' });
+    return Promise.resolve(this.#link?.evict(intent.target.units) === true ? { status: 'accepted' } : { status: 'rejected', why: 'the package in vLLM does not answer, or the blocks are not known' });
+  }
+
+  load(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }> {
+    if (this.#figures === undefined) return {};
+    const { runningRequests, waitingRequests, cacheUsedFraction } = this.#figures;
+    return { runningRequests, waitingRequests, cacheUsedFraction };
+  }
+
+  async close(): Promise<void> {
+    this.down();
+    await this.#link?.close();
+  }
+
+  /** @throws where it does not answer: it is not well */
+  async #read(server: UpstreamServer): Promise<void> {
+    const { status, body } = await server.ask('/metrics');
+    const figures = status === 200 ? readMetricsPage(body.toString('utf8')) : undefined;
+    if (figures === undefined) {
+      // A proxy before it may hide the page: then calls tell how it is.
+      this.#figures = undefined;
+      return;
+    }
+    this.#figures = figures;
+    this.#link?.setPool(figures.capacityBlocks, figures.blockTokens);
+  }
+
+  async #openLink(server: UpstreamServer, surface: Surface): Promise<void> {
+    const { kvEvents, control, leaseIntervalMs } = this.#settings;
+    const link = new CacheLink({
+      host: server.host, replica: server.replica, client: `entresol ${this.#version}`, leaseIntervalMs, ...(this.#secret === undefined ? {} : { secret: this.#secret }),
+      changed: () => {
+        this.#helloed?.();
+        server.capabilitiesChanged();
+      },
+    });
+    this.#link = link;
+    try {
+      const channels = typeof control === 'object' ? control.endpoints : control === 'auto' && isLoopback(server.origin) ? [DEFAULT_CONTROL] : [];
+      if (channels.length > 0) {
+        const greeted = new Promise<void>((resolve) => { this.#helloed = resolve; });
+        await link.connect(channels);
+        await Promise.race([greeted, new Promise((resolve) => { setTimeout(resolve, HELLO_WAIT_MS).unref(); })]);
+      }
+      const sources = kvEvents === 'none' ? [] : typeof kvEvents === 'object' ? kvEvents.endpoints.map((endpoint, rank): EventSource => ({ rank, endpoint, topic: kvEvents.topic, ...(kvEvents.replayEndpoints?.[rank] === undefined ? {} : { replayEndpoint: kvEvents.replayEndpoints[rank] }) })) : this.#foundSources(surface, link);
+      await link.followEvents(sources.map(({ endpoint, replayEndpoint, ...rest }) => ({ ...rest, endpoint: reachableEndpoint(endpoint, server.origin), ...(replayEndpoint === undefined ? {} : { replayEndpoint: reachableEndpoint(replayEndpoint, server.origin) }) })));
+      link.setPool(surface.figures?.capacityBlocks, surface.figures?.blockTokens);
+    } catch (error) {
+      // Calls are served without; doctor shows what is missing.
+      if (!(error instanceof EntresolError) || error.code !== 'ENT_KV_EVENTS_UNSUPPORTED') throw error;
+      server.host.log('warn', error.describe());
+      server.host.trouble('kv-events-unsupported');
+    }
+  }
+
+  #foundSources({ eventSources }: Surface, link: CacheLink): readonly EventSource[] {
+    if (eventSources !== undefined && eventSources.length > 0) return eventSources;
+    return link.hellos().flatMap(({ kvEvents, rank }) => (kvEvents === undefined ? [] : [{ rank, ...kvEvents }]));
+  }
+
+  #publish(leases: readonly Lease[]): Promise<readonly Outcome[]> {
+    const link = this.#link;
+    const nowMs = performance.now();
+    return Promise.resolve(leases.map(({ unit, steps }): Outcome => {
+      const key = link?.mirror.block(unit)?.key;
+      if (link === undefined || key === undefined) return { status: 'rejected', why: 'no such block' };
+      let fromMs = nowMs;
+      const flat = steps.flatMap(({ untilMs, value }) => {
+        const ms = Math.max(0, Math.round(untilMs - fromMs));
+        fromMs = untilMs;
+        return [ms, value];
+      });
+      return link.tell({ type: 'lease', runs: [[packKeys([key]), flat]] }) ? { status: 'accepted' } : { status: 'rejected', why: 'the package in vLLM does not answer' };
+    }));
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * The link to one vLLM's caches, all ranks: what it holds (KV events), what calls use (the package's reports), what it
+ * should keep (leases). Without the package the mirror is kept, and nothing is steered.
+ */
+import type { EngineHost, ReplicaId, Secret, TenantId, UnitId } from '../../core/index.ts';
+import { loadDecoder, loadZeroMq, type ZeroMq } from '../kv-events/libraries.ts';
+import type { KvDecoder } from '../kv-events/decode.ts';
+import { KvSubscription } from '../kv-events/subscription.ts';
+import { DEFAULT_STEP_COST, prefillCostMs } from '../simulated/paged/step-cost.ts';
+import { CallTouches } from './call-touches.ts';
+import { LeasePublisher } from './leases.ts';
+import { Mirror } from './mirror/mirror.ts';
+import { SideChannel, type Codec } from './side-channel/channel.ts';
+import type { CallDone, CallTouch, Fields, Hello } from './side-channel/messages.ts';
+import { packKeys } from './side-channel/messages.ts';
+import type { EventSource } from './surface.ts';
+
+export interface LinkOptions {
+  readonly host: EngineHost;
+  readonly replica: ReplicaId;
+  readonly client: string;
+  readonly secret?: Secret;
+  readonly leaseIntervalMs: number;
+  /** The package has said hello, or is silent. */
+  changed(): void;
+}
+
+interface Libraries {
+  readonly zeromq: ZeroMq;
+  readonly decoder: KvDecoder;
+  readonly codec: Codec;
+}
+
+const DEFAULT_BLOCK_TOKENS = 16;
+/** Values fall while nothing happens: looked at so often while calls come, and rarely else. */
+const BUSY_FLUSH_MS = 250;
+const IDLE_FLUSH_MS = 5000;
+/** Sending leases takes at most one part in so many of the time. */
+const FLUSH_SHARE = 6;
+/** What a block is worth until its first lease comes: as much as one that returns in some seconds. Then its lease holds. */
+const GRACE = { ms: 1000, value: 1 } as const;
+/** Copies beside the pool, as a share of it, from which the mirror cannot be right. */
+const OVERFULL = 1.02;
+
+export class CacheLink {
+  readonly mirror: Mirror;
+  readonly touches: CallTouches;
+  readonly leases: LeasePublisher;
+  readonly #options: LinkOptions;
+  readonly #subscriptions = new Map<number, KvSubscription>();
+  readonly #channels = new Map<number, SideChannel>();
+  readonly #tenants = new Set<TenantId>();
+  #libraries: Libraries | undefined;
+  #blockTokens = DEFAULT_BLOCK_TOKENS;
+  #timer: NodeJS.Timeout | undefined;
+  #dueMs = Infinity;
+  #lastCallMs = -Infinity;
+  #lastFlush = { endedMs: -Infinity, tookMs: 0 };
+  #closed = false;
+  readonly #reconciling = new Set<number>();
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    const { host, replica } = options;
+    const trouble = (kind: string): void => host.trouble(kind);
+    this.mirror = new Mirror({
+      index: (tenant) => host.retention(tenant), nowMs: () => host.clock.nowMs(), trouble,
+      marginalPrefillMs: (depth) => prefillCostMs(DEFAULT_STEP_COST, depth * this.#blockTokens, (depth + 1) * this.#blockTokens),
+      onStored: (units) => this.#told('kv-stored', units, replica),
+      onRemoved: (units) => this.#told('kv-removed', units, replica),
+    });
+    this.touches = new CallTouches(this.mirror);
+    this.leases = new LeasePublisher({
+      mirror: this.mirror, nowMs: () => host.clock.nowMs(), index: (tenant) => host.retention(tenant),
+      send: (rank, message) => this.#channels.get(rank)?.tell(message) ?? false,
+      maximum: (rank) => this.#channels.get(rank)?.hello?.maximumLeases ?? 0,
+    });
+  }
+
+  /** Of the packages that answer. */
+  hellos(): Hello[] { return [...this.#channels.values()].flatMap(({ hello }) => hello ?? []); }
+  /** Every rank's package is there and does what it is told. */
+  get steers(): boolean { return this.#channels.size > 0 && [...this.#channels.values()].every(({ hello }) => hello?.mode === 'active'); }
+  /** Calls carry a tag: someone reads it. */
+  get tags(): boolean { return [...this.#channels.values()].some(({ hello }) => hello?.requestFields === true); }
+  subscriptions(): Iterable<readonly [number, KvSubscription]> { return this.#subscriptions; }
+  get blockTokens(): number { return this.#blockTokens; }
+
+  /** What the engine's own page says of the pool of one rank. */
+  setPool(capacityBlocks: number | undefined, blockTokens: number | undefined): void {
+    this.#blockTokens = blockTokens ?? this.#blockTokens;
+    for (const cache of this.mirror.ranks()) cache.capacityBlocks ??= capacityBlocks;
+  }
+
+  /** @throws EntresolError `ENT_KV_EVENTS_UNSUPPORTED` */
+  async followEvents(sources: readonly EventSource[]): Promise<void> {
+    const { zeromq, decoder } = await this.#load();
+    for (const { rank, endpoint, replayEndpoint, topic } of sources) {
+      if (this.#closed || this.#subscriptions.has(rank)) continue;
+      const subscription = new KvSubscription({
+        endpoint, topic, zeromq, decoder, ...(replayEndpoint === undefined ? {} : { replayEndpoint }),
+        onBatch: ({ events }) => {
+          this.mirror.apply(rank, events);
+          this.#checkFullness(rank);
+          this.#soon();
+        },
+        // What is gone for good can only be asked for.
+        onLost: () => void this.reconcile(rank),
+        onRestart: () => this.#restarted(rank),
+        trouble: (kind, detail) => this.#options.host.trouble(kind, detail),
+      });
+      this.#subscriptions.set(rank, subscription);
+      subscription.start();
+    }
+  }
+
+  /** @throws EntresolError `ENT_KV_EVENTS_UNSUPPORTED` */
+  async connect(endpoints: readonly string[]): Promise<void> {
+    const { zeromq, codec } = await this.#load();
+    const { client, secret } = this.#options;
+    for (const [rank, endpoint] of endpoints.entries()) {
+      if (this.#closed || this.#channels.has(rank)) continue;
+      const channel = new SideChannel({
+        endpoint, zeromq, codec, client, ...(secret === undefined ? {} : { secret }),
+        onHello: (hello, fresh) => this.#greeted(rank, hello, fresh),
+        onCallEvents: (events) => this.#used(rank, events),
+        onSilent: () => {
+          this.leases.forget(rank);
+          this.#options.changed();
+        },
+        trouble: (kind, detail) => this.#options.host.trouble(kind, detail),
+      });
+      this.#channels.set(rank, channel);
+      channel.start();
+    }
+  }
+
+  /** Drops blocks of the prefix cache that no call uses. @returns whether it will be done */
+  evict(units: readonly UnitId[]): boolean {
+    const byRank = new Map<number, bigint[]>();
+    for (const unit of units) {
+      const block = this.mirror.block(unit);
+      if (block !== undefined) byRank.set(block.rank, [...byRank.get(block.rank) ?? [], block.key]);
+    }
+    return byRank.size > 0 && [...byRank].every(([rank, keys]) => this.#channels.get(rank)?.tell({ type: 'evict', keys: packKeys(keys) }) ?? false);
+  }
+
+  /** Sends any message to every package. */
+  tell(message: Fields): boolean { return this.#channels.size > 0 && [...this.#channels.values()].every((channel) => channel.tell(message)); }
+
+  /** Makes the mirror of a rank what its package says that it holds. @returns the share of blocks on which both agreed before; undefined: it was not told */
+  async reconcile(rank: number): Promise<number | undefined> {
+    const channel = this.#channels.get(rank);
+    if (channel?.hello === undefined || this.#reconciling.has(rank)) return undefined;
+    this.#reconciling.add(rank);
+    try {
+      const residents = await channel.dump();
+      if (residents === undefined || this.#closed) return undefined;
+      const { agreed, missing, surplus } = this.mirror.reconcile(rank, residents.held);
+      return agreed + missing + surplus === 0 ? 1 : agreed / (agreed + missing + surplus);
+    } finally {
+      this.#reconciling.delete(rank);
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await Promise.all([...this.#subscriptions.values(), ...this.#channels.values()].map((each) => each.stop()));
+    this.#subscriptions.clear();
+    this.#channels.clear();
+    for (const { rank } of this.mirror.ranks()) this.mirror.clear(rank);
+  }
+
+  async #load(): Promise<Libraries> {
+    if (this.#libraries !== undefined) return this.#libraries;
+    const [zeromq, decoder, { Packr }] = await Promise.all([loadZeroMq(), loadDecoder(), import('msgpackr')]);
+    const packr = new Packr({ useRecords: false, variableMapSize: true, mapsAsObjects: true });
+    this.#libraries = { zeromq, decoder, codec: { pack: (value) => packr.pack(value), unpack: (bytes) => packr.unpack(bytes) } };
+    return this.#libraries;
+  }
+
+  #told(type: 'kv-stored' | 'kv-removed', units: readonly UnitId[], replica: ReplicaId): void {
+    this.#options.host.emit({ type, atMs: this.#options.host.clock.nowMs(), replica, units });
+  }
+
+  #greeted(rank: number, hello: Hello, fresh: boolean): void {
+    const { host } = this.#options;
+    const cache = this.mirror.rank(rank);
+    cache.capacityBlocks = hello.capacityBlocks;
+    if (hello.blockTokens > 0) this.#blockTokens = hello.blockTokens;
+    if (fresh) {
+      host.log('info', `entresol-vllm ${hello.packageVersion} in vLLM ${hello.vllmVersion}: ${hello.mode}${hello.reason === undefined ? '' : ` (${hello.reason})`}`, { rank });
+      this.#restarted(rank);
+      this.#subscriptions.get(rank)?.suspect();
+    }
+    if (hello.mode === 'active') this.#channels.get(rank)?.tell({ type: 'grace', ...GRACE });
+    // A mirror that began late lacks what came before.
+    if (hello.mode !== 'off') void this.reconcile(rank);
+    this.#options.changed();
+  }
+
+  #restarted(rank: number): void {
+    this.leases.forget(rank);
+    this.mirror.clear(rank);
+  }
+
+  #used(rank: number, events: readonly (CallTouch | CallDone)[]): void {
+    for (const event of events) {
+      const by = this.touches.report(rank, event);
+      if (by !== undefined) this.#tenants.add(by.tenant);
+    }
+    this.#lastCallMs = this.#options.host.clock.nowMs();
+    this.#soon();
+  }
+
+  #checkFullness(rank: number): void {
+    const cache = this.mirror.rank(rank);
+    if (cache.capacityBlocks === undefined || cache.copies <= cache.capacityBlocks * OVERFULL || this.#reconciling.has(rank)) return;
+    this.#options.host.trouble('kv-mirror-overfull');
+    void this.reconcile(rank);
+  }
+
+  #soon(): void {
+    if (!this.steers) return;
+    const { clock } = this.#options.host;
+    const { endedMs, tookMs } = this.#lastFlush;
+    this.#at(Math.max(clock.nowMs() + 5, endedMs + Math.max(this.#options.leaseIntervalMs, FLUSH_SHARE * tookMs)));
+  }
+
+  #at(dueMs: number): void {
+    if (this.#closed || this.#dueMs <= dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#flush(), Math.max(0, dueMs - this.#options.host.clock.nowMs())).unref();
+  }
+
+  #flush(): void {
+    this.#dueMs = Infinity;
+    const { clock } = this.#options.host;
+    const began = performance.now();
+    if (this.steers) this.leases.flush(this.#tenants);
+    const tookMs = performance.now() - began;
+    const nowMs = clock.nowMs();
+    this.#lastFlush = { endedMs: nowMs, tookMs };
+    this.#at(nowMs + Math.max(FLUSH_SHARE * tookMs, nowMs - this.#lastCallMs < 60_000 ? BUSY_FLUSH_MS : IDLE_FLUSH_MS));
+  }
+}

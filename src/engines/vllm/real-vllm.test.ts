@@ -1,0 +1,75 @@
+/** Against a real vLLM with the package in it (fake executor). Skipped, loudly, where it is not installed. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startServer, type RunningServer } from '../../cli/compose.ts';
+import { locateVllm, startVllm, type VllmServer } from '../../lab/vllm-server/index.ts';
+import { registeredPolicy } from '../../runtime/load-policy.ts';
+import { VllmEngine } from './engine.ts';
+import { vllmSettings } from './settings.ts';
+
+const environment = locateVllm();
+const BLOCKS = 132;
+const BLOCK_TOKENS = 32;
+
+let vllm: VllmServer;
+let server: RunningServer;
+let engine: VllmEngine;
+
+async function complete(prompt: readonly number[], session: string, more: object = {}): Promise<{ cached: number; status: number; body: unknown }> {
+  const response = await fetch(`${server.url}/v1/completions`, {
+    method: 'POST', headers: { 'content-type': 'application/json', 'x-entresol-session': session, 'x-entresol-agent': 'a' },
+    body: JSON.stringify({ model: vllm.model, prompt, max_tokens: 2, temperature: 0, ...more }),
+  });
+  const body = await response.json() as { usage?: { prompt_tokens_details?: { cached_tokens?: number } } };
+  return { cached: body.usage?.prompt_tokens_details?.cached_tokens ?? 0, status: response.status, body };
+}
+
+const tokens = (seed: number, count: number): number[] => Array.from({ length: count }, (_, index) => 300 + ((seed * 7919 + index * 104_729) % 3000));
+
+/** Polls: what the engine reports comes after the answer. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => { setTimeout(resolve, 10); });
+}
+
+describe.skipIf(environment === undefined)('a real vLLM with the package', () => {
+  beforeAll(async () => {
+    vllm = await startVllm(environment!, { executor: 'fake', plugin: true, blocks: BLOCKS, blockSize: BLOCK_TOKENS, hashAlgorithm: 'sha256_cbor' });
+    engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control: { endpoints: vllm.controlEndpoint } }));
+    server = await startServer({ engines: [engine], policies: [{ definition: registeredPolicy('cache-sage')! }], log: () => undefined });
+  }, 170_000);
+
+  afterAll(async () => {
+    await server?.close(0);
+    await vllm?.stop();
+  });
+
+  test('is known for what it is', () => {
+    const found = Object.fromEntries(engine.discovery()!.features.map(({ name, available }) => [name, available]));
+    expect(engine.discovery()!.product).toMatch(/^vLLM \d/);
+    expect(found).toEqual({
+      'tells its load': 'yes', 'keeps caches of tenants apart': 'yes', 'orders its queue by priority': 'yes', 'counts cached tokens': 'yes', 'times each call': 'yes',
+      'takes fields for plugins': 'yes', 'finds prefixes in its cache': 'yes', 'publishes what it caches': 'yes', 'evicts as it is told': 'yes',
+    });
+    expect(engine.capabilities).toMatchObject({ intents: ['evict'], retention: { mode: 'push' }, cache: { capacityBlocks: BLOCKS, blockTokens: BLOCK_TOKENS } });
+  });
+
+  test('serves, reports what calls used, and the mirror holds what it holds', async () => {
+    const link = engine.link!;
+    const before = link.touches.counts.touched;
+    const first = await complete(tokens(1, 200), 'one');
+    expect([first.status, first.cached]).toEqual([200, 0]);
+    expect((await complete(tokens(1, 200), 'one')).cached).toBe(192);
+    await until(() => link.touches.counts.touched === before + 2);
+    // Eight sessions, four turns each, more than it can hold.
+    for (let turn = 0; turn < 4; turn++) for (let session = 0; session < 8; session++) await complete(tokens(session + 10, 400 + turn * 150), `s${session}`);
+    await until(() => link.touches.counts.touched === before + 34);
+    await until(() => link.leases.counts.keys > 0);
+    await new Promise((resolve) => { setTimeout(resolve, 200); });
+    expect(await link.reconcile(0)).toBeGreaterThanOrEqual(0.999);
+  });
+
+  test('a client cannot set what is ours to set', async () => {
+    expect((await complete(tokens(2, 40), 'two', { vllm_xargs: { entresol_lease: [1e9, 1e9], entresol_tag: 'mine' } })).status).toBe(200);
+  });
+});
+
+test.runIf(environment === undefined)('SKIPPED: vLLM is not installed here (entresol bench vllm installs it)', () => undefined);

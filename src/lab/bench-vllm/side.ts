@@ -1,0 +1,69 @@
+/** One side: a real vLLM of its own, a gateway of its own before it, counted by vLLM's own counters. */
+import { VllmEngine } from '../../engines/vllm/engine.ts';
+import { readMetricsPage } from '../../engines/vllm/metrics-page.ts';
+import { vllmSettings } from '../../engines/vllm/settings.ts';
+import { EntresolError } from '../../core/index.ts';
+import type { PolicySetting } from '../../runtime/index.ts';
+import type { StartGateway } from '../bench/bench-side.ts';
+import type { CallSample } from '../bench/measures.ts';
+import { startVllm, type VllmEnvironment, type VllmServer, type VllmServerOptions } from '../vllm-server/index.ts';
+import { processClock } from '../../runtime/index.ts';
+import { playAll } from './clients.ts';
+import type { VllmLoad } from './load.ts';
+
+export interface SideOptions {
+  readonly name: 'off' | 'on';
+  readonly environment: VllmEnvironment;
+  readonly vllm: Omit<VllmServerOptions, 'plugin'>;
+  readonly policies: readonly PolicySetting[];
+  readonly startGateway: StartGateway;
+  /** Told what the gateway warns of: a policy in shadow would make the figures those of none. */
+  say(line: string): void;
+}
+
+export interface Counters { readonly queries: number; readonly hits: number; readonly preemptions: number }
+
+export class VllmSide {
+  readonly name: SideOptions['name'];
+  readonly samples: CallSample[] = [];
+  readonly engine: VllmEngine;
+  readonly #vllm: VllmServer;
+  readonly #gateway: Awaited<ReturnType<StartGateway>>;
+
+  private constructor(name: SideOptions['name'], vllm: VllmServer, engine: VllmEngine, gateway: Awaited<ReturnType<StartGateway>>) {
+    this.name = name;
+    this.#vllm = vllm;
+    this.engine = engine;
+    this.#gateway = gateway;
+  }
+
+  /** `off`: stock, nothing installed and nothing steered; the gateway stands before both. */
+  static async start({ name, environment, vllm: options, policies, startGateway, say }: SideOptions): Promise<VllmSide> {
+    const vllm = await startVllm(environment, { ...options, plugin: name === 'on' });
+    try {
+      const control = name === 'off' ? 'none' : { endpoints: vllm.controlEndpoint };
+      const engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control, ...(name === 'off' ? { kvEvents: 'none' } : {}) }));
+      const gateway = await startGateway({ engines: [engine], policies, clock: processClock, log: (level, message) => { if (level !== 'info') say(`${name}: ${message}`); } });
+      return new VllmSide(name, vllm, engine, gateway);
+    } catch (error) {
+      await vllm.stop();
+      throw error;
+    }
+  }
+
+  play(load: VllmLoad, thinkMs: number): Promise<void> {
+    return playAll(load, { url: this.#gateway.url, model: this.#vllm.model, thinkMs, onCall: (sample) => { this.samples.push(sample); } });
+  }
+
+  /** vLLM's own. */
+  async counters(): Promise<Counters> {
+    const page = readMetricsPage(await (await fetch(`${this.#vllm.url}/metrics`)).text());
+    if (page?.prefixQueries === undefined || page.prefixHits === undefined) throw new EntresolError('ENT_VLLM_UNAVAILABLE', 'vLLM does not count its prefix cache.', { at: this.#vllm.url });
+    return { queries: page.prefixQueries, hits: page.prefixHits, preemptions: page.preemptions ?? 0 };
+  }
+
+  async close(): Promise<void> {
+    await this.#gateway.close(0);
+    await this.#vllm.stop();
+  }
+}
