@@ -17,32 +17,57 @@ const LEAST_DOUBLED = 35;
 /** Coprime to the number of samples: pairs each of them with another one. */
 const COPRIME = 7;
 const FALLBACK_GAP_MS = 3000;
+const GAPS_PER_PART = 3;
+
+function emptyShifts(): Uint8Array[] {
+  return GAPS_BEFORE.map(() => new Uint8Array(TIME_BINS * 3));
+}
 
 export class GapSums {
   /** shifts[horizon][bin × 3 + quantile]: the bin in which the later call lands if the next one falls in `bin`. */
-  private readonly shifts: Uint8Array[] = GAPS_BEFORE.map(() => new Uint8Array(TIME_BINS * 3));
+  private shifts = emptyShifts();
+  /** Those that are being made. */
+  private next = emptyShifts();
   private readonly cumulated = new Float64Array(TIME_BINS);
+  private work: Generator<void, void> | undefined;
 
   constructor() {
-    this.refresh(new Float64Array(TIME_BINS));
+    this.begin(new Float64Array(TIME_BINS));
+    while (!this.goOn());
   }
 
-  refresh(histogram: Float64Array): void {
+  /** From now on the sums are drawn anew, a part with each `goOn`; until they are there the old ones hold. */
+  begin(histogram: Float64Array): void {
+    this.work = this.draw(histogram);
+  }
+  /** Returns whether that was the last part. */
+  goOn(): boolean {
+    if (this.work?.next().done !== true) return false;
+    this.work = undefined;
+    [this.shifts, this.next] = [this.next, this.shifts];
+    return true;
+  }
+
+  private * draw(histogram: Float64Array): Generator<void, void> {
     const random = seededRandom(12345);
     const total = this.cumulate(histogram);
     const draw = (): number => (total === 0 ? FALLBACK_GAP_MS : BIN_MIDDLE_MS[this.binBelow(random() * total)]);
     const sums = new Float64Array(SAMPLES);
     let gaps = 0;
-    GAPS_BEFORE.forEach((wanted, horizon) => {
+    for (const [horizon, wanted] of GAPS_BEFORE.entries()) {
       if (wanted === 2 * gaps && gaps >= LEAST_DOUBLED) {
         const half = Float64Array.from(sums);
         for (let sample = 0; sample < SAMPLES; sample++) sums[sample] += half[(sample * COPRIME + 1) % SAMPLES];
         gaps = wanted;
       }
-      for (; gaps < wanted; gaps++) for (let sample = 0; sample < SAMPLES; sample++) sums[sample] += draw();
+      for (; gaps < wanted; gaps++) {
+        for (let sample = 0; sample < SAMPLES; sample++) sums[sample] += draw();
+        if (gaps % GAPS_PER_PART === 0) yield;
+      }
       const sorted = Float64Array.from(sums).sort();
-      QUANTILE_SAMPLES.forEach((sample, index) => this.tabulate(this.shifts[horizon], index, sorted[sample]));
-    });
+      QUANTILE_SAMPLES.forEach((sample, index) => this.tabulate(this.next[horizon], index, sorted[sample]));
+      yield;
+    }
   }
 
   private cumulate(histogram: Float64Array): number {

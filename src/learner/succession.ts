@@ -45,7 +45,8 @@ export class Succession {
   private readonly callOf = new Int32Array(CANDIDATES);
   private place = 0;
   private readonly intensity = new Float64Array(CANDIDATES);
-  private readonly densityOfClock = new Float64Array(CLOCKS);
+  /** Of each candidate by each clock, as of the beginning that is looked at. */
+  private readonly densityOf = new Float64Array(CANDIDATES * CLOCKS);
 
   constructor() {
     this.shareOut();
@@ -66,10 +67,10 @@ export class Succession {
   /**
    * A session begins.
    * @param many whether many sessions are live
-   * @param endedChance P(the session has ended), by all that is known
+   * @param endedChance P(the session has ended), by all that is known, given its odds
    */
-  begins(nowMs: number, many: boolean, endedChance: (session: SessionState) => number): void {
-    const { intensity, densityOfClock } = this;
+  begins(nowMs: number, many: boolean, endedChance: (session: SessionState, odds: number) => number): void {
+    const { intensity, densityOf } = this;
     const passed = many ? CANDIDATES - CANDIDATES_OF_MANY : 0;
     if (this.lastMs >= 0) this.elapsedMs = this.elapsedMs * MEMORY + (nowMs - this.lastMs);
     this.lastMs = nowMs;
@@ -81,9 +82,11 @@ export class Succession {
       const session = this.latest[place];
       intensity[place] = 0;
       if (age < passed || session === undefined || session.calls !== this.callOf[place]) continue;
-      const density = this.density(session, nowMs);
+      let density = 0;
+      for (let clock = 0; clock < CLOCKS; clock++) density += densityOf[place * CLOCKS + clock] = this.densityBy(clock, session, nowMs);
       if (density < NEGLIGIBLE * uncaused) continue;
-      intensity[place] = (endedChance(session) * density) / this.odds(session, nowMs);
+      const odds = this.odds(session, nowMs);
+      intensity[place] = (endedChance(session, odds) * density) / odds;
       total += intensity[place];
     }
     let caused = 0;
@@ -94,10 +97,10 @@ export class Succession {
       if (session === undefined || intensity[place] === 0) continue;
       const because = intensity[place] / total;
       let density = 0;
-      for (let clock = 0; clock < CLOCKS; clock++) density += densityOfClock[clock] = this.densityBy(clock, session, nowMs);
+      for (let clock = 0; clock < CLOCKS; clock++) density += densityOf[place * CLOCKS + clock];
       caused += because;
       for (let clock = 0; clock < CLOCKS; clock++) {
-        const part = (because * densityOfClock[clock]) / density;
+        const part = (because * densityOf[place * CLOCKS + clock]) / density;
         if (part === 0) continue;
         this.followed[clock] += part;
         this.densities[clock].add(delayMs(clock, session, nowMs), part);
@@ -138,11 +141,6 @@ export class Succession {
     let all = 0;
     for (let clock = 0; clock < CLOCKS; clock++) all += this.followed[clock];
     for (let clock = 0; clock < CLOCKS; clock++) this.shares[clock] = (MOST_FOLLOWED * (this.followed[clock] + PRIOR.followed)) / (Math.max(all, this.ended) + PRIOR.ended);
-  }
-  private density(session: SessionState, nowMs: number): number {
-    let density = 0;
-    for (let clock = 0; clock < CLOCKS; clock++) density += this.densityBy(clock, session, nowMs);
-    return density;
   }
   private densityBy(clock: number, session: SessionState, nowMs: number): number {
     if (isRunning(clock, session)) return 0;

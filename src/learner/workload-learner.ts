@@ -77,7 +77,9 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     const tables = LearnedTables.fromBytes(bytes);
     for (const session of this.registry.allLive()) this.tables.ends.withdraw(session);
     this.tables = tables;
-    this.redraw();
+    this.beginRedraw();
+    while (!this.gapSums.goOn());
+    this.draws++;
   }
   learnedBytes(): number {
     return this.snapshot().length;
@@ -99,7 +101,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     if (session === undefined) {
       session = this.registry.add(event.by.session, (forgotten) => this.forget(forgotten));
       tables.transitions.learn(OUTSIDE, slot);
-      tables.succession.begins(event.atMs, this.registry.liveCount > FEW_SESSIONS, (other) => 1 - this.alive(other, event.atMs));
+      tables.succession.begins(event.atMs, this.registry.liveCount > FEW_SESSIONS, (other, odds) => 1 - this.alive(other, event.atMs, odds));
     } else {
       if (session.over) this.takeBack(session);
       else tables.ends.settle(session, false);
@@ -114,7 +116,8 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     tables.succession.called(session);
     if (event.final === true) this.signalEnd(session.id, 'final');
     this.expectation(event.atMs);
-    if (this.arrivals - this.drawnAt >= (this.arrivals < REDRAW.earlyUntil ? REDRAW.early : REDRAW.late)) this.redraw();
+    if (this.arrivals - this.drawnAt >= (this.arrivals < REDRAW.earlyUntil ? REDRAW.early : REDRAW.late)) this.beginRedraw();
+    if (this.gapSums.goOn()) this.draws++;
   }
 
   private callEnded(event: RequestEnd): void {
@@ -181,10 +184,10 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     this.tables.outputs.forget(slot);
     for (const session of this.registry.allLive()) if (session.agentSlot === slot) session.agentSlot = OTHER_AGENTS;
   }
-  private redraw(): void {
-    this.gapSums.refresh(this.tables.gapsFromArrival.all);
+  /** A call's worth of it is done with each of the next ones: all at once would take as long as ten calls. */
+  private beginRedraw(): void {
+    this.gapSums.begin(this.tables.gapsFromArrival.all);
     this.drawnAt = this.arrivals;
-    this.draws++;
   }
 
   private learnGaps(session: SessionState, nowMs: number): void {
@@ -216,16 +219,16 @@ export class WorkloadLearner implements Learner, SessionForecasts {
   }
 
   /** P(the session calls again), by Bayes from how its last call looked and how long it has been silent. */
-  private alive(session: SessionState, nowMs: number): number {
+  private alive(session: SessionState, nowMs: number, odds = this.tables.succession.odds(session, nowMs)): number {
     if (session.over) return 0;
     // While the call is running its silence says nothing.
     const survival = session.callDurationMs < 0 ? 1 : this.remainingGap(session, this.silenceMs(session, nowMs), this.scratch);
-    return this.aliveGiven(session, survival, nowMs);
+    return this.aliveGiven(session, survival, odds);
   }
   /** @param survival P(gap > silence); while the call is running its silence says nothing about the end */
-  private aliveGiven(session: SessionState, survival: number, nowMs: number): number {
+  private aliveGiven(session: SessionState, survival: number, odds: number): number {
     const end = this.tables.ends.probability(session);
-    const ended = end * this.tables.succession.odds(session, nowMs);
+    const ended = end * odds;
     const returning = (1 - end) * (session.callDurationMs < 0 ? 1 : survival);
     return returning / (returning + ended);
   }
@@ -268,7 +271,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     const survival = this.remainingGap(session, idleMs, raw);
     out.fill(0);
     if (session.over || survival <= 0) return;
-    const scale = this.aliveGiven(session, survival, nowMs) / survival;
+    const scale = this.aliveGiven(session, survival, this.tables.succession.odds(session, nowMs)) / survival;
     for (let bin = timeBin(idleMs); bin < TIME_BINS; bin++) {
       if (raw[bin] <= 0) continue;
       const remainingMs = BIN_LOW_MS[bin] < idleMs ? (BIN_HIGH_MS[bin] - idleMs) / 2 : BIN_MIDDLE_MS[bin] - idleMs;

@@ -22,7 +22,7 @@ describe('syntheticLoad', () => {
 describe('benchPolicies', () => {
   it('has a row per policy, number of agents and number of sessions', () => {
     const policies = POLICIES.filter(({ decisions }) => decisions.includes('retention'));
-    const rows = benchPolicies(policies, { agents: [3, 6], liveSessions: [5], capacity: 0.3, seed: 1 });
+    const rows = benchPolicies(policies, { agents: [3, 6], liveSessions: [5], capacity: 0.3, seed: 1, warmUpCalls: 50 });
     expect(rows.map(({ policy, agents, liveSessions }) => [policy, agents, liveSessions]))
       .toEqual([3, 6].flatMap((agents) => policies.map(({ name }) => [name, agents, 5])));
     for (const row of rows) {
@@ -31,6 +31,8 @@ describe('benchPolicies', () => {
       expect(row.blocksPerDecision.p50).toBeGreaterThan(0);
       expect(row.decideUs.p99).toBeGreaterThanOrEqual(row.decideUs.p50);
       expect(row.observeUs.p99).toBeGreaterThan(0);
+      expect(row.controlUs.p50).toBeGreaterThan(0);
+      expect(row.controlUs.p99).toBeGreaterThanOrEqual(row.controlUs.p50);
     }
     expect(rows.find(({ policy }) => policy === 'cache-sage')?.stateBytes.learned).toBeGreaterThan(0);
     expect(benchPolicyTable(rows).split('\n')).toHaveLength(rows.length + 1);

@@ -29,6 +29,8 @@ export interface ReplayInput {
   readonly learners?: LearnerSourceFactory;
   readonly cost?: PrefillCostModel;
   onProgress?(callsDone: number): void;
+  /** After each call, outside of all that is timed. */
+  afterCall?(): void;
 }
 
 export interface ReplayOutcome {
@@ -137,6 +139,7 @@ class Replay {
       promptTokens += call.promptTokens;
       savedMs += prefillMs(this.#cost, 0, cachedTokens);
       this.#serve(call, cachedTokens);
+      this.#input.afterCall?.();
       if (this.#position % PROGRESS_EVERY_CALLS === 0) this.#input.onProgress?.(this.#position);
     }
     const seconds = (performance.now() - startedMs) / 1000;

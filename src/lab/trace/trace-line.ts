@@ -143,3 +143,8 @@ export function parseTraceLine(text: string, place: LinePlace): TraceLine {
     tools: check.toolNames(),
   };
 }
+
+/** The line as text, without its line break. */
+export function formatTraceLine({ instance, startMs, durationMs, promptTokens, outputTokens, tools, ...line }: TraceLine): string {
+  return JSON.stringify({ ...line, inst: instance, t_ms: startMs, dur_ms: durationMs, prompt_tokens: promptTokens, output_tokens: outputTokens, tools: tools.map((name) => ({ name })) });
+}
