@@ -4,6 +4,7 @@ import { agentId, LOCAL_TENANT, sessionId, tenantId, workloadId, type Coordinate
 import { engineCall, RecordingAnswer, RecordingHost } from '../../src/engines/embedded/testing/recording-answer.ts';
 import { dynamo } from '../../src/engines/dynamo/engine.ts';
 import { describeEngine } from '../../src/engines/engine.contract.ts';
+import { ResidentFollower } from '../../src/engines/kv-events/resident-follower.ts';
 import { startCluster, type Cluster } from './cluster.ts';
 import { installDynamo } from './install.ts';
 
@@ -69,6 +70,21 @@ describe.skipIf(python === undefined)('Dynamo itself', () => {
     const text = 'The same words, and long enough for several blocks of sixteen. '.repeat(3);
     expect((await serve(engine, callOf(text))).cached).toBe(0);
     expect((await serve(engine, callOf(text))).cached).toBeGreaterThan(100);
+    await close();
+  });
+
+  it('publishes KV events as maps, several hashes to a removal, with an empty topic: all are read', async () => {
+    const { engine, close } = await started();
+    const host = new RecordingHost();
+    const follower = new ResidentFollower({ replica: engine.replica, origin: cluster.url, host, ask: () => Promise.reject(new Error('nothing is asked')), capabilitiesChanged: () => undefined });
+    await follower.follow([{ rank: 0, endpoint: cluster.events, replayEndpoint: cluster.replays, topic: '' }]);
+    // 64 blocks of 16 tokens: this much drives out what came first.
+    for (let round = 0; round < 200 && !host.events.some(({ type }) => type === 'kv-removed'); round++) await serve(engine, callOf(`round ${round}: ${'something that nobody asks again '.repeat(6)}`));
+    expect(host.events.map(({ type }) => type)).toEqual(expect.arrayContaining(['kv-stored', 'kv-removed']));
+    expect(host.troubles.filter((kind) => kind.startsWith('kv-event') || kind.startsWith('kv-frame') || kind === 'kv-removed-unknown')).toEqual([]);
+    expect(follower.residentBlocks).toBeGreaterThan(0);
+    expect(follower.residentBlocks).toBeLessThanOrEqual(64);
+    await follower.close();
     await close();
   });
 

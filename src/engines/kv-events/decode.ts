@@ -9,7 +9,7 @@ import { isWellFormed } from './well-formed.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
-/** Names of the positions after the tag. SGLang has a map of metadata where vLLM has `lora_name`; neither is read. */
+/** Names of the positions after the tag. SGLang has a map of metadata where vLLM has `lora_name`. */
 const POSITIONS: Readonly<Record<string, readonly string[]>> = {
   BlockStored: ['block_hashes', 'parent_block_hash', 'token_ids', 'block_size', 'lora_id', 'medium', 'lora_name', 'extra_keys', 'group_idx', 'kv_cache_spec_kind'],
   BlockRemoved: ['block_hashes', 'medium', 'group_idx'],
@@ -88,13 +88,19 @@ function readStored(fields: Fields): BlockStored | undefined {
     extraKeys: Array.isArray(fields.extra_keys) ? (fields.extra_keys as readonly unknown[]).map(readKeys) : [],
     medium: readMedium(fields.medium), group: readGroup(fields.group_idx),
     kind: typeof fields.kv_cache_spec_kind === 'string' ? fields.kv_cache_spec_kind : undefined,
-    session: typeof fields.session_id === 'string' ? fields.session_id : undefined,
+    session: readSession(fields),
   };
 }
 
 function readRemoved(fields: Fields): BlockRemoved | undefined {
   const hashes = readHashes(fields.block_hashes);
   return hashes === undefined ? undefined : { type: 'removed', hashes, medium: readMedium(fields.medium), group: readGroup(fields.group_idx) };
+}
+
+/** In SGLang's arrays it is in a map of metadata, where vLLM's have `lora_name`. */
+function readSession({ session_id: session, lora_name: metadata }: Fields): string | undefined {
+  if (typeof session === 'string') return session;
+  return isFields(metadata) && typeof metadata.session_id === 'string' ? metadata.session_id : undefined;
 }
 
 const readGroup = (value: unknown): number => (typeof value === 'number' && Number.isInteger(value) ? value : 0);

@@ -3,7 +3,8 @@
  * a higher one, and all that they reach keeps it; where it prefers open sessions, each lineage is a session of its own,
  * closed when it is over. Nothing is added that the server did not say it understands.
  */
-import { BoundedMap, setMember, type CallReport, type Dialect, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
+import { BoundedMap, setMember, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
+import { ResidentFollower } from '../kv-events/resident-follower.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { lineageId } from '../upstream/lineage-id.ts';
 import { sumsIn } from '../upstream/metrics-text.ts';
@@ -32,6 +33,7 @@ export class SglangAdapter implements UpstreamAdapter {
   readonly #settings: SglangSettings;
   #server: UpstreamServer | undefined;
   #info: ServerInfo | undefined;
+  #residents: ResidentFollower | undefined;
   #figures: ReadonlyMap<string, number> = new Map();
   /** Sessions that it may hold references for. */
   #open = new BoundedMap<string, true>(MAXIMUM_LINEAGES);
@@ -54,7 +56,10 @@ export class SglangAdapter implements UpstreamAdapter {
     this.#server = server;
     this.#info = await askServerInfo(server);
     const version = this.#info?.version;
-    return { ...(version === undefined ? {} : { product: `SGLang ${version}` }), features: featuresOf(this.#info) };
+    const info = this.#info;
+    const features = (): readonly DiscoveredFeature[] => featuresOf(info, this.#residents);
+    // What is known of its events goes on to grow: read when it is asked for.
+    return { ...(version === undefined ? {} : { product: `SGLang ${version}` }), get features() { return features(); } };
   }
 
   async instance(server: UpstreamServer): Promise<string> {
@@ -66,7 +71,19 @@ export class SglangAdapter implements UpstreamAdapter {
     return info?.seed === undefined ? '' : `${info.seed}`;
   }
 
+  async up(server: UpstreamServer): Promise<void> {
+    const source = this.#settings.kvEvents === 'auto' ? this.#info?.kvEvents : undefined;
+    if (source === undefined) return;
+    const { host, port, ranks, topic } = source;
+    const follower = new ResidentFollower(server);
+    this.#residents = follower;
+    const reachable = /^(?:\*|0\.0\.0\.0|::|\[::\])$/.test(host) ? new URL(server.origin).hostname : host;
+    await follower.follow(Array.from({ length: ranks }, (_, rank) => ({ rank, endpoint: `tcp://${reachable}:${port + rank}`, topic })));
+  }
+
   down(): void {
+    void this.#residents?.close();
+    this.#residents = undefined;
     this.#info = undefined;
     this.#figures = new Map();
     this.#open = new BoundedMap(MAXIMUM_LINEAGES);

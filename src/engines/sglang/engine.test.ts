@@ -4,6 +4,7 @@ import { closeAll, closeLater, until } from '../../../test/support/gateway-setup
 import { startUpstream, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
 import { LOCAL_TENANT, agentId, sessionId, workloadId, type CacheTarget, type Engine, type EngineCall } from '../../core/index.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
+import { Publisher } from '../kv-events/testing/publisher.ts';
 import { describeUpstream } from '../upstream/upstream.contract.ts';
 import { sglang } from './engine.ts';
 import { SglangStandIn, type StandInArguments } from './testing/stand-in.ts';
@@ -83,6 +84,32 @@ describe('sglang', () => {
     expect(await engine.perform({ kind: 'evict', target: lineageOf('t') })).toMatchObject({ status: 'clipped' });
     expect(await engine.perform({ kind: 'evict', target: lineageOf('t') })).toMatchObject({ status: 'rejected' });
     expect(standIn.closed).toEqual([first, third]);
+  });
+
+  it('follows its KV events, which are arrays: what is stored, what is removed, and garbage among them', async () => {
+    const publisher = await Publisher.start({ topic: 'kv', rank: 0 });
+    closeLater(() => publisher.stop());
+    const { engine, host } = await before({ kv_events: { publisher: 'zmq', endpoint_host: '*', endpoint_port_base: publisher.ports.events, topic: 'kv', block_size: 2, dp_size: 1 } });
+    const detail = (): string | undefined => engine.discovery?.()?.features.find(({ name }) => name === 'publishes KV events')?.detail;
+    const [a, b, c] = [18_213_574_409_835_333_642n, 2n ** 63n + 1n, 7n];
+    const batch = [
+      ['BlockStored', [a, b], null, [1, 2, 3, 4], 2, null, 'GPU'],
+      ['BlockStored', [c], b, [5, 6], 2, null, 'GPU', { session_id: 's', cache_salt: 'x' }],
+      ['BlockExploded', [c]], 'nonsense',
+      ['BlockRemoved', [c], 'GPU'],
+    ];
+    // A subscription takes a moment, and what was published before it is gone: told again until it is there.
+    while (!host.events.some(({ type }) => type === 'kv-stored')) {
+      await publisher.publish(batch);
+      await new Promise((resolve) => { setImmediate(resolve); });
+    }
+    await until(() => detail()?.includes('blocks resident') === true);
+    expect(detail()).toMatch(new RegExp(`^port ${publisher.ports.events}, one rank, \\d+ blocks resident by \\d+ messages, \\d+ lost$`));
+    const stored = host.events.find((event) => event.type === 'kv-stored');
+    expect(stored).toMatchObject({ replica: engine.replica });
+    expect(stored?.type === 'kv-stored' ? new Set(stored.units).size : 0).toBe(2);
+    expect(new Set(host.troubles)).toEqual(new Set([...host.troubles].filter((kind) => kind.startsWith('kv-'))));
+    expect(host.troubles).toEqual(expect.arrayContaining(['kv-event-unknown', 'kv-event-malformed']));
   });
 
   it('leaves alone what the client says itself', async () => {

@@ -13,9 +13,11 @@ export interface StandInArguments {
   readonly enable_cache_report: boolean;
   readonly enable_metrics: boolean;
   readonly max_total_num_tokens: number;
+  /** Where its KV events come from; the real one has them from its scheduler. */
+  readonly kv_events: { readonly publisher: 'zmq'; readonly endpoint_host: string; readonly endpoint_port_base: number; readonly topic: string; readonly block_size: number; readonly dp_size: number } | null;
 }
 
-const DEFAULTS: StandInArguments = { radix_eviction_policy: 'lru', enable_priority_scheduling: false, enable_session_radix_cache: false, enable_cache_report: true, enable_metrics: true, max_total_num_tokens: 4096 };
+const DEFAULTS: StandInArguments = { radix_eviction_policy: 'lru', enable_priority_scheduling: false, enable_session_radix_cache: false, enable_cache_report: true, enable_metrics: true, max_total_num_tokens: 4096, kv_events: null };
 const PAGE = 16;
 
 interface Page { readonly parent: string; priority: number; lastUse: number; children: number; readonly sessions: Set<string> }
@@ -52,7 +54,7 @@ export class SglangStandIn {
 
   #serverInfo(): unknown {
     const { max_total_num_tokens: tokens, ...given } = this.#arguments;
-    return { ...given, page_size: PAGE, random_seed: this.#seed, disable_radix_cache: false, schedule_low_priority_values_first: false, enable_hierarchical_cache: false, version: '0.5.23', internal_states: [{ max_total_num_tokens: tokens }], kv_events: null };
+    return { ...given, page_size: PAGE, random_seed: this.#seed, disable_radix_cache: false, schedule_low_priority_values_first: false, enable_hierarchical_cache: false, version: '0.5.23', internal_states: [{ max_total_num_tokens: tokens }] };
   }
 
   #metrics(): string {
