@@ -142,6 +142,16 @@ describe('a server that can do less', () => {
   });
 });
 
+describe('a server that does not say what it is', () => {
+  it.each(['refuse', 'garbage', 'error-200'] as const)('(%s) is passed through, and counts as up', async (fault) => {
+    const pair = await start({}, {}, (server) => { server.fault('/props', fault); });
+    expect(feature(pair, 'slots')).toMatchObject({ available: 'no', mend: expect.stringContaining('apiKey') });
+    expect((await run(pair, user('Hello.'))).report.status).toBe('ok');
+    expect(chats(pair)[0].body).not.toHaveProperty('id_slot');
+    expect(pair.host.events.map(({ type }) => type)).toEqual(['engine-up']);
+  });
+});
+
 describe('a server that misbehaves', () => {
   it.each(['error-200', 'garbage', 'refuse'] as const)('when states cannot be saved (%s) loses them alone', async (fault) => {
     const pair = await start();

@@ -17,7 +17,7 @@ export interface StateFile {
   readonly bytes: number;
 }
 
-/** The server answered, and refuses. */
+/** The server answered, and refuses, or says what cannot be understood. */
 export class RefusedError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -45,8 +45,11 @@ export class ServerApi {
   async props(): Promise<JsonObject> { return this.#object(await this.#ask('/props'), '/props'); }
   async models(): Promise<JsonObject> { return this.#object(await this.#ask('/v1/models'), '/v1/models'); }
 
-  /** Rejects unless it is well. */
-  async health(): Promise<void> { await this.#ask('/health'); }
+  /** Rejects while it loads its model, or does not answer. */
+  async health(): Promise<void> {
+    const { status } = await this.#server.ask('/health');
+    if (status >= 500) throw new RefusedError(status, `it answers /health with ${status}`);
+  }
 
   async slots(): Promise<SlotFacts[]> {
     const answer = await this.#ask('/slots');
@@ -139,9 +142,9 @@ export class ServerApi {
     return value;
   }
 
-  #strange(path: string, what: string): Error {
+  #strange(path: string, what: string): RefusedError {
     const [name] = path.split('?');
     this.#server.host.trouble('strange-answer', `${name}: ${what}`);
-    return new EntresolError('ENT_UPSTREAM_FAILED', `llama-server answers ${name} with ${what}.`, { at: this.#server.origin });
+    return new RefusedError(200, `it answers ${name} with ${what}`);
   }
 }

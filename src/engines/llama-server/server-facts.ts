@@ -30,7 +30,16 @@ const positive = (value: unknown): number | undefined => (typeof value === 'numb
 
 export async function findFacts(api: ServerApi): Promise<Found> {
   await api.health();
-  const props = await api.props();
+  let props: JsonObject;
+  try {
+    props = await api.props();
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    return {
+      facts: undefined,
+      discovery: { features: [{ name: 'slots', available: 'no', detail: `it does not tell what it is: ${error.message}`, mend: 'Where it wants a key (--api-key), configure it as apiKey of this upstream' }] },
+    };
+  }
   const product = typeof props.build_info === 'string' ? `llama.cpp ${props.build_info}` : 'llama.cpp';
   const slots = positive(props.total_slots);
   const settings = props.default_generation_settings;
@@ -38,7 +47,7 @@ export async function findFacts(api: ServerApi): Promise<Found> {
   if (slots === undefined || contextTokens === undefined) {
     return {
       facts: undefined,
-      discovery: { product, features: [{ name: 'slots', available: 'no', detail: '/props names no slots: a router of models, or another server', mend: 'Point Entresol at the server of one model.' }] },
+      discovery: { product, features: [{ name: 'slots', available: 'no', detail: '/props names no slots: a router of models, or another server', mend: 'Point Entresol at the server of one model' }] },
     };
   }
   const features: DiscoveredFeature[] = [{ name: 'slots', available: 'yes', detail: `${slots} of ${contextTokens} tokens` }];
@@ -46,11 +55,11 @@ export async function findFacts(api: ServerApi): Promise<Found> {
   const tokenises = await canTokenise(api);
   features.push(tokenises
     ? { name: 'exact prompts', available: 'yes', detail: '/apply-template and /tokenize' }
-    : { name: 'exact prompts', available: 'no', detail: '/apply-template or /tokenize is missing: prompts are compared by their text', mend: 'Use a llama-server of 2025 or newer.' });
+    : { name: 'exact prompts', available: 'no', detail: '/apply-template or /tokenize is missing: prompts are compared by their text', mend: 'Use a llama-server of 2025 or newer' });
   const showsSlots = await canShowSlots(api);
   features.push(showsSlots
     ? { name: 'sees slots', available: 'yes', detail: 'a restart is noticed within seconds' }
-    : { name: 'sees slots', available: 'no', detail: 'a restart between two calls is noticed late, answers that are not streamed hold up prompts', mend: 'Start it with --slots.' });
+    : { name: 'sees slots', available: 'no', detail: 'a restart is noticed late', mend: 'Start it with --slots' });
   const sampled = await sampleState(api);
   features.push(sampled.feature);
   return {
@@ -60,7 +69,10 @@ export async function findFacts(api: ServerApi): Promise<Found> {
 }
 
 async function modelOf(api: ServerApi, props: JsonObject): Promise<{ id: string; meta: unknown }> {
-  const { data } = await api.models();
+  const { data } = await api.models().catch((error: unknown): JsonObject => {
+    if (error instanceof RefusedError) return {};
+    throw error;
+  });
   const [first] = Array.isArray(data) ? data as unknown[] : [];
   const named = isObject(first) && typeof first.id === 'string' ? first.id : undefined;
   return { id: named ?? (typeof props.model_alias === 'string' ? props.model_alias : 'llama-server'), meta: isObject(first) ? first.meta : undefined };
@@ -86,14 +98,14 @@ async function refusedIsNo(look: () => Promise<boolean>): Promise<boolean> {
 /** Computes a few tokens and saves them: so the model's weights can be told apart and a token's size is known. */
 async function sampleState(api: ServerApi): Promise<{ feature: DiscoveredFeature; bytesPerToken: number | undefined; sample: unknown }> {
   const name = 'saves slots';
-  const missing = { name, available: 'no', mend: 'Start it with --slot-save-path DIRECTORY, in memory if there is room.' } as const;
+  const missing = { name, available: 'no', mend: 'Start it with --slot-save-path DIRECTORY, in memory if there is room' } as const;
   const allowed = await api.allowsSlotActions();
   let sample: unknown;
   try {
     sample = await api.sample(0, SAMPLE_PROMPT);
   } catch (error) {
-    if (!(error instanceof RefusedError)) throw error;
-    return { feature: { ...missing, detail: `it refuses a first call: ${error.message}`, mend: 'See the log of the server.' }, bytesPerToken: undefined, sample };
+    // Another's call may hold the slot for minutes: a server that is busy is not down.
+    return { feature: { ...missing, detail: `a first call of our own did not succeed: ${error instanceof Error ? error.message : String(error)}`, mend: 'See the log of the server; it is looked at again when it is started anew' }, bytesPerToken: undefined, sample };
   }
   if (!allowed) return { feature: { ...missing, detail: 'what a slot gives up is lost' }, bytesPerToken: undefined, sample };
   try {
@@ -103,7 +115,7 @@ async function sampleState(api: ServerApi): Promise<{ feature: DiscoveredFeature
     return { feature: { name, available: 'yes', detail: `${(bytesPerToken / 1024).toFixed(1)} KiB a token` }, bytesPerToken, sample };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    return { feature: { ...missing, detail: error.message, mend: 'Make its --slot-save-path an existing directory that it may write, with room.' }, bytesPerToken: undefined, sample };
+    return { feature: { ...missing, detail: error.message, mend: 'Make its --slot-save-path an existing directory that it may write, with room' }, bytesPerToken: undefined, sample };
   }
 }
 
