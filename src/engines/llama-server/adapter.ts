@@ -7,7 +7,7 @@ import type { CallReport, Clock, Discovery, EngineCall, EngineCapabilities, Inte
 import { createSlotManager, DEFAULT_UNIT_TOKENS } from '../slots/create-slot-manager.ts';
 import type { SlotManager } from '../slots/slot-manager.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
-import { PromptTokens } from './prompt-tokens.ts';
+import { isOpaque, PromptTokens } from './prompt-tokens.ts';
 import { RefusedError, ServerApi } from './server-api.ts';
 import { findFacts, type ServerFacts } from './server-facts.ts';
 import type { LlamaServerSettings } from './settings.ts';
@@ -30,6 +30,7 @@ interface Running {
   readonly manager: SlotManager;
   readonly prompts: PromptTokens;
   readonly clock: Clock;
+  trouble(kind: string, detail: string): void;
   readonly storeTokens: number;
 }
 
@@ -127,7 +128,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
     const running = this.#running;
     if (running === undefined || (call.dialect !== 'chat' && call.dialect !== 'completions')) return undefined;
     const tokens = await running.prompts.of(call);
-    return { promptTokens: tokens.length, residentTokens: running.manager.residentTokens(tokens, tenant) };
+    return isOpaque(tokens) ? undefined : { promptTokens: tokens.length, residentTokens: running.manager.residentTokens(tokens, tenant) };
   }
 
   load(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }> {
@@ -142,7 +143,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
 
   async #run(server: UpstreamServer, api: ServerApi, facts: ServerFacts): Promise<Running> {
     const { host, replica } = server;
-    const { stateMiB, stateFolder, prefillLimit } = this.#settings;
+    const { stateMiB, stateFolder, prefillLimit, prompts } = this.#settings;
     const storeTokens = facts.bytesPerToken === undefined ? 0 : Math.floor((stateMiB * MIB) / facts.bytesPerToken);
     const files = new StateFiles(stateFolder);
     const trouble = (kind: string, detail: string): void => { host.trouble(kind, detail); };
@@ -155,6 +156,6 @@ export class LlamaServerAdapter implements UpstreamAdapter {
       // Without a place for them, shared beginnings would be computed by themselves for nothing.
       ...(storeTokens === 0 ? { anchorTokens: Infinity } : {}),
     });
-    return { api, facts, engine, manager, storeTokens, clock: host.clock, prompts: new PromptTokens(api, { contextTokens: facts.contextTokens, exact: facts.tokenises }) };
+    return { api, facts, engine, manager, storeTokens, trouble, clock: host.clock, prompts: new PromptTokens(api, { contextTokens: facts.contextTokens, exact: facts.tokenises && prompts === 'exact' }) };
   }
 }

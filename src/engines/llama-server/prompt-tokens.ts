@@ -3,7 +3,7 @@
  * tokeniser, or, where it has none for a request (images, strange fields), by the request's text.
  */
 import type { EngineCall } from '../../core/index.ts';
-import { isObject } from '../../core/fields.ts';
+import { isObject, type JsonObject } from '../../core/fields.ts';
 import type { ServerApi } from './server-api.ts';
 
 /** About what a token is long. */
@@ -31,7 +31,7 @@ export class PromptTokens {
     const known = this.#known.get(parsed);
     if (known !== undefined) return known;
     const tokens = this.#read(call).catch(() => undefined).then((read) => (
-      read === undefined || read.length === 0 ? opaqueTokens(JSON.stringify(parsed.messages ?? parsed.prompt ?? parsed), this.#contextTokens) : read));
+      read === undefined || read.length === 0 ? opaqueTokens(textOf(parsed), this.#contextTokens) : read));
     this.#known.set(parsed, tokens);
     return tokens;
   }
@@ -43,6 +43,11 @@ export class PromptTokens {
     if (typeof prompt === 'string') return this.#api.tokenise(prompt);
     return Array.isArray(prompt) && prompt.every((token) => Number.isSafeInteger(token) && (token as number) >= 0) ? Int32Array.from(prompt as number[]) : undefined;
   }
+}
+
+/** In the order in which templates put it. */
+function textOf({ tools, messages, prompt }: JsonObject): string {
+  return `${tools === undefined ? '' : JSON.stringify(tools)}${JSON.stringify(messages ?? prompt ?? '')}`;
 }
 
 /** They stand for text: prompts that begin alike have equal ones at their beginning, and no token is among them. */

@@ -19,6 +19,7 @@ export interface SlotCallParts {
   readonly api: ServerApi;
   readonly facts: ServerFacts;
   readonly clock: Clock;
+  trouble(kind: string, detail: string): void;
 }
 
 /** How often a server is asked whether an answer that comes whole has begun. */
@@ -126,7 +127,11 @@ export class SlotCall {
   #complete(report: CallReport, { queueMs, notes }: { readonly queueMs: number; readonly notes: readonly string[] }): CallReport {
     const timings = this.#timings;
     const told = { ...report, queueMs, notes: [...notes, ...(report.notes ?? [])] };
-    if (timings === undefined) return { ...told, promptTokens: report.status === 'ok' ? this.#parts.tokens.length : 0 };
+    if (timings === undefined) {
+      if (report.status !== 'ok') return told;
+      this.#parts.trouble('no-timings', 'an answer came without timings');
+      return { ...told, promptTokens: this.#parts.tokens.length };
+    }
     const { cachedTokens, computedTokens, computedMs, outputTokens } = timings;
     return { ...told, promptTokens: cachedTokens + computedTokens, cachedTokens, outputTokens, prefillMs: computedMs };
   }

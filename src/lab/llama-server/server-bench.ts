@@ -33,7 +33,7 @@ export interface ServerBenchOptions extends Omit<ServerSideParts, 'modelPath'> {
   readonly slots: number;
   readonly durationSeconds: number;
   readonly settleSeconds: number;
-  /** Beside both: with Entresol and no policy (least recently used). */
+  /** Beside both: with Entresol and no policy (least recently used), and with prompts compared by the server's tokens. */
   readonly baselines: boolean;
   say(line: string): void;
   onLoad(report: WorkloadReport): void;
@@ -131,7 +131,8 @@ async function benchLoad(workload: BenchWorkload, capacityFraction: number, { co
   });
   const sage = registeredPolicy('cache-sage');
   const off = spec('off', ALONE_SLOTS);
-  const sides = [off, spec('on', options.slots, sage === undefined ? [] : [{ definition: sage }]), ...(options.baselines ? [spec('own-lru', options.slots, [])] : [])];
+  const withSage = sage === undefined ? [] : [{ definition: sage }];
+  const sides = [off, spec('on', options.slots, withSage), ...(options.baselines ? [spec('own-lru', options.slots, []), { ...spec('exact-prompts', options.slots, withSage), prompts: 'exact' as const }] : [])];
   const tokensOf = ({ storeMiB }: ServerSideSpec): number => Math.round((storeMiB * MIB) / BYTES_PER_TOKEN);
   const settleMs = 1000 * options.settleSeconds;
   const measured = { fromMs: settleMs, untilMs: settleMs + 1000 * options.durationSeconds };

@@ -25,6 +25,8 @@ export interface ServerSideSpec {
   readonly storeMiB: number;
   /** Absent: clients speak to the server itself. */
   readonly policies?: readonly PolicySetting[];
+  /** How Entresol compares prompts. */
+  readonly prompts?: 'exact' | 'text';
 }
 
 export interface ServerSideParts {
@@ -82,7 +84,7 @@ export class ServerSide implements LoadSide {
         binary: parts.binary, modelPath: parts.modelPath, threads: parts.threads, slots, contextTokens,
         ...(policies === undefined ? { cacheMiB: storeMiB } : { cacheMiB: 0, slotSavePath: `${folder}/` }),
       });
-      front = policies === undefined ? { url: server.url, close: () => Promise.resolve() } : await before(server, storeMiB, folder, policies, clock, parts);
+      front = policies === undefined ? { url: server.url, close: () => Promise.resolve() } : await before(server, spec, folder, policies, clock, parts);
       const client = await openClient(front.url);
       const [first] = (await client.models.list()).data;
       const side = new ServerSide(spec.name, { clock, server, front, folder, client, model: first.id });
@@ -144,8 +146,8 @@ export class ServerSide implements LoadSide {
   }
 }
 
-async function before(server: LlamaServer, storeMiB: number, stateFolder: string, policies: readonly PolicySetting[], clock: SideClock, parts: ServerSideParts): Promise<Front> {
-  const engine = new LlamaServerEngine({ url: server.url }, llamaServerSettings.parse({ stateMiB: storeMiB, stateFolder }));
+async function before(server: LlamaServer, { storeMiB, prompts }: ServerSideSpec, stateFolder: string, policies: readonly PolicySetting[], clock: SideClock, parts: ServerSideParts): Promise<Front> {
+  const engine = new LlamaServerEngine({ url: server.url }, llamaServerSettings.parse({ stateMiB: storeMiB, stateFolder, prompts }));
   // The engine looks at its server on this clock.
   clock.start();
   const gateway = await parts.startGateway({ engines: [engine], policies, clock, log: () => undefined });
