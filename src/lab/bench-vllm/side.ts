@@ -23,6 +23,17 @@ export interface SideOptions {
 
 export interface Counters { readonly queries: number; readonly hits: number; readonly preemptions: number }
 
+const KNOWN_WITHIN_MS = 30_000;
+
+/** On a busy machine a server takes a while to say what it is: no call goes out before it is known, and before it can be steered. */
+async function known(engine: VllmEngine, steered: boolean): Promise<void> {
+  for (const deadline = performance.now() + KNOWN_WITHIN_MS; ;) {
+    if (engine.discovery() !== undefined && (!steered || engine.capabilities.retention !== undefined)) return;
+    if (performance.now() > deadline) throw new EntresolError('ENT_VLLM_UNAVAILABLE', steered ? 'the package in vLLM does not answer.' : 'vLLM does not say what it is.');
+    await new Promise((resolve) => { setTimeout(resolve, 50); });
+  }
+}
+
 export class VllmSide {
   readonly name: SideOptions['name'];
   readonly samples: CallSample[] = [];
@@ -44,6 +55,7 @@ export class VllmSide {
       const control = name === 'off' ? 'none' : { endpoints: vllm.controlEndpoint };
       const engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control, ...(name === 'off' ? { kvEvents: 'none' } : {}) }));
       const gateway = await startGateway({ engines: [engine], policies, clock: processClock, log: (level, message) => { if (level !== 'info') say(`${name}: ${message}`); } });
+      await known(engine, name === 'on');
       return new VllmSide(name, vllm, engine, gateway);
     } catch (error) {
       await vllm.stop();

@@ -73,6 +73,8 @@ export class RankCache {
 
   /** Takes blocks that are neither there nor followed by any out of the table, the longest absent first. */
   *trim(limit: number): Generator<Block> {
+    // Many at once: to begin at the front of a set costs as much as entries were deleted there.
+    if (this.#absent.size <= limit + (limit >> 3)) return;
     let looks = 2 * Math.max(0, this.#absent.size - limit);
     for (const block of this.#absent) {
       if (this.#absent.size <= limit || looks-- <= 0) return;

@@ -31,6 +31,8 @@ export class BlockPoolModel {
   readonly #holders = new Map<bigint, Set<number>>();
   /** Least recently used first. */
   readonly #free = new Set<number>();
+  /** Stands before the oldest: a fresh one would walk over all that were taken. */
+  #oldest: Iterator<number> = this.#free.values();
   #events: unknown[] = [];
 
   constructor(options: PoolModelOptions) {
@@ -79,7 +81,9 @@ export class BlockPoolModel {
   }
 
   #take(): number {
-    const [block] = this.#free;
+    let next = this.#oldest.next();
+    if (next.done === true) next = (this.#oldest = this.#free.values()).next();
+    const block = next.value as number;
     this.#free.delete(block);
     const hash = this.#hashOf[block];
     if (hash !== undefined) {
