@@ -12,6 +12,7 @@ import { StandInServer } from './llama-server/testing/stand-in.ts';
 import { UPSTREAM_KINDS, upstreamKindNamed } from './registry.ts';
 import { SglangStandIn } from './sglang/testing/stand-in.ts';
 import { SimulatedEngine } from './simulated/engine.ts';
+import { vllmScript } from './vllm/testing/stand-in.ts';
 
 afterEach(closeAll);
 
@@ -31,6 +32,7 @@ const hosted = { plain: speak('x'), seen: 'any server of its dialect' };
 const SUBJECTS: Partial<Record<EngineKind, Subject>> = {
   openai: hosted, anthropic: hosted, 'openai-compatible': hosted,
   'llama-server': { plain: llamaServer(), seen: `${standIn}; itself by \`npm run test:llama-server\`` },
+  vllm: { plain: vllmScript(1), seen: `${standIn}; itself by its own tests` },
   sglang: { plain: new SglangStandIn().script, full: new SglangStandIn({ radix_eviction_policy: 'priority', enable_priority_scheduling: true, enable_session_radix_cache: true }).script, seen: standIn },
   dynamo: { plain: dynamoStandIn(1), seen: `${standIn}; itself by \`npm run test:dynamo\`` },
   'llm-d': { plain: speak('x'), seen: standIn },
