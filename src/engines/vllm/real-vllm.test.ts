@@ -1,12 +1,12 @@
 /** Against a real vLLM with the package in it (fake executor). Skipped, loudly, where it is not installed. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type RunningServer } from '../../cli/compose.ts';
-import { locateVllm, startVllm, type VllmServer } from '../../lab/vllm-server/index.ts';
+import { realVllm, startVllm, type VllmServer } from '../../lab/vllm-server/index.ts';
 import { registeredPolicy } from '../../runtime/load-policy.ts';
 import { VllmEngine } from './engine.ts';
 import { vllmSettings } from './settings.ts';
 
-const environment = locateVllm();
+const environment = await realVllm();
 const BLOCKS = 132;
 const BLOCK_TOKENS = 32;
 
