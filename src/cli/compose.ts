@@ -48,6 +48,8 @@ export interface RunningServer {
   /** The first of `engines`. */
   readonly engine: Engine;
   readonly gateway: Gateway;
+  /** Takes these into force; undefined: those by default, as engines show what they can do. */
+  configurePolicies(settings: readonly PolicySetting[] | undefined): void;
   /** Serves new calls with other engines; those that are no longer among them end what they have begun. */
   replaceEngines(engines: readonly Engine[]): Promise<void>;
   /**
@@ -62,6 +64,8 @@ export type PoliciesFor = (engines: readonly Engine[]) => readonly PolicySetting
 
 /** How long an engine gets to stop once no call is left in it. */
 const ENGINE_GRACE_MS = 2000;
+/** How often policies by default are chosen again: an engine may show what it can do long after we have started. */
+const CHOOSE_AGAIN_MS = 2000;
 
 /** What is on when nobody says: retention where there is something to retain. */
 export function defaultPolicies(engines: readonly Engine[]): PolicySetting[] {
@@ -100,8 +104,21 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
   });
   const fleet = new EngineFleet(engines, runtime);
+  let chosen: readonly PolicySetting[] = atFirst;
+  let automatic = typeof given === 'function';
+  // What is on stays on: an engine that is down for a moment has not lost what was learned of it.
+  const chooseAgain = (): void => {
+    if (!automatic) return;
+    const now = typeof given === 'function' ? given(engines) : defaultPolicies(engines);
+    if (now.length <= chosen.length) return;
+    chosen = now;
+    runtime.configure(now);
+    log('info', 'an engine shows that it can be steered: policies by default are on', { policies: now.map(({ definition }) => definition.name) });
+  };
+  const choosing = setInterval(chooseAgain, CHOOSE_AGAIN_MS).unref();
   let closing: Promise<number> | undefined;
   const close = async (drainMs?: number): Promise<number> => {
+    clearInterval(choosing);
     const cut = await gateway.drain(drainMs);
     await fleet.stop(ENGINE_GRACE_MS);
     await runtime.close();
@@ -112,12 +129,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     await runtime.start();
     await fleet.start();
-    const now = policies(engines);
-    if (now.length !== atFirst.length) runtime.configure(now);
+    chooseAgain();
   } catch (error) {
     await close(0);
     throw error;
   }
   gateway.markReady();
-  return { url, runtime, engines, engine: engines[0], gateway, replaceEngines: (next) => fleet.replace(next), close: (drainMs) => (closing ??= close(drainMs)) };
+  const replaceEngines = async (next: readonly Engine[]): Promise<void> => {
+    await fleet.replace(next);
+    chooseAgain();
+  };
+  const configurePolicies = (settings: readonly PolicySetting[] | undefined): void => {
+    const before = automatic;
+    automatic = settings === undefined;
+    if (settings !== undefined) runtime.configure(settings);
+    else if (!before) runtime.configure(defaultPolicies(engines));
+    chosen = settings ?? (before ? chosen : defaultPolicies(engines));
+  };
+  return { url, runtime, engines, engine: engines[0], gateway, replaceEngines, configurePolicies, close: (drainMs) => (closing ??= close(drainMs)) };
 }

@@ -16,13 +16,13 @@ export class EngineFleet {
 
   /** @throws what an engine's start throws; those that had started are stopped by `stop` */
   async start(): Promise<void> {
-    for (const engine of this.#engines) await engine.start(this.#runtime.registerEngine(engine));
+    await this.#startAll(this.#engines);
   }
 
   /** @param next those that stay are the same objects */
   async replace(next: readonly Engine[]): Promise<void> {
     const arriving = next.filter((engine) => !this.#engines.includes(engine));
-    for (const engine of arriving) await engine.start(this.#runtime.registerEngine(engine));
+    await this.#startAll(arriving);
     const leaving = this.#engines.filter((engine) => !next.includes(engine));
     this.#engines.splice(0, this.#engines.length, ...next);
     this.#retired = this.#retired.filter((engine) => engine.load().runningRequests > 0);
@@ -31,6 +31,11 @@ export class EngineFleet {
       this.#retired.push(engine);
       engine.retire?.();
     }
+  }
+
+  /** Beside each other: each may wait for a server that does not answer. */
+  async #startAll(engines: readonly Engine[]): Promise<void> {
+    await Promise.all(engines.map((engine) => engine.start(this.#runtime.registerEngine(engine))));
   }
 
   async stop(graceMs: number): Promise<void> {

@@ -6,7 +6,7 @@ import { loadConfig, RELOADED, type Config, type LoadedConfig } from '../config/
 import { isLoopbackName, KeyRing, type KeySetting } from '../gateway/index.ts';
 import type { PolicySetting } from '../runtime/index.ts';
 import type { LogSink } from '../telemetry/index.ts';
-import { defaultPolicies, type RunningServer } from './compose.ts';
+import type { RunningServer } from './compose.ts';
 import { configSchema } from './config-schema.ts';
 import { ConfiguredPolicies, keySettings, upstreamPlans, type UpstreamPlan } from './configured.ts';
 
@@ -155,13 +155,9 @@ export class LiveConfiguration {
     if (!this.keys.empty && wanted.keys.length === 0) throw new EntresolError('ENT_CONFIG_INVALID', 'the last key is gone: to serve without keys takes a restart.', { at: wanted.loaded.at(['keys']) });
     const engines = this.#made(wanted);
     const serving = this.#fixed.upstreams || !hadUpstreams ? server.engines : [...engines.values()];
-    if (!this.#fixed.policies) server.runtime.configure(wanted.policies ?? defaultPolicies(serving));
+    if (!this.#fixed.policies) server.configurePolicies(wanted.policies);
     this.keys.replace(wanted.keys);
-    if (serving !== server.engines) {
-      await server.replaceEngines(serving);
-      // Some show what they can do only once they have started.
-      if (!this.#fixed.policies && wanted.policies === undefined) server.runtime.configure(defaultPolicies(serving));
-    }
+    if (serving !== server.engines) await server.replaceEngines(serving);
     this.#taken(wanted, engines);
     const later = before === undefined ? [] : (Object.keys(now) as (keyof Config)[]).filter((name) => !RELOADED.includes(name) && JSON.stringify(now[name]) !== JSON.stringify(before[name]));
     if (later.length > 0) log('warn', 'some settings take effect at the next start only', { settings: later });

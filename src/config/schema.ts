@@ -20,7 +20,7 @@ const everyUpstream = {
   models: z.array(z.string().min(1)).min(1).optional().describe('Models that are sent here; one may end in `*`. Without it: whatever no other upstream lists'),
   apiKey: secret.optional().describe('Its own credential: `${VARIABLE}` or `{file: PATH}`, never the text itself'),
   apiKeyUse: z.enum(['fallback', 'always']).default('fallback').describe('`fallback`: for calls that bring none of their own; `always`: in place of whatever they bring'),
-  cacheSalt: z.boolean().optional().describe('Whether it keeps caches of tenants apart by `cache_salt`; by default true for openai-compatible, false for hosted APIs'),
+  cacheSalt: z.boolean().optional().describe('Whether it keeps caches of tenants apart by `cache_salt`; by default true for servers of one\'s own but llama-server, false for hosted APIs'),
   timeouts: z.strictObject({
     connectMs: wholeMs.default(10_000).describe('To connect'),
     firstByteMs: wholeMs.default(600_000).describe('From the request\'s last byte to the answer\'s head'),

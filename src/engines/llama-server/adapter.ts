@@ -3,7 +3,7 @@
  * give up is saved and brought back by what the retention index in force says it is worth. The client's request and the
  * answer pass through as they came, but for `id_slot` and `cache_prompt`.
  */
-import type { CallReport, Clock, Discovery, EngineCall, EngineCapabilities, Intent, IntentKind, Outcome, TenantId } from '../../core/index.ts';
+import { LOCAL_TENANT, type CallReport, type Clock, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome, type TenantId } from '../../core/index.ts';
 import { createSlotManager, DEFAULT_UNIT_TOKENS } from '../slots/create-slot-manager.ts';
 import type { SlotManager } from '../slots/slot-manager.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
@@ -11,7 +11,7 @@ import { isOpaque, PromptTokens } from './prompt-tokens.ts';
 import { RefusedError, ServerApi } from './server-api.ts';
 import { findFacts, type ServerFacts } from './server-facts.ts';
 import type { LlamaServerSettings } from './settings.ts';
-import { SlotCall, takesSeveralSlots } from './slot-call.ts';
+import { anywhere, SlotCall, standsApart } from './slot-call.ts';
 import { SlotEngine } from './slot-engine.ts';
 import { StateFiles } from './state-files.ts';
 
@@ -112,8 +112,10 @@ export class LlamaServerAdapter implements UpstreamAdapter {
   async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const running = this.#running;
     this.#served = true;
-    const plain = (): Promise<CallReport> => pass({ lastOnConnection: true });
-    if (running === undefined || (call.dialect !== 'chat' && call.dialect !== 'completions') || takesSeveralSlots(call.parsed)) return plain();
+    const generates = call.dialect === 'chat' || call.dialect === 'completions';
+    const shared = call.request.by.tenant !== LOCAL_TENANT;
+    const plain = (): Promise<CallReport> => pass({ lastOnConnection: true, ...(generates && shared ? { body: anywhere(call) } : {}) });
+    if (running === undefined || !generates || standsApart(call.parsed)) return plain();
     const tokens = await running.prompts.of(call);
     // The server says so in its own words.
     if (tokens.length >= running.facts.contextTokens) return plain();

@@ -77,6 +77,15 @@ describe('what goes to the server', () => {
     for (const { body } of pair.server.requests.filter(({ path }) => path.startsWith('/v1/c'))) expect(body).not.toHaveProperty('id_slot');
   });
 
+  it('lets no tenant find what another has left where the server chooses the slot', async () => {
+    const pair = await start();
+    for (const extra of [{ n: 2, id_slot: 0 }, { n_cmpl: 2 }, { lora: [{ id: 0, scale: 1 }] }]) await run(pair, { ...user('Apart.'), ...extra }, { tenant: 'other' });
+    const sent = pair.server.requests.filter(({ path }) => path.startsWith('/v1/c')).map(({ body }) => body);
+    expect(sent).toHaveLength(3);
+    for (const body of sent) expect(body).toMatchObject({ cache_prompt: false });
+    expect(sent[0]).toMatchObject({ id_slot: -1 });
+  });
+
   it('goes on no connection that has carried a stream', async () => {
     const pair = await start();
     for (let turn = 0; turn < 6; turn++) expect((await run(pair, { ...user(`Turn ${turn}.`), stream: turn % 2 === 0 })).report.status).toBe('ok');

@@ -25,11 +25,22 @@ export interface SlotCallParts {
 /** How often a server is asked whether an answer that comes whole has begun. */
 const LOOK_MS = 100;
 
-/** Of several prompts, or with several answers: each takes a slot of the server's own choice. */
-export function takesSeveralSlots(parsed: unknown): boolean {
+/**
+ * Of several prompts, or with several answers: each takes a slot of the server's own choice. With adapters of its own: what
+ * was computed under others must not be gone on from.
+ */
+export function standsApart(parsed: unknown): boolean {
   if (!isObject(parsed)) return false;
-  const { prompt, n } = parsed;
-  return (typeof n === 'number' && n > 1) || (Array.isArray(prompt) && prompt.some((entry) => typeof entry !== 'number'));
+  const { prompt, n, n_cmpl: completions, lora } = parsed;
+  const several = [n, completions].some((count) => typeof count === 'number' && count > 1);
+  return several || lora !== undefined || (Array.isArray(prompt) && prompt.some((entry) => typeof entry !== 'number'));
+}
+
+/** Into a slot of the server's choice, where nothing of what it held is used: it may have been another tenant's. */
+export function anywhere({ body, parsed }: Pick<EngineCall, 'body' | 'parsed'>): Buffer {
+  if (!isObject(parsed)) return body;
+  const placed = Object.hasOwn(parsed, 'id_slot') ? setMember(body, parsed, 'id_slot', '-1') : body;
+  return setMember(placed, parsed, 'cache_prompt', 'false');
 }
 
 export class SlotCall {
@@ -58,7 +69,8 @@ export class SlotCall {
       // What has begun at the server goes on there, whatever became of its slot here.
       if (this.#exchanged === undefined) throw error;
     } finally {
-      call.signal.removeEventListener('abort', giveUp);
+      // What goes on at the server ends when its client leaves.
+      void Promise.resolve(this.#exchanged).catch(() => undefined).then(() => { call.signal.removeEventListener('abort', giveUp); });
     }
     if (this.#exchanged === undefined) throw new EntresolError('ENT_CANCELLED', 'The client went away before its request went out.');
     return this.#complete(await this.#exchanged, told);

@@ -3,7 +3,7 @@
  * a higher one, and all that they reach keeps it; where it prefers open sessions, each lineage is a session of its own,
  * closed when it is over. Nothing is added that the server did not say it understands.
  */
-import { BoundedMap, setMember, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
+import { BoundedMap, LOCAL_TENANT, setMember, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
 import { ResidentFollower } from '../kv-events/resident-follower.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { lineageId } from '../upstream/lineage-id.ts';
@@ -98,12 +98,16 @@ export class SglangAdapter implements UpstreamAdapter {
     const parsed = call.parsed as Readonly<Record<string, unknown>>;
     const id = lineageId(by);
     let { body } = call;
-    const ours = this.#sessions(info) && !Object.hasOwn(parsed, 'session_id');
+    // Where others are served too, none puts itself before them, keeps the cache to itself, or goes on in another's session.
+    const shared = by.tenant !== LOCAL_TENANT;
+    const says = (name: string): boolean => !shared && Object.hasOwn(parsed, name);
+    if (shared) for (const name of ['priority', 'session_id', 'session_params']) if (Object.hasOwn(parsed, name)) body = setMember(body, parsed, name, 'null');
+    const ours = this.#sessions(info) && !says('session_id');
     if (ours) {
       body = setMember(body, parsed, 'session_id', JSON.stringify(id));
       this.#open.set(id, true);
     }
-    if (classesEvict(info) && !Object.hasOwn(parsed, 'priority') && this.#retained.until(id, this.#server?.host.clock.nowMs() ?? 0) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
+    if (classesEvict(info) && !says('priority') && this.#retained.until(id, this.#server?.host.clock.nowMs() ?? 0) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
     try {
       return await pass(body === call.body ? {} : { body });
     } finally {

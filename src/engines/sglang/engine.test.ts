@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater, until } from '../../../test/support/gateway-setup.ts';
 import { startUpstream, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
-import { LOCAL_TENANT, agentId, sessionId, workloadId, type CacheTarget, type Engine, type EngineCall } from '../../core/index.ts';
+import { LOCAL_TENANT, agentId, sessionId, tenantId, workloadId, type CacheTarget, type Engine, type EngineCall } from '../../core/index.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
 import { Publisher } from '../kv-events/testing/publisher.ts';
 import { describeUpstream } from '../upstream/upstream.contract.ts';
@@ -12,7 +12,7 @@ import { SglangStandIn, type StandInArguments } from './testing/stand-in.ts';
 const EVERYTHING = { radix_eviction_policy: 'priority', enable_priority_scheduling: true, enable_session_radix_cache: true } as const;
 
 describeUpstream('sglang, a stand-in', { make: (options) => sglang.make(options), script: (start) => new SglangStandIn({}, start).script });
-describeUpstream('sglang, a stand-in that keeps by class and session', { make: (options) => sglang.make(options), script: (start) => new SglangStandIn(EVERYTHING, start).script });
+describeUpstream('sglang, a stand-in that keeps by class and session', { make: (options) => sglang.make(options, { sessions: 'auto' }), script: (start) => new SglangStandIn(EVERYTHING, start).script });
 
 afterEach(closeAll);
 
@@ -20,7 +20,7 @@ async function before(given: Partial<StandInArguments>): Promise<{ engine: Engin
   const standIn = new SglangStandIn(given);
   const server = await startUpstream(standIn.script);
   closeLater(() => server.close());
-  const engine = sglang.make({ url: server.url, proxy: 'none' });
+  const engine = sglang.make({ url: server.url, proxy: 'none' }, { sessions: 'auto' });
   const host = new RecordingHost();
   await engine.start(host);
   closeLater(() => engine.stop(0));
@@ -110,6 +110,15 @@ describe('sglang', () => {
     expect(stored?.type === 'kv-stored' ? new Set(stored.units).size : 0).toBe(2);
     expect(new Set(host.troubles)).toEqual(new Set([...host.troubles].filter((kind) => kind.startsWith('kv-'))));
     expect(host.troubles).toEqual(expect.arrayContaining(['kv-event-unknown', 'kv-event-malformed']));
+  });
+
+  it('lets no tenant among several put itself first, or go on in a session that another has named', async () => {
+    const { engine, server } = await before(EVERYTHING);
+    const call = callOf('s', 'x', { more: { session_id: 'theirs', session_params: { id: 'theirs' }, priority: 999 } });
+    await engine.handle({ ...call, request: { ...call.request, by: { ...call.request.by, tenant: tenantId('one of several') } } }, new RecordingAnswer());
+    const [sent] = sentBy(server);
+    expect(sent).toMatchObject({ session_params: null, priority: null });
+    expect(sent.session_id).not.toBe('theirs');
   });
 
   it('leaves alone what the client says itself', async () => {

@@ -97,7 +97,11 @@ export class Presence {
     try {
       if (adapter.instance !== undefined) this.#instance = await adapter.instance(server);
       const discovery = await adapter.discover?.(server);
-      if (stale()) return;
+      if (stale()) {
+        // What it has opened to look is nobody's any more.
+        adapter.down?.();
+        return;
+      }
       this.#discovery = discovery;
       this.#toldUp = true;
       await adapter.up?.(server);

@@ -1,5 +1,5 @@
 /** vLLM: any version that speaks OpenAI's dialects, stock or with the package entresol-vllm in it. */
-import { EntresolError, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Lease, type Outcome, type Secret } from '../../core/index.ts';
+import { EntresolError, LOCAL_TENANT, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Lease, type Outcome, type Secret } from '../../core/index.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { readAnswerEnd } from './answer-end.ts';
 import { CacheLink } from './cache-link.ts';
@@ -75,13 +75,17 @@ export class VllmAdapter implements UpstreamAdapter {
     const { startedAt, prefixQueries } = this.#figures ?? {};
     // Counters never fall while one process counts.
     if (startedAt === undefined && before !== undefined && prefixQueries !== undefined && prefixQueries < before) this.#restarts += 1;
+    // A page that does not come once says nothing.
+    if (this.#figures === undefined) return '';
     return startedAt === undefined ? `${this.#restarts}` : `${startedAt}`;
   }
 
   up(server: UpstreamServer): void {
     const poll = async (): Promise<void> => {
+      const timer = this.#poll;
       await this.#read(server).catch(() => undefined);
-      if (this.#poll === undefined) return;
+      // It went down meanwhile, and may have come up again with a poll of its own.
+      if (this.#poll === undefined || this.#poll !== timer) return;
       server.host.emit({ type: 'engine-load', atMs: server.host.clock.nowMs(), replica: server.replica, runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0, ...this.load() });
       this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
     };
@@ -103,7 +107,7 @@ export class VllmAdapter implements UpstreamAdapter {
     if (dialect === 'other' || dialect === 'embeddings' || call.body.length === 0) return pass();
     const tag = this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
     if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
-    const body = editBody(call.body, call.parsed as Readonly<Record<string, unknown>>, tag);
+    const body = editBody(call.body, call.parsed as Readonly<Record<string, unknown>>, tag, request.by.tenant !== LOCAL_TENANT);
     return pass({ ...(body === call.body ? {} : { body }), readReport: readAnswerEnd });
   }
 
@@ -139,6 +143,7 @@ export class VllmAdapter implements UpstreamAdapter {
 
   async #openLink(server: UpstreamServer, surface: Surface): Promise<void> {
     const { kvEvents, control, leaseIntervalMs } = this.#settings;
+    await this.#link?.close();
     const link = new CacheLink({
       host: server.host, replica: server.replica, client: `entresol ${this.#version}`, leaseIntervalMs, ...(this.#secret === undefined ? {} : { secret: this.#secret }),
       changed: () => {
@@ -159,9 +164,10 @@ export class VllmAdapter implements UpstreamAdapter {
       link.setPool(surface.figures?.capacityBlocks, surface.figures?.blockTokens);
     } catch (error) {
       // Calls are served without; doctor shows what is missing.
-      if (!(error instanceof EntresolError) || error.code !== 'ENT_KV_EVENTS_UNSUPPORTED') throw error;
-      server.host.log('warn', error.describe());
-      server.host.trouble('kv-events-unsupported');
+      const unsupported = error instanceof EntresolError && error.code === 'ENT_KV_EVENTS_UNSUPPORTED';
+      const said = error instanceof EntresolError ? error.describe() : error instanceof Error ? error.message : String(error);
+      server.host.log('warn', said);
+      server.host.trouble(unsupported ? 'kv-events-unsupported' : 'kv-events-refused', said);
     }
   }
 

@@ -5,8 +5,13 @@ import { isFields } from './side-channel/messages.ts';
 /** Ours alone (integrations/vllm/PROTOCOL.md, "Fields of a request"): who may set them decides what the cache keeps. */
 const RESERVED = ['entresol_tag', 'entresol_session', 'entresol_lease', 'entresol_tokens'];
 
-/** @param parsed the same body, parsed. @param tag absent: what clients must not say is taken out, and nothing is added */
-export function editBody(body: Buffer, parsed: Readonly<Record<string, unknown>>, tag: string | undefined): Buffer {
+/**
+ * @param parsed the same body, parsed
+ * @param tag absent: what clients must not say is taken out, and nothing is added
+ * @param shared with other tenants: then none puts itself before the others
+ */
+export function editBody(client: Buffer, parsed: Readonly<Record<string, unknown>>, tag: string | undefined, shared: boolean): Buffer {
+  const body = shared && Object.hasOwn(parsed, 'priority') ? setMember(client, parsed, 'priority', '0') : client;
   const given = parsed.vllm_xargs;
   const added = tag === undefined ? {} : { entresol_tag: tag };
   if (isFields(given) && RESERVED.some((name) => Object.hasOwn(given, name))) {

@@ -326,7 +326,7 @@ class SideChannel:
         if peer is None:
             return
         self._mailbox.wanted = any(each.touches for each in self._peers.values())
-        if peer.set_grace:
+        if peer.set_grace and not any(each.set_grace for each in self._peers.values()):
             self._mailbox.post(SetGrace(STOCK, 0))
 
     def _forget_silent(self) -> None:
