@@ -79,14 +79,15 @@ export function defaultPolicies(engines: readonly Engine[]): PolicySetting[] {
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const engines = [...options.engines];
-  const given = options.policies ?? defaultPolicies;
-  const policies = typeof given === 'function' ? given : (): readonly PolicySetting[] => given;
-  const atFirst = policies(engines);
+  const { policies = defaultPolicies } = options;
+  const choose = typeof policies === 'function' ? policies : defaultPolicies;
+  let automatic = typeof policies === 'function';
+  let chosen = typeof policies === 'function' ? policies(engines) : policies;
   const log = options.log ?? logSink(createLogger());
   const clock = options.clock ?? processClock;
   const hashing = hashingOf(await createXxhash());
   const runtime = new Runtime({
-    policies: atFirst,
+    policies: chosen,
     learners: options.learners ?? createLearnerSource(),
     clock, log,
     ...(options.timers === undefined ? {} : { timers: options.timers }),
@@ -104,12 +105,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
   });
   const fleet = new EngineFleet(engines, runtime);
-  let chosen: readonly PolicySetting[] = atFirst;
-  let automatic = typeof given === 'function';
   // What is on stays on: an engine that is down for a moment has not lost what was learned of it.
   const chooseAgain = (): void => {
     if (!automatic) return;
-    const now = typeof given === 'function' ? given(engines) : defaultPolicies(engines);
+    const now = choose(engines);
     if (now.length <= chosen.length) return;
     chosen = now;
     runtime.configure(now);

@@ -1,15 +1,15 @@
 /** The same closed loop on a simulated engine in virtual time: minutes of load in a fraction of a second, to choose loads by. */
-import { agentId, instanceId, LOCAL_TENANT, replicaId, requestId, sessionId, workloadId, type RequestView } from '../../core/index.ts';
+import { replicaId } from '../../core/index.ts';
 import type { TokenCost } from '../../engines/simulated/token-cost.ts';
 import { SimulatedTokenEngine } from '../../engines/simulated/token-engine.ts';
 import { VirtualClock } from '../../engines/simulated/virtual-clock.ts';
 import { createSlotManager, type SlotManagerKind, type SlotManagerOptions } from '../../engines/slots/create-slot-manager.ts';
 import type { SlotManager } from '../../engines/slots/slot-manager.ts';
-import { createLearnerSource } from '../../learner/index.ts';
-import { Runtime, type PolicySetting, type Timers } from '../../runtime/index.ts';
+import type { PolicySetting, Runtime } from '../../runtime/index.ts';
 import type { MemoryLayout } from './memory-split.ts';
-import type { PlannedCall, PlannedSession } from './planned-session.ts';
+import type { PlannedSession } from './planned-session.ts';
 import type { CallSpan } from './utilisation.ts';
+import { playPlaces, requestOf, virtualRuntime } from './virtual-play.ts';
 
 export interface SimulatedLoad {
   readonly sessions: readonly PlannedSession[];
@@ -35,29 +35,12 @@ export interface SimulatedCall extends CallSpan {
 
 const REPLICA = replicaId('simulated');
 
-function virtualTimers(clock: VirtualClock): Timers {
-  return {
-    after: (delayMs, run) => clock.schedule(clock.nowMs() + delayMs, run),
-    every: () => () => undefined,
-    soon: (run) => { clock.schedule(clock.nowMs(), run); },
-  };
-}
-
-function requestOf(session: string, call: PlannedCall, step: number, nowMs: number): RequestView {
-  return {
-    id: requestId(`${session}/${step}`),
-    by: { tenant: LOCAL_TENANT, workload: workloadId('simulated'), session: sessionId(session), agent: agentId(call.agent), instance: instanceId(call.instance), step },
-    model: 'simulated', arrivedAtMs: nowMs, promptTokens: call.prompt.length, promptTokensExact: true, residentTokens: 0, tools: [], stream: true, final: false,
-  };
-}
-
 class SimulatedClients {
   readonly calls: SimulatedCall[] = [];
   readonly #load: SimulatedLoad;
   readonly #clock: VirtualClock;
   readonly #runtime: Runtime;
   readonly #manager: SlotManager;
-  #next = 0;
 
   constructor(load: SimulatedLoad, clock: VirtualClock, runtime: Runtime, manager: SlotManager) {
     this.#load = load;
@@ -66,17 +49,11 @@ class SimulatedClients {
     this.#manager = manager;
   }
 
-  async place(index: number): Promise<void> {
-    const { sessions, concurrency, thinkMs } = this.#load;
-    await this.#clock.sleep((index / concurrency) * thinkMs);
-    for (let session = this.#next++; session < sessions.length; session = this.#next++) await this.#play(sessions[session]);
-  }
-
-  async #play({ id, calls }: PlannedSession): Promise<void> {
+  async play({ id, calls }: PlannedSession): Promise<void> {
     for (const [step, call] of calls.entries()) {
       if (this.#clock.nowMs() >= this.#load.untilMs) return;
       const sentAtMs = this.#clock.nowMs();
-      const request = requestOf(id, call, step, sentAtMs);
+      const request = requestOf(call, { session: id, step, nowMs: sentAtMs, workload: 'simulated', model: 'simulated', stream: true });
       this.#runtime.arrive(request);
       let firstTokenAtMs: number | undefined;
       const { promptTokens, cachedTokens } = await this.#manager.submit({
@@ -95,9 +72,9 @@ export async function simulateLoad(load: SimulatedLoad): Promise<{ calls: readon
   const clock = new VirtualClock();
   const { slots, storeTokens } = load.layout;
   const tokenEngine = new SimulatedTokenEngine({ clock, sequences: slots, contextTokens: load.contextTokens, cost: load.cost });
-  const runtime = new Runtime({ policies: load.policies ?? [], learners: createLearnerSource(), clock, timers: virtualTimers(clock), log: () => undefined, stopwatch: () => 0 });
+  const runtime = virtualRuntime(clock, load.policies ?? []);
   const manager = createSlotManager({ kind: load.rule, tokenEngine, host: runtime.host(REPLICA), replica: REPLICA, slots, storeTokens, ...load.tuning });
   const clients = new SimulatedClients(load, clock, runtime, manager);
-  await clock.runUntil(Promise.all(Array.from({ length: load.concurrency }, (_, index) => clients.place(index))));
+  await playPlaces(clock, load, (session) => clients.play(session));
   return { calls: clients.calls, durationMs: Math.min(load.untilMs, Math.max(...clients.calls.map((call) => call.endedAtMs), 0)) };
 }
