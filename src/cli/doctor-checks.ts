@@ -7,16 +7,9 @@ import { locateEngine } from '../engines/embedded/locate.ts';
 import { cpuPackage } from '../engines/embedded/platform-package.ts';
 import { parseUpstreamUrl } from '../engines/upstream/upstream-url.ts';
 import { discovered, enginesOf } from './engine-findings.ts';
+import type { Finding } from './finding.ts';
 import { identityCoverage } from './identity-coverage.ts';
 import { stateDirectory } from './state-directory.ts';
-
-export interface Finding {
-  readonly check: string;
-  /** `note`: works, but worth knowing. */
-  readonly result: 'ok' | 'note' | 'failed';
-  readonly detail: string;
-  readonly mend?: string;
-}
 
 const TIMEOUT_MS = 5000;
 const OLDEST_NODE = [20, 19] as const;

@@ -1,5 +1,6 @@
 import { defineCommand } from 'citty';
-import { examine, type Finding } from './doctor-checks.ts';
+import { examine } from './doctor-checks.ts';
+import type { Finding } from './finding.ts';
 import { parseOptions } from './parse-options.ts';
 
 const ARGUMENTS = {

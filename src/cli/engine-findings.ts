@@ -1,7 +1,7 @@
 /** `entresol doctor`: what an engine is, what it can do, and which flag of it would give more. */
 import { request } from 'undici';
 import { EntresolError, type DiscoveredFeature, type Engine, type EngineHost } from '../core/index.ts';
-import type { Finding } from './doctor-checks.ts';
+import type { Finding } from './finding.ts';
 import { upstreamEngine } from './upstreams.ts';
 
 const TIMEOUT_MS = 5000;

@@ -1,7 +1,7 @@
 /** `entresol doctor --server`: how the calls of a running server say who they are, and what would make them say it better. */
 import { request } from 'undici';
 import type { ClientCoverage, Coverage, FieldCoverage } from '../core/index.ts';
-import type { Finding } from './doctor-checks.ts';
+import type { Finding } from './finding.ts';
 
 const TIMEOUT_MS = 5000;
 /** Fewer sure calls than this are worth a note. */

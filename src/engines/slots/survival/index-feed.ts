@@ -4,7 +4,8 @@
  */
 import type { Coordinate, EngineHost, RetentionIndex, TenantId, Touch } from '../../../core/index.ts';
 import type { PrefillCost } from '../prefill-cost.ts';
-import type { Unit, UnitTrie } from './unit-trie.ts';
+import type { Unit } from './held-state.ts';
+import type { UnitTrie } from './unit-trie.ts';
 
 const MAXIMUM_TENANTS = 4096;
 

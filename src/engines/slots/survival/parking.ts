@@ -3,9 +3,9 @@ import { commonPrefix } from '../common-prefix.ts';
 import type { Job } from '../job.ts';
 import type { Parking, SlotDesk } from '../slot-rule.ts';
 import type { HeldState } from './held-state.ts';
-import type { SurvivalPlacement } from './rule.ts';
 import type { SlotContents } from './slot-contents.ts';
 import type { StateStore } from './state-store.ts';
+import type { SurvivalPlacement } from './survival-placement.ts';
 
 export interface ParkingParts {
   readonly desk: SlotDesk;

@@ -1,8 +1,8 @@
 /** Which units are held where, told to the index and, as `kv-…` events, to everyone else. */
 import type { EngineHost, ReplicaId, Tier, UnitId } from '../../../core/index.ts';
-import type { HeldState } from './held-state.ts';
+import type { HeldState, Unit } from './held-state.ts';
 import type { IndexFeed } from './index-feed.ts';
-import type { Unit, UnitTrie } from './unit-trie.ts';
+import type { UnitTrie } from './unit-trie.ts';
 
 const RANK: Readonly<Record<Tier, number>> = { device: 0, host: 1, disk: 2 };
 

@@ -6,10 +6,10 @@
 import { EntresolError, type EngineHost, type Intent, type Outcome, type ReplicaId, type RetentionIndex, type TenantId } from '../../../core/index.ts';
 import type { Job } from '../job.ts';
 import { PrefillCost } from '../prefill-cost.ts';
-import type { Placement, RuleCounts, SlotDesk, SlotRule } from '../slot-rule.ts';
+import type { RuleCounts, SlotDesk, SlotRule } from '../slot-rule.ts';
 import type { Slot } from '../slot.ts';
 import type { MeasuredPrefill } from '../token-engine.ts';
-import type { HeldState } from './held-state.ts';
+import type { HeldState, Unit } from './held-state.ts';
 import { IndexFeed } from './index-feed.ts';
 import { CacheIntents } from './cache-intents.ts';
 import { SurvivalParking } from './parking.ts';
@@ -17,7 +17,8 @@ import { Residency } from './residency.ts';
 import { sharedUnits, SlotContents } from './slot-contents.ts';
 import { findSources, longestHeld, type Sources } from './sources.ts';
 import { StateStore } from './state-store.ts';
-import { UnitTrie, type Unit } from './unit-trie.ts';
+import type { SurvivalPlacement } from './survival-placement.ts';
+import { UnitTrie } from './unit-trie.ts';
 import { Worth } from './worth.ts';
 
 export interface SurvivalOptions {
@@ -39,11 +40,6 @@ export interface SurvivalOptions {
   readonly parkedCalls: number;
   /** One that has lain parked for so long goes on before a waiting one begins. */
   readonly patienceMs: number;
-}
-
-export interface SurvivalPlacement extends Placement<HeldState | undefined> {
-  readonly kind: 'extend' | 'branch' | 'restore' | 'fresh';
-  readonly reuse: number;
 }
 
 export class SurvivalRule implements SlotRule<SurvivalPlacement> {

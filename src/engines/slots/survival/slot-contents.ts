@@ -3,10 +3,9 @@ import { EntresolError, type Coordinate, type TenantId } from '../../../core/ind
 import type { PrefillCost } from '../prefill-cost.ts';
 import type { SlotDesk } from '../slot-rule.ts';
 import type { Slot } from '../slot.ts';
-import type { HeldState } from './held-state.ts';
+import type { HeldState, Unit } from './held-state.ts';
 import type { Residency } from './residency.ts';
 import type { StateStore } from './state-store.ts';
-import type { Unit } from './unit-trie.ts';
 import type { Worth } from './worth.ts';
 
 export interface ContentParts {

@@ -1,7 +1,6 @@
 /** Where a prompt's longest loadable prefix lies. O(prompt units), whatever the number of states. */
 import { commonPrefix } from '../common-prefix.ts';
-import type { HeldState } from './held-state.ts';
-import type { Unit } from './unit-trie.ts';
+import type { HeldState, Unit } from './held-state.ts';
 
 /** A state and how many leading tokens of the prompt it holds. */
 export interface Source {

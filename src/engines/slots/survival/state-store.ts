@@ -8,9 +8,8 @@ import { commonPrefix } from '../common-prefix.ts';
 import type { SlotDesk } from '../slot-rule.ts';
 import type { Slot } from '../slot.ts';
 import { SHARED_BLOCK_TOKENS, type SavedState } from '../token-engine.ts';
-import type { HeldState } from './held-state.ts';
+import type { HeldState, Unit } from './held-state.ts';
 import type { Residency } from './residency.ts';
-import type { Unit } from './unit-trie.ts';
 import type { Worth } from './worth.ts';
 
 export type StoreTier = 'host' | 'disk';

@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sessionId, tenantId } from '../../../core/index.ts';
 import { joined, tokensOf } from '../testing/world.ts';
-import { UnitTrie, type Unit } from './unit-trie.ts';
+import type { Unit } from './held-state.ts';
+import { UnitTrie } from './unit-trie.ts';
 
 const tenant = tenantId('t');
 

@@ -6,25 +6,7 @@
  * found across tenants, whatever their hashes are.
  */
 import { unitId, type SessionId, type TenantId, type UnitId } from '../../../core/index.ts';
-import type { HeldState } from './held-state.ts';
-
-export interface Unit {
-  readonly id: UnitId;
-  readonly tenant: TenantId;
-  readonly parent: Unit | undefined;
-  /** Position in its prefix, from 0. */
-  readonly index: number;
-  readonly key: number;
-  children: number;
-  /** Calls that wait or run with this as their prompt's last unit. */
-  pins: number;
-  /** States that hold this unit now. Whoever holds a unit holds its ancestors. */
-  readonly holders: Set<HeldState>;
-  firstSession: SessionId | undefined;
-  /** Calls of two or more sessions have used it. */
-  shared: boolean;
-  lastTouchMs: number;
-}
+import type { Unit } from './held-state.ts';
 
 export class UnitTrie {
   readonly unitTokens: number;

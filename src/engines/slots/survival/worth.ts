@@ -2,9 +2,8 @@
  * What keeping a state is worth: the sum of the values of the units that no other resident state holds (a saved
  * state's value is marginal).
  */
-import type { HeldState } from './held-state.ts';
+import type { HeldState, Unit } from './held-state.ts';
 import type { IndexFeed } from './index-feed.ts';
-import type { Unit } from './unit-trie.ts';
 
 /** A lease multiplies the worth: it yields to what is worth still more. */
 const LEASE_FACTOR = 4;
