@@ -12,6 +12,7 @@ from typing import Any
 
 from entresol_vllm.hooks import hook_scheduler
 from entresol_vllm.settings import Settings
+from left_open import remember
 
 SERVER = Path(__file__).parent.parent / "server"
 sys.path.insert(0, str(SERVER))
@@ -56,6 +57,8 @@ class Engine:
         self.hits: dict[str, int] = {}
         self.outputs: dict[str, list[int]] = {}
         self.ended: dict[str, str] = {}
+        self._closed = False
+        remember(self)
 
     @property
     def scheduler(self) -> Any:
@@ -113,7 +116,9 @@ class Engine:
         assert len(free) + len(used) == pool.num_gpu_blocks - 1
 
     def close(self) -> None:
-        self.core.shutdown()
+        if not self._closed:
+            self._closed = True
+            self.core.shutdown()
 
 
 def words(seed: int, count: int) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 import zmq
+from left_open import remember
 
 
 class Peer:
@@ -23,6 +24,7 @@ class Peer:
         self.ids = itertools.count(1)
         self.events: list[dict[str, Any]] = []
         self.applied: list[dict[str, Any]] = []
+        remember(self)
 
     def send(self, type_: str, **fields: Any) -> int:
         number = next(self.ids)

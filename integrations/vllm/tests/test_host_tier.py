@@ -103,7 +103,6 @@ def found_after_pressure(engine: Engine) -> tuple[int, int]:
     peer.ask("ping")
     touches = {event.get("tag"): event for event in peer.events if event["kind"] == "touch"}
     assert set(keys_of(anchor)) <= set(peer.residents()) or engine.steering is None
-    peer.close()
     return tuple(touches[tag]["cachedTokens"] + touches[tag]["externalTokens"] for tag in ("leased again", "plain again"))  # type: ignore[return-value]
 
 
@@ -125,11 +124,9 @@ def test_a_lease_holds_in_host_memory_too() -> None:
     [policy] = host_tier._policies
     peer = Peer(engine.endpoint)
     assert peer.hello()["hostTier"] is True
-    peer.close()
     assert found_after_pressure(engine) == (30 * BLOCK, 0)
     assert 0 < len(policy.chunks) <= 100
     engine.check()
-    engine.close()
 
 
 def test_what_is_evicted_from_the_gpu_comes_back_from_the_host() -> None:
@@ -148,6 +145,4 @@ def test_what_is_evicted_from_the_gpu_comes_back_from_the_host() -> None:
     peer.ask("ping")
     back = next(event for event in peer.events if event.get("tag") == "back" and event["kind"] == "touch")
     assert back["externalTokens"] > 20 * BLOCK and back["cachedTokens"] + back["externalTokens"] == 30 * BLOCK
-    peer.close()
     engine.check()
-    engine.close()

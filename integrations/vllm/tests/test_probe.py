@@ -70,8 +70,6 @@ def test_on_an_unknown_vllm_nothing_is_touched_and_the_log_says_so(monkeypatch: 
     assert hello["mode"] == "off" and "0.77.0" in hello["reason"]
     assert engine.complete(words(1, 3 * BLOCK)) == 0 and engine.complete(words(1, 3 * BLOCK + 1)) == 3 * BLOCK
     assert peer.ask("counters")["handedOut"] == 0
-    peer.close()
-    engine.close()
 
 
 def test_a_bad_setting_switches_off_and_opens_nothing(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
@@ -96,6 +94,4 @@ def test_a_cache_of_another_kind_is_left_alone(caplog: pytest.LogCaptureFixture)
     assert type(engine.pool.free_block_queue) is FreeKVCacheBlockQueue and engine.steering is None
     peer = Peer(engine.endpoint)
     assert "prefix caching is off" in peer.hello()["reason"]
-    peer.close()
     engine.complete(words(1, 3 * BLOCK))
-    engine.close()

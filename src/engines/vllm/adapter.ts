@@ -142,33 +142,47 @@ export class VllmAdapter implements UpstreamAdapter {
   }
 
   async #openLink(server: UpstreamServer, surface: Surface): Promise<void> {
-    const { kvEvents, control, leaseIntervalMs } = this.#settings;
+    const { control, leaseIntervalMs } = this.#settings;
     await this.#link?.close();
     const link = new CacheLink({
       host: server.host, replica: server.replica, client: `entresol ${this.#version}`, leaseIntervalMs, ...(this.#secret === undefined ? {} : { secret: this.#secret }),
       changed: () => {
         this.#helloed?.();
         server.capabilitiesChanged();
+        // A greeting may come long after the look, and be the first to say where events are.
+        if (this.#link === link) void this.#attempt(server, () => this.#followEvents(server, surface, link));
       },
     });
     this.#link = link;
-    try {
+    await this.#attempt(server, async () => {
       const channels = typeof control === 'object' ? control.endpoints : control === 'auto' && isLoopback(server.origin) ? [DEFAULT_CONTROL] : [];
       if (channels.length > 0) {
         const greeted = new Promise<void>((resolve) => { this.#helloed = resolve; });
         await link.connect(channels);
         await Promise.race([greeted, new Promise((resolve) => { setTimeout(resolve, HELLO_WAIT_MS).unref(); })]);
       }
-      const sources = kvEvents === 'none' ? [] : typeof kvEvents === 'object' ? kvEvents.endpoints.map((endpoint, rank): EventSource => ({ rank, endpoint, topic: kvEvents.topic, ...(kvEvents.replayEndpoints?.[rank] === undefined ? {} : { replayEndpoint: kvEvents.replayEndpoints[rank] }) })) : this.#foundSources(surface, link);
-      await link.followEvents(sources.map(({ endpoint, replayEndpoint, ...rest }) => ({ ...rest, endpoint: reachableEndpoint(endpoint, server.origin), ...(replayEndpoint === undefined ? {} : { replayEndpoint: reachableEndpoint(replayEndpoint, server.origin) }) })));
-      link.setPool(surface.figures?.capacityBlocks, surface.figures?.blockTokens);
+      await this.#followEvents(server, surface, link);
+    });
+  }
+
+  /** What fails in it costs steering, not service: calls go on, and doctor shows what is missing. */
+  async #attempt({ host }: UpstreamServer, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
     } catch (error) {
-      // Calls are served without; doctor shows what is missing.
       const unsupported = error instanceof EntresolError && error.code === 'ENT_KV_EVENTS_UNSUPPORTED';
       const said = error instanceof EntresolError ? error.describe() : error instanceof Error ? error.message : String(error);
-      server.host.log('warn', said);
-      server.host.trouble(unsupported ? 'kv-events-unsupported' : 'kv-events-refused', said);
+      host.log('warn', said);
+      host.trouble(unsupported ? 'kv-events-unsupported' : 'kv-events-refused', said);
     }
+  }
+
+  /** Those ranks that are not followed yet. */
+  async #followEvents({ origin }: UpstreamServer, surface: Surface, link: CacheLink): Promise<void> {
+    const { kvEvents } = this.#settings;
+    const sources = kvEvents === 'none' ? [] : typeof kvEvents === 'object' ? kvEvents.endpoints.map((endpoint, rank): EventSource => ({ rank, endpoint, topic: kvEvents.topic, ...(kvEvents.replayEndpoints?.[rank] === undefined ? {} : { replayEndpoint: kvEvents.replayEndpoints[rank] }) })) : this.#foundSources(surface, link);
+    await link.followEvents(sources.map(({ endpoint, replayEndpoint, ...rest }) => ({ ...rest, endpoint: reachableEndpoint(endpoint, origin), ...(replayEndpoint === undefined ? {} : { replayEndpoint: reachableEndpoint(replayEndpoint, origin) }) })));
+    link.setPool(surface.figures?.capacityBlocks, surface.figures?.blockTokens);
   }
 
   #foundSources({ eventSources }: Surface, link: CacheLink): readonly EventSource[] {

@@ -39,9 +39,9 @@ class Attached:
         self._mailbox = mailbox
 
     def close(self) -> None:
-        if self._channel is not None:
-            self._channel.close()
-        self._mailbox.close()
+        # What its thread may still read from stays open: the number of its file could soon be another file's.
+        if self._channel is None or self._channel.close():
+            self._mailbox.close()
 
 
 def hook_scheduler(scheduler_class: type, settings: Settings, off: str | None) -> None:

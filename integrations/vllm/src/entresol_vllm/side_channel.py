@@ -36,6 +36,7 @@ EVENTS_PER_MESSAGE = 500
 # Long messages are read in pieces between which the scheduler's thread may run.
 KEYS_PER_PIECE = 2048
 LOGGED_FAULTS = 3
+CLOSE_SECONDS = 5.0
 
 
 @dataclass
@@ -68,20 +69,31 @@ class SideChannel:
         try:
             self._socket.bind(settings.endpoint)
         except zmq.ZMQError:
-            self._socket.close()
-            self._context.term()
+            self._let_go()
             raise
         self.endpoint = self._socket.getsockopt_string(zmq.LAST_ENDPOINT).rstrip("\0")
         self._thread = threading.Thread(target=self._run, name="entresol-side-channel", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        """:raises RuntimeError: there can be no more threads"""
+        try:
+            self._thread.start()
+        except RuntimeError:
+            self._let_go()
+            raise
 
-    def close(self) -> None:
+    def close(self) -> bool:
+        """:returns: whether its thread has ended; if not, it may still read from the mailbox"""
         self._closing = True
         self._mailbox.wake()
         if self._thread.is_alive():
-            self._thread.join(timeout=5)
+            self._thread.join(timeout=CLOSE_SECONDS)
+        return not self._thread.is_alive()
+
+    def _let_go(self) -> None:
+        # A context that is collected as garbage while a socket of it is open waits for ever, in whichever thread collects.
+        self._socket.close()
+        self._context.term()
 
     def _run(self) -> None:
         poller = zmq.Poller()
@@ -102,8 +114,7 @@ class SideChannel:
                 if self._faults <= LOGGED_FAULTS:
                     logger.exception("entresol-vllm: a fault in the side channel; it goes on")
                 time.sleep(0.01)
-        self._socket.close()
-        self._context.term()
+        self._let_go()
 
     # Receiving.
 

@@ -22,6 +22,8 @@ export interface ChannelOptions {
   readonly zeromq: ZeroMq;
   readonly codec: Codec;
   readonly client: string;
+  /** How often it says hello where it is connected and yet not answered, or where the news of the connection is lost. */
+  readonly helloMs?: number;
   /** @param fresh another engine process than the last, or the first */
   onHello(hello: Hello, fresh: boolean): void;
   onCallEvents(events: readonly (CallTouch | CallDone)[]): void;
@@ -37,11 +39,15 @@ export interface Residents {
 }
 
 const HELLO_MS = 1000;
+/** ZeroMQ may take a moment after the handshake to take a message. */
+const UNSENT_HELLO_MS = 20;
 const PING_MS = 15_000;
 const ANSWER_MS = 5000;
 const LARGEST_MESSAGE_BYTES = 1024 * 1024;
 /** What waits to be sent; a peer that takes nothing is not worth more. */
 const SEND_WATER_MARK = 256;
+/** A farewell may still go out. */
+const LINGER_MS = 200;
 
 interface Pending {
   readonly parts: Fields[];
@@ -60,7 +66,10 @@ export class SideChannel {
   #received = -1;
   #lastSequence: number | undefined;
   #sending: Promise<unknown> = Promise.resolve();
-  #following: Promise<void> = Promise.resolve();
+  #following: Promise<unknown> = Promise.resolve();
+  #connected = false;
+  /** Which greeting is the latest: an answer to another changes nothing. */
+  #greeting = 0;
   #timer: NodeJS.Timeout | undefined;
   /** Messages that could not be sent: the peer is away, or takes none. */
   unsent = 0;
@@ -74,10 +83,14 @@ export class SideChannel {
 
   start(): void {
     const { endpoint, zeromq } = this.#options;
-    this.#socket = new zeromq.Dealer({ sendHighWaterMark: SEND_WATER_MARK, receiveHighWaterMark: 100_000, sendTimeout: 0, linger: 0, immediate: true, maxMessageSize: 64 * LARGEST_MESSAGE_BYTES, reconnectInterval: 100, reconnectMaxInterval: 2000 });
-    this.#socket.connect(endpoint);
-    this.#following = this.#follow(this.#socket);
-    this.#greet();
+    // Immediate: nothing is queued for an engine that is away; it would be stale by the time that it is back.
+    const socket = new zeromq.Dealer({ sendHighWaterMark: SEND_WATER_MARK, receiveHighWaterMark: 100_000, sendTimeout: 0, linger: LINGER_MS, immediate: true, maxMessageSize: 64 * LARGEST_MESSAGE_BYTES, reconnectInterval: 100, reconnectMaxInterval: 2000 });
+    this.#socket = socket;
+    const watched = this.#watch(socket);
+    socket.connect(endpoint);
+    this.#following = Promise.all([this.#follow(socket), watched]);
+    // A message before the connection is there is refused: the handshake is what to greet at.
+    this.#timer = setTimeout(() => this.#greet(), this.#options.helloMs ?? HELLO_MS).unref();
   }
 
   /** No answer is wanted. @returns whether the package is there to take it */
@@ -128,11 +141,12 @@ export class SideChannel {
         resolve(answers);
       };
       this.#pending.set(id, { parts: [], settle, timer: setTimeout(() => settle(undefined), timeoutMs).unref() });
-      this.#send({ ...message, id });
+      // What has not gone out is not answered either.
+      this.#send({ ...message, id }, () => settle(undefined));
     });
   }
 
-  #send(message: Fields): void {
+  #send(message: Fields, unsent?: () => void): void {
     this.#sending = this.#sending.then(async () => {
       const { secret, codec } = this.#options;
       const channel = this.#hello?.channel;
@@ -142,6 +156,7 @@ export class SideChannel {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
         this.unsent += 1;
+        unsent?.();
       }
     }).catch((error: unknown) => { this.#options.trouble('side-channel-garbage', error instanceof Error ? error.message : String(error)); });
   }
@@ -149,19 +164,39 @@ export class SideChannel {
   /** Says hello until it is answered, then that we are here. */
   #greet(): void {
     clearTimeout(this.#timer);
-    const { client } = this.#options;
+    this.#greeting += 1;
+    const greeting = this.#greeting;
+    const { client, helloMs = HELLO_MS } = this.#options;
+    const { unsent } = this;
     const asked = this.#hello === undefined
-      ? this.ask({ type: 'hello', protocols: [PROTOCOL], client, touches: true }, HELLO_MS)
+      ? this.ask({ type: 'hello', protocols: [PROTOCOL], client, touches: true }, helloMs)
       : this.ask({ type: 'ping' });
     void asked.then((answer) => {
-      if (this.#socket === undefined) return;
+      if (this.#socket === undefined || greeting !== this.#greeting) return;
       if (answer === undefined && this.#hello !== undefined) this.#lost();
-      this.#timer = setTimeout(() => this.#greet(), this.#hello === undefined ? HELLO_MS : PING_MS).unref();
+      const soonMs = this.#connected && this.unsent > unsent ? UNSENT_HELLO_MS : helloMs;
+      this.#timer = setTimeout(() => this.#greet(), this.#hello === undefined ? soonMs : PING_MS).unref();
     });
+  }
+
+  /** The connection itself says first when the engine comes and goes. */
+  async #watch(socket: Dealer): Promise<void> {
+    for await (const event of socket.events) {
+      if (event.type === 'handshake') {
+        this.#connected = true;
+        if (this.#hello === undefined) this.#greet();
+      }
+      if (event.type === 'disconnect') {
+        this.#connected = false;
+        if (this.#hello !== undefined) this.#lost();
+      }
+      if (event.type === 'end') return;
+    }
   }
 
   #lost(): void {
     this.#hello = undefined;
+    for (const { settle } of this.#pending.values()) settle(undefined);
     this.#options.trouble('side-channel-silent');
     this.#options.onSilent();
   }
