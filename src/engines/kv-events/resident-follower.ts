@@ -6,6 +6,7 @@ import type { UnitId } from '../../core/index.ts';
 import { EntresolError } from '../../core/index.ts';
 import type { UpstreamServer } from '../upstream/adapter.ts';
 import { Mirror } from '../vllm/mirror/mirror.ts';
+import { releaseUnitIds, unitIdsOf } from '../vllm/mirror/unit-ids.ts';
 import { loadDecoder, loadZeroMq } from './libraries.ts';
 import { KvSubscription } from './subscription.ts';
 
@@ -30,7 +31,7 @@ export class ResidentFollower {
       server.host.emit({ type, atMs: server.host.clock.nowMs(), replica: server.replica, units });
     };
     this.#mirror = new Mirror({
-      index: () => undefined, nowMs: () => server.host.clock.nowMs(), marginalPrefillMs: () => 0,
+      ids: unitIdsOf(server.replica), index: () => undefined, nowMs: () => server.host.clock.nowMs(), marginalPrefillMs: () => 0,
       onStored: (units) => told('kv-stored', units), onRemoved: (units) => told('kv-removed', units),
       trouble: (kind) => server.host.trouble(kind),
     });
@@ -57,10 +58,10 @@ export class ResidentFollower {
         if (this.#closed) return;
         const subscription = new KvSubscription({
           ...source, zeromq, decoder,
-          onBatch: ({ events }) => this.#mirror.apply(rank, events),
+          onBatch: ({ events }) => { if (!this.#closed) this.#mirror.apply(rank, events); },
           // Who could be asked what it still holds? What is not sure is not there.
-          onLost: () => this.#mirror.clear(rank),
-          onRestart: () => this.#mirror.clear(rank),
+          onLost: () => { if (!this.#closed) this.#mirror.clear(rank); },
+          onRestart: () => { if (!this.#closed) this.#mirror.clear(rank); },
           trouble: (kind, detail) => host.trouble(kind, detail),
         });
         this.#subscriptions.push(subscription);
@@ -74,8 +75,11 @@ export class ResidentFollower {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
+    // At once: who follows after this one tells of the same blocks under ids of its own.
+    this.#mirror.dispose();
+    releaseUnitIds(this.#server.replica);
     await Promise.all(this.#subscriptions.map((subscription) => subscription.stop()));
-    for (const { rank } of this.#mirror.ranks()) this.#mirror.clear(rank);
   }
 }

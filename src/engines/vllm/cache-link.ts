@@ -10,6 +10,7 @@ import { DEFAULT_STEP_COST, prefillCostMs } from '../simulated/paged/step-cost.t
 import { CallTouches } from './call-touches.ts';
 import { LeasePublisher } from './leases.ts';
 import { Mirror } from './mirror/mirror.ts';
+import { releaseUnitIds, unitIdsOf } from './mirror/unit-ids.ts';
 import { SideChannel, type Codec } from './side-channel/channel.ts';
 import type { CallDone, CallTouch, Fields, Hello } from './side-channel/messages.ts';
 import { packKeys } from './side-channel/messages.ts';
@@ -64,7 +65,7 @@ export class CacheLink {
     const { host, replica } = options;
     const trouble = (kind: string): void => host.trouble(kind);
     this.mirror = new Mirror({
-      index: (tenant) => host.retention(tenant), nowMs: () => host.clock.nowMs(), trouble,
+      ids: unitIdsOf(replica), index: (tenant) => host.retention(tenant), nowMs: () => host.clock.nowMs(), trouble,
       marginalPrefillMs: (depth) => prefillCostMs(DEFAULT_STEP_COST, depth * this.#blockTokens, (depth + 1) * this.#blockTokens),
       onStored: (units) => this.#told('kv-stored', units, replica),
       onRemoved: (units) => this.#told('kv-removed', units, replica),
@@ -100,6 +101,7 @@ export class CacheLink {
       const subscription = new KvSubscription({
         endpoint, topic, zeromq, decoder, ...(replayEndpoint === undefined ? {} : { replayEndpoint }),
         onBatch: ({ events }) => {
+          if (this.#closed) return;
           this.mirror.apply(rank, events);
           this.#checkFullness(rank);
           this.#soon();
@@ -164,12 +166,16 @@ export class CacheLink {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    await Promise.all([...this.#subscriptions.values(), ...this.#channels.values()].map((each) => each.stop()));
+    // At once: the next link to the same engine tells of the same blocks under ids of its own, whatever of this one takes time to stop.
+    this.mirror.dispose();
+    releaseUnitIds(this.#options.replica);
+    const open = [...this.#subscriptions.values(), ...this.#channels.values()];
     this.#subscriptions.clear();
     this.#channels.clear();
-    for (const { rank } of this.mirror.ranks()) this.mirror.clear(rank);
+    await Promise.all(open.map((each) => each.stop()));
   }
 
   async #load(): Promise<Libraries> {
@@ -185,6 +191,7 @@ export class CacheLink {
   }
 
   #greeted(rank: number, hello: Hello, fresh: boolean): void {
+    if (this.#closed) return;
     const { host } = this.#options;
     const cache = this.mirror.rank(rank);
     cache.capacityBlocks = hello.capacityBlocks;
@@ -201,11 +208,13 @@ export class CacheLink {
   }
 
   #restarted(rank: number): void {
+    if (this.#closed) return;
     this.leases.forget(rank);
     this.mirror.clear(rank);
   }
 
   #used(rank: number, events: readonly (CallTouch | CallDone)[]): void {
+    if (this.#closed) return;
     for (const event of events) {
       const by = this.touches.report(rank, event);
       if (by !== undefined) this.#tenants.add(by.tenant);

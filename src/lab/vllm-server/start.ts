@@ -151,10 +151,11 @@ export async function startVllm(environment: VllmEnvironment, options: VllmServe
   const deadline = performance.now() + (options.startTimeoutMs ?? 150_000);
   for (;;) {
     const healthy = await fetch(`${url}/health`).then((response) => response.ok, () => false);
-    if (healthy) break;
+    // What it logged before it was healthy may be read after that.
+    if (healthy && (options.plugin === false || controlEndpoint !== undefined)) break;
     if (isEnded || performance.now() > deadline) {
       await stop();
-      throw new EntresolError('ENT_VLLM_UNAVAILABLE', `vLLM ${isEnded ? 'ended' : 'did not answer in time'}: ${lines.slice(-30).join('\n')}`);
+      throw new EntresolError('ENT_VLLM_UNAVAILABLE', `vLLM ${isEnded ? 'ended' : healthy ? 'said nothing of a side channel' : 'did not answer in time'}: ${lines.slice(-30).join('\n')}`);
     }
     await new Promise((resolve) => { setTimeout(resolve, ASK_EVERY_MS); });
   }

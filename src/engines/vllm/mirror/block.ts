@@ -20,4 +20,8 @@ export interface Block {
   below: number;
   /** Whose index knows it: whoever's call used it first. */
   owner: TenantId | undefined;
+  /** Whether it is among those that may be let go of, and between which of them. */
+  loose: boolean;
+  older: Block | undefined;
+  newer: Block | undefined;
 }

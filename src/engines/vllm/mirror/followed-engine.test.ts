@@ -6,6 +6,7 @@ import { KvSubscription } from '../../kv-events/subscription.ts';
 import { Publisher } from '../../kv-events/testing/publisher.ts';
 import { BlockPoolModel } from '../testing/block-pool-model.ts';
 import { Mirror } from './mirror.ts';
+import { UnitIds } from './unit-ids.ts';
 
 const BLOCKS = 2000;
 const EVENTS = 100_000;
@@ -21,7 +22,7 @@ function share(mirror: Mirror, engine: BlockPoolModel): number {
 
 test('it agrees on at least 99.9 % of blocks after gaps and a restart', async () => {
   const random = seededRandom(7);
-  const mirror = new Mirror({ index: () => undefined, nowMs: () => 0, marginalPrefillMs: () => 1, onStored: () => undefined, onRemoved: () => undefined, trouble: () => undefined });
+  const mirror = new Mirror({ ids: new UnitIds(), index: () => undefined, nowMs: () => 0, marginalPrefillMs: () => 1, onStored: () => undefined, onRemoved: () => undefined, trouble: () => undefined });
   let source = await Publisher.start();
   opened.push(source);
   let applied: (() => void) | undefined;

@@ -1,10 +1,14 @@
 import fc from 'fast-check';
 import { Packr } from 'msgpackr';
-import { describe, expect, test } from 'vitest';
-import { agentId, instanceId, seededRandom, sessionId, tenantId, workloadId, type CacheUnit, type Coordinate, type RetentionIndex, type TenantId, type UnitId } from '../../../core/index.ts';
+import { describe, expect, test, vi } from 'vitest';
+import { agentId, instanceId, seededRandom, sessionId, tenantId, workloadId, type Coordinate, type TenantId, type UnitId } from '../../../core/index.ts';
 import { loadDecoder } from '../../kv-events/libraries.ts';
 import { BlockPoolModel, chainHash } from '../testing/block-pool-model.ts';
+import { StrictIndex } from '../testing/strict-index.ts';
+import { packKeys } from '../side-channel/messages.ts';
 import { Mirror, type MirrorTrouble } from './mirror.ts';
+import { LooseBlocks } from './loose-blocks.ts';
+import { UnitIds } from './unit-ids.ts';
 
 const decoder = await loadDecoder();
 const packr = new Packr({ useRecords: false });
@@ -13,50 +17,15 @@ const BOB = tenantId('bob');
 
 const by = (tenant: TenantId): Coordinate => ({ tenant, workload: workloadId('w'), session: sessionId('s'), agent: agentId('a'), instance: instanceId('a'), step: 0 });
 
-/** Checks what an engine must keep to: define once, parents first, residence of what is defined, children forgotten first. */
-class StrictIndex implements RetentionIndex {
-  readonly units = new Map<UnitId, { unit: CacheUnit; resident: boolean; children: number }>();
-  readonly touches: { units: number[]; first: number; origin: string }[] = [];
-
-  define(unit: CacheUnit): void {
-    if (this.units.has(unit.id)) throw new Error(`unit ${unit.id} is defined twice`);
-    if (unit.parent !== undefined) {
-      const parent = this.units.get(unit.parent);
-      if (parent === undefined) throw new Error(`unit ${unit.id} before its parent ${unit.parent}`);
-      parent.children += 1;
-    }
-    this.units.set(unit.id, { unit, resident: false, children: 0 });
-  }
-  touch({ units, first, origin }: { units: Int32Array; first: number; origin: string }): void {
-    for (const unit of units) if (!this.units.has(unit as UnitId)) throw new Error(`touch of ${unit}, which is not defined`);
-    this.touches.push({ units: [...units], first, origin });
-  }
-  setResident(unit: UnitId, resident: boolean): void {
-    const known = this.units.get(unit);
-    if (known === undefined) throw new Error(`residence of ${unit}, which is not defined`);
-    known.resident = resident;
-  }
-  forget(unit: UnitId): void {
-    const known = this.units.get(unit);
-    if (known === undefined || known.resident || known.children > 0) throw new Error(`unit ${unit} cannot be forgotten`);
-    const parent = known.unit.parent === undefined ? undefined : this.units.get(known.unit.parent);
-    if (parent !== undefined) parent.children -= 1;
-    this.units.delete(unit);
-  }
-  value(): number { return 0; }
-  victims(): Iterable<UnitId> { return []; }
-  leases(): readonly never[] { return []; }
-  stateBytes(): { learned: number; working: number; ghosts: number } { return { learned: 0, working: 0, ghosts: 0 }; }
-}
-
 class World {
   readonly indices = new Map<TenantId, StrictIndex>([[ALICE, new StrictIndex()], [BOB, new StrictIndex()]]);
   readonly troubles: MirrorTrouble[] = [];
   readonly told = new Set<UnitId>();
   readonly mirror: Mirror;
 
-  constructor(maximumBlocks?: number) {
+  constructor(maximumBlocks?: number, ids = new UnitIds()) {
     this.mirror = new Mirror({
+      ids,
       index: (tenant) => this.indices.get(tenant), nowMs: () => 0, marginalPrefillMs: (depth) => 1 + depth,
       onStored: (units) => { for (const unit of units) this.told.add(unit); },
       onRemoved: (units) => { for (const unit of units) this.told.delete(unit); },
@@ -91,7 +60,7 @@ describe('the mirror of a cache', () => {
         else {
           const keys = engine.serve(step.tokens);
           // What a call used is told before, after, or without the events of what it stored.
-          if (step.report) world.mirror.use({ rank: 0, by: by(step.tenant), keys, first: 0, origin: 'prompt' });
+          if (step.report) world.mirror.use({ rank: 0, by: by(step.tenant), keys: packKeys(keys), first: 0, origin: 'prompt' });
         }
         world.play(engine.takeEvents());
         expect(world.held()).toEqual(engine.held());
@@ -113,7 +82,7 @@ describe('the mirror of a cache', () => {
     fc.assert(fc.property(fc.array(fc.oneof(event, use), { maxLength: 80 }), (steps) => {
       const world = new World(10);
       for (const step of steps) {
-        if ('use' in step) world.mirror.use({ rank: 0, by: by(step.tenant), keys: step.use, first: step.first, origin: 'prompt' });
+        if ('use' in step) world.mirror.use({ rank: 0, by: by(step.tenant), keys: packKeys(step.use), first: step.first, origin: 'prompt' });
         else world.play([step]);
         expect(world.mirror.size).toBeLessThanOrEqual(10);
         expect(world.mirror.residentBlocks).toBe(world.told.size);
@@ -162,8 +131,8 @@ describe('the mirror of a cache', () => {
   test('tells an index of its own tenant\'s calls only, and what was there before them', () => {
     const world = new World();
     world.play([stored([1n, 2n])]);
-    expect(world.mirror.use({ rank: 0, by: by(ALICE), keys: [1n, 2n, 3n], first: 0, origin: 'prompt' })).toBe(3);
-    expect(world.mirror.use({ rank: 0, by: by(BOB), keys: [1n, 9n], first: 0, origin: 'prompt' })).toBe(0);
+    expect(world.mirror.use({ rank: 0, by: by(ALICE), keys: packKeys([1n, 2n, 3n]), first: 0, origin: 'prompt' })?.length).toBe(3);
+    expect(world.mirror.use({ rank: 0, by: by(BOB), keys: packKeys([1n, 9n]), first: 0, origin: 'prompt' })?.length).toBe(0);
     expect([...world.indices.get(ALICE)?.units.values() ?? []].map(({ unit, resident }) => [unit.parent !== undefined, resident])).toEqual([[false, true], [true, true], [true, false]]);
     expect(world.indices.get(BOB)?.units.size).toBe(0);
   });
@@ -174,7 +143,7 @@ describe('the mirror of a cache', () => {
     for (let prompt = 0; prompt < 4000; prompt++) {
       const keys = [chainHash(1n, prompt), chainHash(chainHash(1n, prompt), 0)];
       world.play([stored(keys)]);
-      world.mirror.use({ rank: 0, by: by(ALICE), keys, first: 0, origin: 'prompt' });
+      world.mirror.use({ rank: 0, by: by(ALICE), keys: packKeys(keys), first: 0, origin: 'prompt' });
       world.play(keys.toReversed().map((key) => removed(key)));
     }
     expect(world.mirror.size).toBeLessThanOrEqual(4096 * 1.125 + 2);
@@ -185,9 +154,46 @@ describe('the mirror of a cache', () => {
   test('takes the engine\'s own word over what events told', () => {
     const world = new World();
     world.play([stored([1n, 2n, 3n])]);
-    world.mirror.use({ rank: 0, by: by(ALICE), keys: [1n, 2n, 3n], first: 0, origin: 'prompt' });
+    world.mirror.use({ rank: 0, by: by(ALICE), keys: packKeys([1n, 2n, 3n]), first: 0, origin: 'prompt' });
     expect(world.mirror.reconcile(0, new Map([[1n, 2], [2n, 1], [4n, 1]]))).toEqual({ missing: 1, surplus: 1, agreed: 2 });
     expect(world.held()).toEqual(new Map([[1n, 2], [2n, 1], [4n, 1]]));
     world.agrees();
+  });
+
+  test('with a tier below, an event costs no look at what lies there', () => {
+    const world = new World();
+    world.mirror.rank(0).capacityBlocks = 10;
+    const key = (prompt: number): bigint => chainHash(1n, prompt);
+    const BELOW = 20_000;
+    for (let prompt = 0; prompt < BELOW; prompt++) world.play([stored([key(prompt)]), stored([key(prompt)], null, { medium: 'CPU' }), removed(key(prompt))]);
+    // More than is remembered of what is nowhere, and all of it somewhere.
+    expect([world.mirror.size, world.mirror.rank(0).absent]).toEqual([BELOW, 0]);
+    const looks = vi.spyOn(LooseBlocks.prototype, 'takeOldest');
+    for (let prompt = BELOW; prompt < BELOW + 100; prompt++) world.play([stored([key(prompt)])]);
+    expect(looks.mock.calls.length).toBe(0);
+    for (let prompt = 0; prompt < 8000; prompt++) world.play([removed(key(prompt), { medium: 'CPU' })]);
+    // Each that is let go of is looked at once.
+    expect([world.mirror.rank(0).absent, looks.mock.calls.length]).toEqual([4096, 8000 - 4096]);
+    looks.mockRestore();
+  });
+
+  test('what follows a mirror on the same indices never shares an id with it, and finds nothing of it', () => {
+    const ids = new UnitIds();
+    const first = new World(undefined, ids);
+    const second = new World(undefined, ids);
+    for (const [tenant, index] of first.indices) second.indices.set(tenant, index);
+    const chain = [1n, 2n, 3n];
+    first.play([stored(chain)]);
+    second.play([stored(chain)]);
+    // Both are told of the same call while the one is not yet let go of; the index throws at an id for two blocks.
+    for (const { mirror } of [first, second]) mirror.use({ rank: 0, by: by(ALICE), keys: packKeys(chain), first: 0, origin: 'prompt' });
+    first.play([stored([4n], 1n)]);
+    first.mirror.use({ rank: 0, by: by(ALICE), keys: packKeys([1n, 4n]), first: 0, origin: 'prompt' });
+    first.mirror.dispose();
+    expect([first.mirror.size, first.told.size]).toEqual([0, 0]);
+    second.agrees();
+    expect(second.indices.get(ALICE)?.units.size).toBe(3);
+    second.mirror.dispose();
+    expect(second.indices.get(ALICE)?.units.size).toBe(0);
   });
 });

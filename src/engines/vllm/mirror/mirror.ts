@@ -3,15 +3,19 @@
  * tells the retention indices of those tenants whose calls used them. Nothing it is told can make it throw: what does
  * not go together is counted.
  */
-import { unitId, type Coordinate, type RetentionIndex, type TenantId, type Touch, type UnitId } from '../../../core/index.ts';
+import type { Coordinate, RetentionIndex, TenantId, Touch, UnitId } from '../../../core/index.ts';
 import { shortHash } from '../../kv-events/block-hash.ts';
 import type { BlockRemoved, BlockStored, KvEvent } from '../../kv-events/event.ts';
 import type { Block } from './block.ts';
+import { Chain, KEY_BYTES } from './chain.ts';
 import { RankCache } from './rank-cache.ts';
+import type { UnitIds } from './unit-ids.ts';
 
 export type MirrorTrouble = 'kv-removed-unknown' | 'kv-parent-unknown' | 'kv-hash-collision' | 'kv-mirror-full' | 'kv-other-group';
 
 export interface MirrorOptions {
+  /** Shared with whoever else tells the same indices of units. */
+  readonly ids: UnitIds;
   index(tenant: TenantId): RetentionIndex | undefined;
   nowMs(): number;
   /** Prefill of the block at this depth, in ms, when those before it are there. */
@@ -23,11 +27,14 @@ export interface MirrorOptions {
   readonly maximumBlocks?: number;
 }
 
-/** The use of a chain of blocks by one call, root first. */
+/** The use of a chain of blocks by one call. */
 export interface ChainUse {
   readonly rank: number;
   readonly by: Coordinate;
-  readonly keys: readonly bigint[];
+  /** So many blocks of a chain that an earlier use of the same tenant's on the same rank gave: those that these keys go on from. */
+  readonly after?: { readonly chain: Chain; readonly length: number };
+  /** Of the blocks that follow, or of all; 8 bytes each, big-endian. */
+  readonly keys: Uint8Array;
   /** Index of the first block that this is about. */
   readonly first: number;
   readonly origin: Touch['origin'];
@@ -43,9 +50,8 @@ const DEFAULT_MAXIMUM_BLOCKS = 1 << 21;
 export class Mirror {
   readonly #options: MirrorOptions;
   readonly #ranks = new Map<number, RankCache>();
-  /** By unit; holes are free ids. */
+  /** By unit; holes are ids that are free, or another's. */
   readonly #blocks: (Block | undefined)[] = [];
-  readonly #free: UnitId[] = [];
   #size = 0;
 
   constructor(options: MirrorOptions) {
@@ -86,35 +92,61 @@ export class Mirror {
     const cache = this.rank(rank);
     const changed: Changed = new Set();
     this.#clearDevice(cache, changed);
-    for (const block of cache.all()) block.below = 0;
+    for (const block of cache.all()) cache.setBelow(block, 0);
     cache.group = undefined;
     this.#finish(cache, changed);
   }
 
-  /** @returns how many leading blocks of the chain the caller's index was told of */
-  use({ rank, by, keys, first, origin }: ChainUse): number {
+  /**
+   * What a known session's turn costs is what it adds: of what it goes on from, only the last block is looked at.
+   * @returns the chain, as far as it can be told of; undefined where nobody is to be told
+   */
+  use({ rank, by, after, keys, first, origin }: ChainUse): Chain | undefined {
     const index = this.#options.index(by.tenant);
-    if (index === undefined) return 0;
+    if (index === undefined) return undefined;
     const cache = this.rank(rank);
-    const units: number[] = [];
-    let parent: Block | undefined;
-    for (const key of keys) {
-      const block = this.#intern(cache, key);
-      if (block === undefined) break;
-      if (!cache.place(block, parent)) {
-        this.#options.trouble('kv-hash-collision');
-        break;
-      }
-      // What another tenant's calls brought, where caches are not kept apart, is that tenant's to value.
-      if (block.owner !== undefined && block.owner !== by.tenant) break;
-      if (block.owner === undefined) this.#own(block, by.tenant, index);
-      if (block.copies === 0) cache.recall(block);
-      units.push(block.unit);
-      parent = block;
-    }
-    if (first <= units.length) index.touch({ by, units: Int32Array.from(units), first, origin }, this.#options.nowMs());
+    const known = after === undefined ? 0 : this.#known(after.chain, after.length);
+    const forgotten = after?.chain.keys(after.length).subarray(KEY_BYTES * known);
+    const chain = after?.chain.upTo(known) ?? new Chain();
+    this.#extend(chain, forgotten === undefined || forgotten.length === 0 ? keys : Buffer.concat([forgotten, keys]), cache, by.tenant, index);
+    const last = chain.block(chain.length - 1);
+    // Those before it are kept by what follows them.
+    if (last?.copies === 0) cache.recall(last);
+    if (first <= chain.length) index.touch({ by, units: chain.units(), first, origin }, this.#options.nowMs());
     this.#trim(cache);
-    return units.length;
+    return chain;
+  }
+
+  /** Nothing follows: every index is told that what it knew is gone, and the ids are another's to give. */
+  dispose(): void {
+    const owned: Block[] = [];
+    const ownedChildren = new Map<Block, number>();
+    for (const block of this.#blocks) {
+      if (block?.owner === undefined) continue;
+      owned.push(block);
+      if (block.parent !== undefined) ownedChildren.set(block.parent, (ownedChildren.get(block.parent) ?? 0) + 1);
+    }
+    const leaves = owned.filter((block) => !ownedChildren.has(block));
+    for (let leaf = leaves.pop(); leaf !== undefined; leaf = leaves.pop()) {
+      const index = leaf.owner === undefined ? undefined : this.#options.index(leaf.owner);
+      if (leaf.copies > 0) index?.setResident(leaf.unit, false);
+      index?.forget(leaf.unit);
+      const { parent } = leaf;
+      const left = parent === undefined ? 0 : (ownedChildren.get(parent) ?? 0) - 1;
+      if (parent === undefined) continue;
+      ownedChildren.set(parent, left);
+      if (left === 0) leaves.push(parent);
+    }
+    const resident: UnitId[] = [];
+    for (const block of this.#blocks) {
+      if (block === undefined) continue;
+      if (block.copies > 0) resident.push(block.unit);
+      this.#options.ids.give(block.unit);
+    }
+    if (resident.length > 0) this.#options.onRemoved(resident);
+    this.#blocks.length = 0;
+    this.#ranks.clear();
+    this.#size = 0;
   }
 
   /**
@@ -163,7 +195,7 @@ export class Mirror {
       const block = this.#intern(cache, shortHash(hash));
       if (block === undefined) return;
       if (!cache.place(block, parent)) this.#options.trouble('kv-hash-collision');
-      if (event.medium === 'below') block.below += 1;
+      if (event.medium === 'below') cache.setBelow(block, block.below + 1);
       else this.#setCopies(cache, block, block.copies + 1, changed);
       parent = block;
     }
@@ -174,7 +206,7 @@ export class Mirror {
       const block = cache.find(shortHash(hash));
       const there = block === undefined ? 0 : event.medium === 'below' ? block.below : block.copies;
       if (block === undefined || there === 0) this.#options.trouble('kv-removed-unknown');
-      else if (event.medium === 'below') block.below -= 1;
+      else if (event.medium === 'below') cache.setBelow(block, there - 1);
       else this.#setCopies(cache, block, there - 1, changed);
     }
   }
@@ -187,6 +219,39 @@ export class Mirror {
     if (!cache.setCopies(block, copies)) return;
     if (!changed.delete(block)) changed.add(block);
     if (block.owner !== undefined) this.#options.index(block.owner)?.setResident(block.unit, copies > 0);
+  }
+
+  /** How many leading blocks of so many are still known. While a block is known, so are those before it. */
+  #known(chain: Chain, length: number): number {
+    let known = 0;
+    let tried = length;
+    for (let unknown = length + 1; known < unknown - 1; tried = (known + unknown) >> 1) {
+      const last = chain.block(tried - 1);
+      if (last !== undefined && this.#blocks[last.unit] === last) known = tried;
+      else unknown = tried;
+    }
+    return known;
+  }
+
+  #extend(chain: Chain, keys: Uint8Array, cache: RankCache, tenant: TenantId, index: RetentionIndex): void {
+    const view = new DataView(keys.buffer, keys.byteOffset, keys.byteLength);
+    let parent = chain.block(chain.length - 1);
+    // What is left over at the end is no key.
+    for (let at = 0; at + KEY_BYTES <= keys.length; at += KEY_BYTES) {
+      const block = this.#intern(cache, view.getBigUint64(at));
+      if (block === undefined) return;
+      if (!cache.place(block, parent)) {
+        this.#options.trouble('kv-hash-collision');
+        return;
+      }
+      // What another tenant's calls brought, where caches are not kept apart, is that tenant's to value.
+      if (block.owner !== undefined && block.owner !== tenant) return;
+      // Now what comes before it is known for sure.
+      block.depth = chain.length;
+      if (block.owner === undefined) this.#own(block, tenant, index);
+      chain.append(keys, at, block);
+      parent = block;
+    }
   }
 
   #own(block: Block, tenant: TenantId, index: RetentionIndex): void {
@@ -203,7 +268,7 @@ export class Mirror {
       this.#options.trouble('kv-mirror-full');
       return undefined;
     }
-    const unit = this.#free.pop() ?? unitId(this.#blocks.length);
+    const unit = this.#options.ids.take();
     const block = cache.add(unit, key);
     this.#blocks[unit] = block;
     this.#size += 1;
@@ -224,7 +289,7 @@ export class Mirror {
     for (const block of cache.trim(cache.rememberedLimit)) {
       if (block.owner !== undefined) this.#options.index(block.owner)?.forget(block.unit);
       this.#blocks[block.unit] = undefined;
-      this.#free.push(block.unit);
+      this.#options.ids.give(block.unit);
       this.#size -= 1;
     }
   }

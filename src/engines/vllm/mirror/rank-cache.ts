@@ -1,12 +1,16 @@
 /** The blocks of one rank (one scheduler, one block pool), by hash. */
 import type { UnitId } from '../../../core/index.ts';
 import type { Block } from './block.ts';
+import { LooseBlocks } from './loose-blocks.ts';
+
+/** Of one call: what is over comes with the next. */
+const TRIMMED_AT_ONCE = 4096;
 
 export class RankCache {
   readonly rank: number;
   readonly #blocks = new Map<bigint, Block>();
-  /** Known and not in the accelerator's memory, the longest so first. */
-  readonly #absent = new Set<Block>();
+  readonly #loose = new LooseBlocks();
+  #absent = 0;
   #resident = 0;
   #copies = 0;
   /** The most that were ever resident at once. */
@@ -25,7 +29,8 @@ export class RankCache {
   get resident(): number { return this.#resident; }
   /** Physical ones. */
   get copies(): number { return this.#copies; }
-  get absent(): number { return this.#absent.size; }
+  /** Known and in no memory. */
+  get absent(): number { return this.#absent; }
   /** Of those that are gone, as many are remembered as a cache of twice the size would still hold. */
   get rememberedLimit(): number { return Math.max(4096, 2 * (this.capacityBlocks ?? this.#most)); }
 
@@ -33,9 +38,10 @@ export class RankCache {
   all(): Iterable<Block> { return this.#blocks.values(); }
 
   add(unit: UnitId, key: bigint): Block {
-    const block: Block = { unit, rank: this.rank, key, parent: undefined, placed: false, depth: 0, children: 0, copies: 0, below: 0, owner: undefined };
+    const block: Block = { unit, rank: this.rank, key, parent: undefined, placed: false, depth: 0, children: 0, copies: 0, below: 0, owner: undefined, older: undefined, newer: undefined, loose: false };
     this.#blocks.set(key, block);
-    this.#absent.add(block);
+    this.#absent += 1;
+    this.#loose.add(block);
     return block;
   }
 
@@ -45,7 +51,10 @@ export class RankCache {
     block.placed = true;
     block.parent = parent;
     block.depth = parent === undefined ? 0 : parent.depth + 1;
-    if (parent !== undefined) parent.children += 1;
+    if (parent !== undefined) {
+      parent.children += 1;
+      this.#loose.delete(parent);
+    }
     return true;
   }
 
@@ -53,40 +62,48 @@ export class RankCache {
   setCopies(block: Block, copies: number): boolean {
     const was = block.copies;
     this.#copies += copies - was;
-    block.copies = copies;
+    this.#setHeld(block, copies, block.below);
     if ((was > 0) === (copies > 0)) return false;
-    if (copies > 0) {
-      this.#absent.delete(block);
-      this.#resident += 1;
-      this.#most = Math.max(this.#most, this.#resident);
-    } else {
-      this.#absent.add(block);
-      this.#resident -= 1;
-    }
+    this.#resident += copies > 0 ? 1 : -1;
+    this.#most = Math.max(this.#most, this.#resident);
     return true;
   }
 
+  setBelow(block: Block, copies: number): void { this.#setHeld(block, block.copies, copies); }
+
   /** It was used though it is not there: it is remembered a while longer. */
   recall(block: Block): void {
-    if (this.#absent.delete(block)) this.#absent.add(block);
+    if (this.#loose.delete(block)) this.#loose.add(block);
   }
 
-  /** Takes blocks that are neither there nor followed by any out of the table, the longest absent first. */
+  /** Takes blocks that are nowhere and followed by none out of the table, the longest so first. */
   *trim(limit: number): Generator<Block> {
-    // Many at once: to begin at the front of a set costs as much as entries were deleted there.
-    if (this.#absent.size <= limit + (limit >> 3)) return;
-    let looks = 2 * Math.max(0, this.#absent.size - limit);
-    for (const block of this.#absent) {
-      if (this.#absent.size <= limit || looks-- <= 0) return;
-      if (block.children > 0 || block.below > 0) {
-        // Its turn comes again once those that follow it are gone.
-        this.recall(block);
-        continue;
-      }
-      this.#absent.delete(block);
+    for (let trimmed = 0; this.#absent > limit && trimmed < TRIMMED_AT_ONCE; trimmed++) {
+      const block = this.#loose.takeOldest();
+      if (block === undefined) return;
+      this.#absent -= 1;
       this.#blocks.delete(block.key);
-      if (block.parent !== undefined) block.parent.children -= 1;
+      const { parent } = block;
+      if (parent !== undefined) {
+        parent.children -= 1;
+        this.#settle(parent);
+      }
       yield block;
     }
+  }
+
+  #setHeld(block: Block, copies: number, below: number): void {
+    const was = block.copies > 0 || block.below > 0;
+    block.copies = copies;
+    block.below = below;
+    const is = copies > 0 || below > 0;
+    if (was === is) return;
+    this.#absent += is ? -1 : 1;
+    this.#settle(block);
+  }
+
+  #settle(block: Block): void {
+    if (block.copies === 0 && block.below === 0 && block.children === 0) this.#loose.add(block);
+    else this.#loose.delete(block);
   }
 }

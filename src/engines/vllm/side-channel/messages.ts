@@ -83,14 +83,7 @@ export function readCallEvent(value: unknown): CallTouch | CallDone | undefined 
   return value.kind !== 'done' || output === undefined ? undefined : { ...base, kind: 'done', aborted: value.aborted === true, outputTokens: count(value.outputTokens), output };
 }
 
-/** Keys in a row, 8 bytes each, big-endian. What is left over at the end is no key. */
-export function readKeys(packed: Uint8Array): bigint[] {
-  const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
-  const keys: bigint[] = [];
-  for (let at = 0; at + 8 <= view.byteLength; at += 8) keys.push(view.getBigUint64(at));
-  return keys;
-}
-
+/** Keys in a row, 8 bytes each, big-endian. */
 export function packKeys(keys: readonly bigint[]): Buffer {
   const packed = Buffer.allocUnsafe(8 * keys.length);
   keys.forEach((key, index) => packed.writeBigUInt64BE(key, 8 * index));
