@@ -4,6 +4,11 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** Of a member's value; the member itself begins with its key. */
+export interface MemberRange extends ByteRange {
+  readonly keyStart: number;
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
@@ -53,15 +58,15 @@ export function findMember(body: Buffer, range: ByteRange, name: string): ByteRa
 }
 
 /** The same of every duplicate, in order: parsers differ in which one they go by. */
-export function findMembers(body: Buffer, range: ByteRange, name: string): ByteRange[] {
-  const found: ByteRange[] = [];
+export function findMembers(body: Buffer, range: ByteRange, name: string): MemberRange[] {
+  const found: MemberRange[] = [];
   let index = skipSpace(body, skipSpace(body, range.start) + 1);
   while (index < range.end && body[index] === QUOTE) {
     const keyEnd = skipString(body, index);
     const key = JSON.parse(body.toString('utf8', index, keyEnd)) as string;
     const valueStart = skipSpace(body, skipSpace(body, keyEnd) + 1);
     const valueEnd = skipValue(body, valueStart);
-    if (key === name) found.push({ start: valueStart, end: valueEnd });
+    if (key === name) found.push({ keyStart: index, start: valueStart, end: valueEnd });
     index = skipSpace(body, valueEnd);
     if (body[index] === 0x2c) index = skipSpace(body, index + 1);
   }

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addMembersIn, setMember } from './json-splice.ts';
+import { addMembersIn, removeMembersIn, setMember } from './json-splice.ts';
 
 const parsed = (text: string): Record<string, unknown> => JSON.parse(text) as Record<string, unknown>;
 const added = (text: string, members: Record<string, unknown>): string => addMembersIn(Buffer.from(text), parsed(text), 'x', members).toString();
@@ -31,5 +31,28 @@ describe('setMember', () => {
   it('replaces every duplicate, or adds', () => {
     expect(setMember(Buffer.from('{"a":1,"b":2, "a" :[3]}'), { a: [3], b: 2 }, 'a', '7').toString()).toBe('{"a":7,"b":2, "a" :7}');
     expect(setMember(Buffer.from(' {} '), {}, 'a', '7').toString()).toBe(' {"a":7} ');
+  });
+});
+
+describe('removeMembersIn', () => {
+  const removed = (text: string): string => removeMembersIn(Buffer.from(text), 'x', ['a', 'b']).toString();
+
+  it('takes the members out with their commas, and leaves every other byte', () => {
+    expect(removed('{"x":{"a":1}}')).toBe('{"x":{}}');
+    expect(removed('{"x":{ "a":1 , "c" : 1.0 }}')).toBe('{"x":{ "c" : 1.0 }}');
+    expect(removed('{"x":{"c":1, "a":[{"b":2}] , "b":3},"a":4}')).toBe('{"x":{"c":1 },"a":4}');
+    expect(removed('{"x":{"a":1,"\\u0061":2},"x":{"b":1,"c":2}}')).toBe('{"x":{},"x":{"c":2}}');
+    expect(removed('{"x":[{"a":1}]}')).toBe('{"x":[{"a":1}]}');
+    expect(removed('{"y":{"a":1}}')).toBe('{"y":{"a":1}}');
+  });
+
+  it('of any body gives JSON that lacks these members only', () => {
+    const member = fc.dictionary(fc.oneof(fc.constantFrom('a', 'b', 'c', 'd'), fc.string()), fc.jsonValue(), { noNullPrototype: true });
+    fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }), member, fc.constantFrom(undefined, 1, '\t'), (fields, there, indent) => {
+      const text = JSON.stringify({ ...fields, x: there }, null, indent);
+      const before = parsed(text);
+      const { a: _a, b: _b, ...kept } = before.x as Record<string, unknown>;
+      expect(parsed(removed(text))).toEqual({ ...before, x: kept });
+    }));
   });
 });

@@ -1,5 +1,5 @@
 /** Changes members of a JSON object in its bytes. All other bytes stay as they came: number forms, duplicate keys, lone surrogates and white space survive. Never makes a duplicate key. */
-import { findMember, findMembers, type ByteRange } from './json-bytes.ts';
+import { findMember, findMembers, type ByteRange, type MemberRange } from './json-bytes.ts';
 
 type Members = Readonly<Record<string, unknown>>;
 
@@ -46,4 +46,29 @@ export function addMembersIn(body: Buffer, parsed: Members, name: string, member
   if (missing.length === 0) return body;
   const text = missing.map(([member, value]) => `${JSON.stringify(member)}:${JSON.stringify(value)}`).join(',');
   return insertMember(body, at, text, Object.keys(there).length === 0);
+}
+
+const COMMA = 0x2c;
+const isSpace = (byte: number): boolean => byte <= 0x20;
+
+/** Takes a member out, with the comma that parted it from its neighbour. */
+function cutMember(body: Buffer, { keyStart, end }: MemberRange): Buffer {
+  let after = end;
+  while (isSpace(body[after])) after += 1;
+  if (body[after] === COMMA) {
+    after += 1;
+    while (isSpace(body[after])) after += 1;
+    return replaceBytes(body, { start: keyStart, end: after }, '');
+  }
+  let before = keyStart - 1;
+  while (isSpace(body[before])) before -= 1;
+  return replaceBytes(body, { start: body[before] === COMMA ? before : keyStart, end }, '');
+}
+
+/** Takes members out of an object within the object that the body is, every duplicate of them, in every duplicate of that object. */
+export function removeMembersIn(body: Buffer, name: string, members: readonly string[]): Buffer {
+  return findMembers(body, wholeValue(body), name).reduceRight((bytes, object) => (bytes[object.start] !== 0x7b ? bytes : members
+    .flatMap((member) => findMembers(bytes, object, member))
+    .sort((one, other) => other.keyStart - one.keyStart)
+    .reduce((left, member) => cutMember(left, member), bytes)), body);
 }

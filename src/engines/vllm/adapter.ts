@@ -3,10 +3,10 @@ import { EntresolError, LOCAL_TENANT, type CallReport, type Dialect, type Discov
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { readAnswerEnd } from './answer-end.ts';
 import { CacheLink } from './cache-link.ts';
-import { editBody } from './call-edit.ts';
+import { checkUnread, editBody, editHeaders } from './call-edit.ts';
 import { featuresOf } from './features.ts';
 import { readMetricsPage, type EngineFigures } from './metrics-page.ts';
-import { packKeys } from './side-channel/messages.ts';
+import { isFields, packKeys } from './side-channel/messages.ts';
 import type { VllmSettings } from './settings.ts';
 import { exploreSurface, isLoopback, reachableEndpoint, type EventSource, type Surface } from './surface.ts';
 
@@ -52,7 +52,7 @@ export class VllmAdapter implements UpstreamAdapter {
     const capacityBlocks = hello?.capacityBlocks ?? this.#figures?.capacityBlocks;
     return {
       editsBody: true,
-      ...(surface?.dialects === undefined ? {} : { dialects: this.dialects.filter((dialect) => surface.dialects?.includes(dialect)) }),
+      ...(surface?.dialects === undefined ? {} : { dialects: this.dialects.filter((dialect) => surface.dialects?.includes(dialect) && !this.#mixesTenants(dialect)) }),
       ...(salts !== undefined && salts.size === 0 ? { saltsCache: false } : {}),
       ...(link?.steers === true ? { intents: ['evict'], retention: { mode: 'push', levels: LEVELS, publish: (leases) => this.#publish(leases) } } : {}),
       ...(capacityBlocks === undefined ? {} : { cache: { capacityBlocks, blockTokens: hello?.blockTokens ?? this.#figures?.blockTokens ?? 16 } }),
@@ -101,14 +101,19 @@ export class VllmAdapter implements UpstreamAdapter {
     this.#link = undefined;
   }
 
-  serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+  async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const takes = this.#surface?.fields.vllm_xargs;
     const { request, dialect } = call;
-    if (dialect === 'other' || dialect === 'embeddings' || call.body.length === 0) return pass();
-    const tag = this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
+    const headers = editHeaders(call.headers);
+    const edited = headers === undefined ? {} : { headers };
+    if (dialect === 'other' || !isFields(call.parsed)) {
+      if (call.body.length > 0) checkUnread(call.body, call.headers);
+      return pass(edited);
+    }
+    const tag = dialect !== 'embeddings' && this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
     if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
-    const body = editBody(call.body, call.parsed as Readonly<Record<string, unknown>>, tag, request.by.tenant !== LOCAL_TENANT);
-    return pass({ ...(body === call.body ? {} : { body }), readReport: readAnswerEnd });
+    const body = editBody(call.body, call.parsed, tag, request.by.tenant !== LOCAL_TENANT);
+    return pass({ ...edited, ...(body === call.body ? {} : { body }), ...(dialect === 'embeddings' ? {} : { readReport: readAnswerEnd }) });
   }
 
   perform(intent: Intent): Promise<Outcome> {
@@ -188,6 +193,12 @@ export class VllmAdapter implements UpstreamAdapter {
   #foundSources({ eventSources }: Surface, link: CacheLink): readonly EventSource[] {
     if (eventSources !== undefined && eventSources.length > 0) return eventSources;
     return link.hellos().flatMap(({ kvEvents, rank }) => (kvEvents === undefined ? [] : [{ rank, ...kvEvents }]));
+  }
+
+  /** In this dialect, unlike in others, it would not read the salt: such calls are translated into one in which it does. */
+  #mixesTenants(dialect: Dialect): boolean {
+    const salts = this.#surface?.fields.cache_salt;
+    return (dialect === 'messages' || dialect === 'responses') && salts !== undefined && salts.size > 0 && !salts.has(dialect);
   }
 
   #publish(leases: readonly Lease[]): Promise<readonly Outcome[]> {

@@ -1,22 +1,63 @@
-/** What a call carries to the package beside what the client sent: a tag that its reports repeat. */
-import { addMembersIn, setMember } from '../../core/index.ts';
+/** What a call carries to the package beside what the client sent: a tag that its reports repeat. What clients must not say is taken out. */
+import { addMembersIn, EntresolError, removeMembersIn, setMember } from '../../core/index.ts';
+import { headerIn, withHeaders } from '../upstream/edit-headers.ts';
 import { isFields } from './side-channel/messages.ts';
 
 /** Ours alone (integrations/vllm/PROTOCOL.md, "Fields of a request"): who may set them decides what the cache keeps. */
 const RESERVED = ['entresol_tag', 'entresol_session', 'entresol_lease', 'entresol_tokens'];
+/** vLLM reads here which of its ranks, each with a cache of its own, a call is to go to. */
+const RANK_HEADER = 'x-data-parallel-rank';
 
 /**
  * @param parsed the same body, parsed
  * @param tag absent: what clients must not say is taken out, and nothing is added
- * @param shared with other tenants: then none puts itself before the others
+ * @param shared with other tenants: then none puts itself before the others, or names what connectors are to load
  */
 export function editBody(client: Buffer, parsed: Readonly<Record<string, unknown>>, tag: string | undefined, shared: boolean): Buffer {
-  const body = shared && Object.hasOwn(parsed, 'priority') ? setMember(client, parsed, 'priority', '0') : client;
+  let body = client;
+  if (shared && Object.hasOwn(parsed, 'priority')) body = setMember(body, parsed, 'priority', '0');
+  if (shared && Object.hasOwn(parsed, 'kv_transfer_params')) body = setMember(body, parsed, 'kv_transfer_params', 'null');
+  if (Object.hasOwn(parsed, 'vllm_xargs')) body = removeMembersIn(body, 'vllm_xargs', RESERVED);
+  if (tag === undefined) return body;
   const given = parsed.vllm_xargs;
-  const added = tag === undefined ? {} : { entresol_tag: tag };
-  if (isFields(given) && RESERVED.some((name) => Object.hasOwn(given, name))) {
-    const kept = Object.fromEntries(Object.entries(given).filter(([name]) => !RESERVED.includes(name)));
-    return setMember(body, parsed, 'vllm_xargs', JSON.stringify({ ...kept, ...added }));
+  const kept = isFields(given) ? Object.fromEntries(Object.entries(given).filter(([name]) => !RESERVED.includes(name))) : given;
+  return addMembersIn(body, { ...parsed, ...(given === undefined ? {} : { vllm_xargs: kept }) }, 'vllm_xargs', { entresol_tag: tag });
+}
+
+/** Undefined: nothing is to be changed of them. */
+export function editHeaders(headers: readonly string[]): string[] | undefined {
+  return headerIn(headers, RANK_HEADER) === undefined ? undefined : withHeaders(headers, { [RANK_HEADER]: undefined });
+}
+
+/**
+ * For a body that is not read otherwise, of a path that nobody here knows: some of vLLM's take fields for plugins too.
+ * @throws EntresolError `ENT_BAD_REQUEST` where it says, or may say, what clients must not
+ */
+export function checkUnread(body: Buffer, headers: readonly string[]): void {
+  const type = headerIn(headers, 'content-type')?.toLowerCase() ?? '';
+  const name = /^(?:multipart\/|application\/x-www-form-urlencoded)/.test(type) ? reservedInForm(body) : reservedInJson(body);
+  if (name !== undefined) throw new EntresolError('ENT_BAD_REQUEST', `${name} may not be sent on this path: what the cache keeps is not for clients to say.`, { at: name });
+}
+
+function reservedInForm(body: Buffer): string | undefined {
+  // Names are looked for, not parsed: what is written as %5F, or with an escape of JSON's, is found with them.
+  const text = body.toString('latin1').replaceAll(/%([0-9a-f]{2})|\\u00([0-9a-f]{2})/giu, (_, percent?: string, escape?: string) => String.fromCodePoint(Number.parseInt(percent ?? escape ?? '0', 16)));
+  return /vllm_xargs|entresol_/u.exec(text)?.[0];
+}
+
+function reservedInJson(body: Buffer): string | undefined {
+  // Python reads JSON in other encodings too.
+  if (body.subarray(0, 4).includes(0) || (body[0] >= 0xfe && body[1] >= 0xfe)) return 'JSON in another encoding than UTF-8';
+  if (!body.includes('entresol_') && !body.includes('\\u')) return undefined;
+  let found: string | undefined;
+  try {
+    JSON.parse(body.toString(), (name, value: unknown) => {
+      if (RESERVED.includes(name)) found = name;
+      return value;
+    });
+  } catch {
+    // What is no JSON here may be some to a parser that is less strict.
+    return RESERVED.find((name) => body.includes(name));
   }
-  return addMembersIn(body, parsed, 'vllm_xargs', added);
+  return found;
 }
