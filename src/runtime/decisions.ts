@@ -57,7 +57,7 @@ export class Decisions {
         if (answered.ok) verdict = answered.value;
         else {
           fault = answered.fault;
-          record?.faults.set(ledger.name, `${decision}: ${fault}`);
+          record?.fault(ledger.name, `${decision}: ${fault}`);
         }
       }
       if (fault !== undefined && ledger.failure === 'closed') verdict = closed(ledger.name);

@@ -94,7 +94,7 @@ export class Guard {
     const message = messageOf(error);
     ledger.faults += 1;
     ledger.lastFault = `${what}: ${message}`;
-    record?.faults.set(ledger.name, ledger.lastFault);
+    record?.fault(ledger.name, ledger.lastFault);
     this.#metrics.policyFault(ledger.name);
     if ((ledger.faults & (ledger.faults - 1)) === 0) {
       this.#log('error', `policy ${ledger.name} threw in ${what}; it is skipped for this request`, {

@@ -35,7 +35,7 @@ export interface RuntimeOptions {
 export interface RuntimeLimits {
   /** Tenants with policies at once; one without an open request makes room. */
   readonly tenants: number;
-  /** Live sessions; the one idle for longest is ended to make room. */
+  /** Live sessions; the one idle for longest is ended to make room. As many as identity remembers: what it still knows goes on. */
   readonly sessions: number;
   /** A session without a call for this long is ended. */
   readonly sessionIdleMs: number;
@@ -65,7 +65,7 @@ export interface RuntimeLimits {
 
 export const DEFAULT_LIMITS: RuntimeLimits = {
   tenants: 64,
-  sessions: 10_000,
+  sessions: 24_576,
   sessionIdleMs: 30 * 60_000,
   openRequests: 10_000,
   recentRequests: 2000,

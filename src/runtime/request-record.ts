@@ -47,6 +47,9 @@ export function summarise(intent: Intent): IntentSummary {
   return { kind: intent.kind, tool: intent.toolCall.name, argumentsHash: intent.toolCall.argumentsHash };
 }
 
+const NOTHING_NOTED: readonly string[] = [];
+const NO_FAULTS: ReadonlyMap<string, string> = new Map();
+
 /** All that is kept of one request. Bounded. */
 export class RequestRecord {
   identity?: Identity;
@@ -54,13 +57,13 @@ export class RequestRecord {
   end?: RequestEnd;
   readonly decisions: DecisionRecord[] = [];
   readonly intents: IntentRecord[] = [];
-  readonly engineNotes: string[] = [];
+  engineNotes: readonly string[] = NOTHING_NOTED;
   queueMs?: number;
   prefillMs?: number;
   /** µs by policy. */
   readonly policyUs = new Map<string, number>();
   /** Policies that threw for this request, with what they said. */
-  readonly faults = new Map<string, string>();
+  faults: ReadonlyMap<string, string> = NO_FAULTS;
   overrunBy?: string;
   dropped = 0;
 
@@ -72,6 +75,10 @@ export class RequestRecord {
     readonly promptTokens: number,
     readonly warmup: boolean,
   ) {}
+
+  fault(policy: string, what: string): void {
+    this.faults = new Map([...this.faults, [policy, what]]);
+  }
 
   spend(policy: string, us: number): void {
     this.policyUs.set(policy, (this.policyUs.get(policy) ?? 0) + us);
@@ -96,6 +103,6 @@ export class RequestRecord {
   }
 
   note(notes: readonly string[]): void {
-    for (const note of notes.slice(0, 32 - this.engineNotes.length)) this.engineNotes.push(note.slice(0, 500));
+    this.engineNotes = this.engineNotes.concat(notes.slice(0, 32 - this.engineNotes.length).map((note) => note.slice(0, 500)));
   }
 }

@@ -18,6 +18,77 @@ const unitAt = (bytes: Buffer, at: number): number =>
 
 const isWhite = (byte: number): boolean => byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09;
 
+/** The character that `\uXXXX` stands for, with the low half that follows a high one; `at` is at the `u`. */
+function pointAt(bytes: Buffer, at: number, end: number): number {
+  const unit = unitAt(bytes, at + 1);
+  if (unit < 0xd800 || unit >= 0xe000) return unit;
+  const low = unit < 0xdc00 && at + 11 <= end && bytes[at + 5] === BACKSLASH && bytes[at + 6] === UNICODE ? unitAt(bytes, at + 7) : 0;
+  return low >= 0xdc00 && low < 0xe000 ? 0x10000 + (((unit - 0xd800) << 10) | (low - 0xdc00)) : REPLACEMENT;
+}
+
+/** Writes a character as UTF-8. @returns where the next one goes */
+function writePoint(to: Buffer, length: number, point: number): number {
+  let next = length;
+  if (point < 0x80) to[next++] = point;
+  else if (point < 0x800) {
+    to[next++] = 0xc0 | (point >> 6);
+    to[next++] = 0x80 | (point & 0x3f);
+  } else {
+    if (point < 0x10000) to[next++] = 0xe0 | (point >> 12);
+    else {
+      to[next++] = 0xf0 | (point >> 18);
+      to[next++] = 0x80 | ((point >> 12) & 0x3f);
+    }
+    to[next++] = 0x80 | ((point >> 6) & 0x3f);
+    to[next++] = 0x80 | (point & 0x3f);
+  }
+  return next;
+}
+
+/*
+ * The loops over bytes touch no members and do nothing after their last turn: compiled in the middle of its first run, a
+ * function of V8 11 that does is thrown back to the interpreter at the end of every later run, for good.
+ */
+
+/** @returns how long the text in `to` is now */
+function unescapeTo(to: Buffer, length: number, bytes: Buffer, start: number, end: number): number {
+  let next = length;
+  let at = start;
+  while (at < end) {
+    const byte = bytes[at];
+    at += 1;
+    if (byte !== BACKSLASH) to[next++] = byte;
+    else if (bytes[at] !== UNICODE) to[next++] = ESCAPES[bytes[at++]];
+    else {
+      const point = pointAt(bytes, at, end);
+      next = writePoint(to, next, point);
+      at += point > 0xffff ? 11 : 5;
+    }
+  }
+  return next;
+}
+
+/** @returns how long the text in `to` is now */
+function squeezeTo(to: Buffer, length: number, bytes: Buffer, start: number, end: number): number {
+  let next = length;
+  let at = start;
+  while (at < end) {
+    const byte = bytes[at];
+    at += 1;
+    if (byte > 0x20 && byte !== BACKSLASH) to[next++] = byte;
+    else if (byte === BACKSLASH) {
+      if (bytes[at] !== UNICODE) to[next++] = ESCAPES[bytes[at++]];
+      else {
+        const point = pointAt(bytes, at, end);
+        next = writePoint(to, next, point);
+        at += point > 0xffff ? 11 : 5;
+      }
+      if (isWhite(to[next - 1])) next -= 1;
+    } else if (!isWhite(byte)) to[next++] = byte;
+  }
+  return next;
+}
+
 /** A buffer that grows, is written once through and used again. */
 export class TextBytes {
   private buffer = Buffer.allocUnsafe(4096);
@@ -58,73 +129,13 @@ export class TextBytes {
   /** Appends the text between two quotes, its escapes resolved. A lone surrogate becomes U+FFFD, as in UTF-8 it must. */
   appendEscaped(bytes: Buffer, start: number, end: number): void {
     this.reserve(end - start);
-    const { buffer } = this;
-    let { length } = this;
-    let at = start;
-    while (at < end) {
-      const byte = bytes[at];
-      at += 1;
-      if (byte !== BACKSLASH) buffer[length++] = byte;
-      else if (bytes[at] !== UNICODE) buffer[length++] = ESCAPES[bytes[at++]];
-      else {
-        this.length = length;
-        at = this.appendUnicode(bytes, at, end);
-        length = this.length;
-      }
-    }
-    this.length = length;
+    this.length = unescapeTo(this.buffer, this.length, bytes, start, end);
   }
 
   /** The same without white space: equal to `appendEscaped`, then `squeeze`. */
   appendSqueezed(bytes: Buffer, start: number, end: number): void {
     this.reserve(end - start);
-    const { buffer } = this;
-    let { length } = this;
-    let at = start;
-    while (at < end) {
-      const byte = bytes[at];
-      at += 1;
-      if (byte > 0x20 && byte !== BACKSLASH) buffer[length++] = byte;
-      else if (byte === BACKSLASH) {
-        if (bytes[at] !== UNICODE) buffer[length++] = ESCAPES[bytes[at++]];
-        else {
-          this.length = length;
-          at = this.appendUnicode(bytes, at, end);
-          length = this.length;
-        }
-        if (isWhite(buffer[length - 1])) length -= 1;
-      } else if (!isWhite(byte)) buffer[length++] = byte;
-    }
-    this.length = length;
-  }
-
-  /** @param at at the `u` of `\uXXXX` @returns where the text goes on */
-  private appendUnicode(bytes: Buffer, at: number, end: number): number {
-    const unit = unitAt(bytes, at + 1);
-    const low = at + 11 <= end && unit >= 0xd800 && unit < 0xdc00 && bytes[at + 5] === BACKSLASH && bytes[at + 6] === 0x75 ? unitAt(bytes, at + 7) : 0;
-    if (low >= 0xdc00 && low < 0xe000) {
-      this.appendPoint(0x10000 + (((unit - 0xd800) << 10) | (low - 0xdc00)));
-      return at + 11;
-    }
-    this.appendPoint(unit >= 0xd800 && unit < 0xe000 ? REPLACEMENT : unit);
-    return at + 5;
-  }
-
-  private appendPoint(point: number): void {
-    const { buffer } = this;
-    if (point < 0x80) buffer[this.length++] = point;
-    else if (point < 0x800) {
-      buffer[this.length++] = 0xc0 | (point >> 6);
-      buffer[this.length++] = 0x80 | (point & 0x3f);
-    } else {
-      if (point < 0x10000) buffer[this.length++] = 0xe0 | (point >> 12);
-      else {
-        buffer[this.length++] = 0xf0 | (point >> 18);
-        buffer[this.length++] = 0x80 | ((point >> 12) & 0x3f);
-      }
-      buffer[this.length++] = 0x80 | ((point >> 6) & 0x3f);
-      buffer[this.length++] = 0x80 | (point & 0x3f);
-    }
+    this.length = squeezeTo(this.buffer, this.length, bytes, start, end);
   }
 
   /** Takes out the white space that JSON allows between tokens (and that within its strings, alike everywhere). */

@@ -70,7 +70,7 @@ export class ContinuumRanking implements LeafRanking {
   rank(unit: number, nowMs: number): number {
     const owner = this.#programs.ownerOf(unit);
     if (owner === undefined) return 0;
-    owner.leaves.add(unit);
+    owner.addLeaf(unit);
     const { pinnedUntilMs, lastPrompt, number } = owner.state;
     const isPinned = pinnedUntilMs > nowMs && this.#index.usedAt[unit] >= lastPrompt;
     return isPinned ? 1 + 1 / number : 0;

@@ -61,7 +61,7 @@ export class LpcRanking implements LeafRanking {
   rank(unit: number): number {
     const lastUseMs = unit < this.#lastUseMs.length ? this.#lastUseMs[unit] : 0;
     const owner = this.#conversations.ownerOf(unit);
-    owner?.leaves.add(unit);
+    owner?.addLeaf(unit);
     return (lastUseMs + (owner?.state.handicapMs ?? 0)) / 1000;
   }
 

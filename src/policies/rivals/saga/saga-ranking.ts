@@ -61,7 +61,7 @@ export class SagaRanking implements LeafRanking {
   rank(unit: number, nowMs: number): number {
     const owner = this.#workflows.ownerOf(unit);
     if (owner === undefined) return 0;
-    owner.leaves.add(unit);
+    owner.addLeaf(unit);
     if (this.#shared.isShared(unit)) return 1;
     if (owner.state.aliveUntilMs <= nowMs) return 0;
     return owner.state.reuse < 0.5 ? 0.5 : 1;

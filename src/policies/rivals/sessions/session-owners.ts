@@ -10,14 +10,16 @@ export class Owner<State> {
   /** Below the number of sessions kept; given again when the session is forgotten. */
   readonly slot: number;
   readonly state: State;
-  /** Leaves that were ranked as this session's; some may no longer be. */
-  readonly leaves = new Set<number>();
+  /** Leaves that were ranked as this session's; some may no longer be. Made with the first: few sessions have any. */
+  leaves?: Set<number>;
 
   constructor(number: number, slot: number, state: State) {
     this.number = number;
     this.slot = slot;
     this.state = state;
   }
+
+  addLeaf(unit: number): void { (this.leaves ??= new Set()).add(unit); }
 }
 
 export class SessionOwners<State> {
@@ -63,7 +65,7 @@ export class SessionOwners<State> {
   }
 
   /** The unit is no longer resident. */
-  dropLeaf(unit: number): void { this.ownerOf(unit)?.leaves.delete(unit); }
+  dropLeaf(unit: number): void { this.ownerOf(unit)?.leaves?.delete(unit); }
 
   disown(unit: number): void {
     this.dropLeaf(unit);
@@ -72,8 +74,8 @@ export class SessionOwners<State> {
 
   /** Calls `rankAnew` for each leaf that is still the session's; the others are forgotten. */
   rankLeavesAnew(owner: Owner<State>, rankAnew: (unit: number) => void): void {
-    for (const unit of owner.leaves) {
-      if (this.ownerOf(unit) !== owner) owner.leaves.delete(unit);
+    for (const unit of owner.leaves ?? []) {
+      if (this.ownerOf(unit) !== owner) owner.leaves?.delete(unit);
       rankAnew(unit);
     }
   }
