@@ -10,13 +10,22 @@ const root = defineCommand({
   subCommands: COMMANDS,
 });
 
-/** Resolves the sub-command that the arguments name, for its usage text. */
-async function commandAt(command: CommandDef<ArgsDef>, argv: readonly string[], parent?: CommandDef<ArgsDef>): Promise<[CommandDef<ArgsDef>, CommandDef<ArgsDef> | undefined]> {
+/** Resolves the sub-command that the arguments name, for its usage text, and the words that come before its own. */
+async function commandAt(command: CommandDef<ArgsDef>, argv: readonly string[], before: readonly string[] = []): Promise<[CommandDef<ArgsDef>, readonly string[]]> {
   const subCommands = (typeof command.subCommands === 'function' ? await command.subCommands() : await command.subCommands) as Record<string, () => Promise<CommandDef<ArgsDef>>> | undefined;
   const name = argv.find((argument) => !argument.startsWith('-'));
   const next = name === undefined ? undefined : subCommands?.[name];
-  if (next === undefined) return [command, parent];
-  return commandAt(typeof next === 'function' ? await next() : next, argv.slice(argv.indexOf(name ?? '') + 1), command);
+  if (next === undefined) return [command, before];
+  const { name: own = '' } = (typeof command.meta === 'function' ? await command.meta() : await command.meta) ?? {};
+  return commandAt(typeof next === 'function' ? await next() : next, argv.slice(argv.indexOf(name ?? '') + 1), [...before, own]);
+}
+
+/** Its usage as it is typed (`entresol config check`); plain where no terminal shows it. */
+async function usageText(argv: readonly string[]): Promise<string> {
+  const [command, before] = await commandAt(root as CommandDef<ArgsDef>, argv);
+  const usage = await renderUsage(command, before.length === 0 ? undefined : { meta: { name: before.join(' '), version: VERSION } });
+  const lines = process.stdout.isTTY && process.env.NO_COLOR === undefined ? usage : stripVTControlCharacters(usage);
+  return `${lines.split('\n').map((line) => line.trimEnd()).join('\n').trimEnd()}\n`;
 }
 
 /** Which command is wanted here, and which there are. */
@@ -32,8 +41,7 @@ const BAD_USAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ENT_USAGE', 'ENT_
 /** Exit codes: 0 the work was done, 1 it failed, 2 bad usage. Documents go to standard output, all else to standard error. */
 async function main(argv: readonly string[]): Promise<number> {
   if (argv.includes('--help') || argv.includes('-h') || argv.length === 0) {
-    const [command, parent] = await commandAt(root as CommandDef<ArgsDef>, argv);
-    process.stdout.write(`${await renderUsage(command, parent)}\n`);
+    process.stdout.write(await usageText(argv));
     return argv.length === 0 ? 2 : 0;
   }
   if (argv.length === 1 && (argv[0] === '--version' || argv[0] === '-v')) {

@@ -1,14 +1,17 @@
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
-import { jobsOf, prefillCostOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
+import { BOUND_NAMES, jobsOf, prefillCostOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
 import { locateTrace } from '../lab/trace/index.ts';
+import { POLICIES } from '../policies/registry.ts';
 import { parametersOf } from './parameter-choices.ts';
 import { parseOptions } from './parse-options.ts';
 import { WORK_ARGUMENTS, policyReferences, runShown } from './run-shown.ts';
 
+const RETENTION_POLICIES = POLICIES.filter(({ decisions }) => decisions.includes('retention')).map(({ name }) => name);
+
 const ARGUMENTS = {
   traces: { type: 'positional', required: false, description: 'Trace files, or names looked for in traces/, ../shared/traces and $ENTRESOL_TRACES' },
-  policy: { type: 'string', default: 'lru,belady,infinite,anchor-pin,cachescout,cache-sage', description: 'Policies, bounds (belady, infinite) and paths of policy files' },
+  policy: { type: 'string', default: 'lru,belady,infinite,anchor-pin,cachescout,cache-sage', description: `Policies (${RETENTION_POLICIES.join(', ')}), bounds (${BOUND_NAMES.join(', ')}) and paths of policy files` },
   concurrency: { type: 'string', default: '16', description: 'Sessions at once' },
   capacity: { type: 'string', default: '0.1,0.2,0.35,0.5', description: 'Cache sizes as fractions of the working set' },
   'block-size': { type: 'string', default: '16', description: 'Tokens per block' },
