@@ -71,7 +71,7 @@ describe('the doctor', () => {
     const findings = await examine({ upstreams: [`sglang=${server.url}`] });
     const told = findings.filter(({ check }) => check.startsWith('engine '));
     expect(told[0]).toMatchObject({ check: `engine sglang=${server.url}`, result: 'ok', detail: expect.stringMatching(/^SGLang 0\.5\.23: keeps prefixes \(pages of 16 tokens.*tells its load/) });
-    expect(told).toContainEqual(expect.objectContaining({ check: `engine sglang=${server.url}, counts cached tokens`, result: 'note', mend: 'start it with --enable-cache-report.' }));
+    expect(told).toContainEqual(expect.objectContaining({ check: `engine sglang=${server.url}, counts cached tokens`, result: 'note', detail: 'no.', mend: 'Start it with --enable-cache-report.' }));
   });
 
   it('says so of a kind that there is not', async () => {

@@ -2,6 +2,7 @@ import { defineCommand } from 'citty';
 import { examine } from './doctor-checks.ts';
 import type { Finding } from './finding.ts';
 import { parseOptions } from './parse-options.ts';
+import { upstreamEngines } from './upstreams.ts';
 
 const ARGUMENTS = {
   upstream: { type: 'string', description: 'KIND=URL of an engine to reach: is it there, what is it, what can it do, which of its flags would give more; may be repeated' },
@@ -16,6 +17,8 @@ export default defineCommand({
   args: ARGUMENTS,
   async run({ rawArgs }) {
     const options = parseOptions(rawArgs, ARGUMENTS);
+    // What `serve` would refuse is a mistake of the command line, no finding.
+    upstreamEngines(options.list('upstream'));
     const findings = await examine({ upstreams: options.list('upstream'), server: options.text('server'), key: process.env.ENTRESOL_KEY });
     const healthy = findings.every((finding) => finding.result !== 'failed');
     if (options.flag('json')) process.stdout.write(`${JSON.stringify({ healthy, findings })}\n`);

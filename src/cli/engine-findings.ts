@@ -6,12 +6,15 @@ import { upstreamEngine } from './upstreams.ts';
 
 const TIMEOUT_MS = 5000;
 
+/** Adapters write mends as phrases or sentences: here each is one sentence. */
+const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}`.replace(/\.?$/, '.');
+
 /** One line for what it is, one for each thing that it lacks, one for what it sent that it should not have. */
 export function engineFindings(check: string, product: string | undefined, features: readonly DiscoveredFeature[], troubles: Readonly<Record<string, number>>): Finding[] {
   const can = features.filter(({ available }) => available === 'yes').map(({ name, detail }) => (detail === undefined ? name : `${name} (${detail})`));
   const first: Finding = { check, result: 'ok', detail: `${product ?? 'it does not say what it is'}${can.length === 0 ? '' : `: ${can.join('; ')}`}` };
   const lacks = features.filter(({ available }) => available !== 'yes').map(({ name, available, detail, mend }): Finding => ({
-    check: `${check}, ${name}`, result: 'note', detail: `${available === 'no' ? 'no' : 'not known'}${detail === undefined ? '' : ` (${detail})`}${mend === undefined ? '.' : ';'}`, ...(mend === undefined ? {} : { mend: `${mend}.` }),
+    check: `${check}, ${name}`, result: 'note', detail: `${available === 'no' ? 'no' : 'not known'}${detail === undefined ? '' : ` (${detail})`}.`, ...(mend === undefined ? {} : { mend: sentence(mend) }),
   }));
   const garbage = Object.entries(troubles).map(([kind, count]) => `${kind} ${count} ${count === 1 ? 'time' : 'times'}`);
   return [first, ...lacks, ...(garbage.length === 0 ? [] : [{ check: `${check}, troubles`, result: 'note' as const, detail: `${garbage.join(', ')}.`, mend: 'See its log, and the warnings of entresol serve.' }])];

@@ -23,7 +23,7 @@ export function coverageFinding(check: string, { calls, clients }: Coverage): Fi
   const weak = clients.filter(({ agent, session, mend }) => mend !== undefined && (agent.sure < ENOUGH || session.sure < ENOUGH));
   const detail = clients.map(clientText).join('; ');
   if (weak.length === 0) return { check, result: 'ok', detail };
-  return { check, result: 'note', detail, mend: `To raise it: ${weak.map(({ client, mend }) => `${client}: ${mend}`).join('; ')}.` };
+  return { check, result: 'note', detail: `${detail}.`, mend: `To raise it: ${weak.map(({ client, mend }) => `${client}: ${mend}`).join('; ')}.` };
 }
 
 function fieldsOf(text: string): { readonly coverage?: Coverage } {

@@ -1,5 +1,6 @@
 /** What `entresol serve` starts: the configuration file, with flags in place of what they name. */
 import type { Config } from '../config/index.ts';
+import { EntresolError } from '../core/index.ts';
 import { processClock } from '../runtime/index.ts';
 import { createLogger, logSink, type LogSink } from '../telemetry/index.ts';
 import { defaultPolicies, type ServerOptions } from './compose.ts';
@@ -28,19 +29,22 @@ export async function serveSettings(options: Options): Promise<ServeSettings> {
     upstreams: upstreamEngines(options.list('upstream')),
     policies: options.list('policies'),
     files: options.list('policy'),
-    engine: Object.keys(LOCAL_ENGINE_ARGUMENTS).some((name) => options.flag(name) || options.text(name) !== undefined),
+    engine: Object.keys(LOCAL_ENGINE_ARGUMENTS).filter((name) => options.flag(name) || options.text(name) !== undefined),
   };
+  if (flagged.upstreams.length > 0 && flagged.engine.length > 0) {
+    throw new EntresolError('ENT_USAGE', 'it is for an engine within Entresol, and --upstream takes the place of that.', { at: `--${flagged.engine[0]}` });
+  }
   const insecure = options.flag('insecure');
   const byFlags = flagged.policies.length > 0 || flagged.files.length > 0;
   const live = file === undefined ? undefined : new LiveConfiguration({
     file,
-    fixed: { upstreams: flagged.upstreams.length > 0 || flagged.engine, policies: byFlags, ...(flagged.host === undefined ? {} : { host: flagged.host }), ...(insecure ? { insecure } : {}) },
+    fixed: { upstreams: flagged.upstreams.length > 0 || flagged.engine.length > 0, policies: byFlags, ...(flagged.host === undefined ? {} : { host: flagged.host }), ...(insecure ? { insecure } : {}) },
   });
   const opened = await live?.open();
   const config: Config | undefined = opened?.config;
   const log = logSink(createLogger(config === undefined ? {} : { level: config.log.level }));
   const upstreams = flagged.upstreams.length > 0 ? flagged.upstreams : (opened?.engines ?? []);
-  const engines = upstreams.length > 0 ? upstreams : [config === undefined || flagged.engine ? localEngine(options) : localEngineOf(config.engine)];
+  const engines = upstreams.length > 0 ? upstreams : [config === undefined || flagged.engine.length > 0 ? localEngine(options) : localEngineOf(config.engine)];
   const state = openState(options.text('state') ?? config?.state, processClock);
   return {
     log,

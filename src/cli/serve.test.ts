@@ -88,6 +88,7 @@ describe('entresol serve', () => {
     [['--policies', 'nobody'], 2, 'ENT_POLICY_UNKNOWN at nobody'],
     [['--unknown'], 2, 'ENT_USAGE'],
     [['extra'], 2, 'ENT_USAGE at serve'],
+    [['--model', 'mine.gguf'], 2, 'ENT_USAGE at --model'],
   ])('refuses %j', async (flags, exitCode, message) => {
     const { code, stderr } = await entresol('serve', '--upstream', 'openai=http://127.0.0.1:9', ...flags).ended;
     expect(stderr).toContain(message);

@@ -39,13 +39,26 @@ export default defineCommand({
     const choice: EngineChoice = options.flag('simulated')
       ? { kind: 'simulated', threads, because: 'asked for by --simulated' }
       : chooseEngine({ threads, ...(modelPath === undefined ? {} : { modelPath }) });
-    const document = await compareSides(options, choice, say);
-    if (!options.flag('once')) await serve(options, choice, say);
+    // A mistake is told now, not when the comparison has run.
+    const plan = planOf(options);
+    const document = await compareSides(plan, choice, say);
+    if (!options.flag('once')) await serve(plan.port, choice, say);
     if (options.flag('json')) process.stdout.write(`${JSON.stringify(document)}\n`);
   },
 });
 
-async function compareSides(options: Options, choice: EngineChoice, say: (line: string) => void): Promise<EngineBenchDocument> {
+interface Plan { readonly port: number; readonly seed: number; readonly capacityFraction: number; readonly durationSeconds: number }
+
+function planOf(options: Options): Plan {
+  return {
+    port: options.number('port', { minimum: 0, maximum: 65_535, integer: true }) ?? 8080,
+    seed: options.number('seed', { minimum: 0, maximum: 2 ** 31, integer: true }) ?? 1,
+    capacityFraction: options.number('capacity', { minimum: 0.001, maximum: 100 }) ?? 0.2,
+    durationSeconds: options.number('duration', { minimum: 2, maximum: 3600 }) ?? 40,
+  };
+}
+
+async function compareSides({ seed, capacityFraction, durationSeconds }: Plan, choice: EngineChoice, say: (line: string) => void): Promise<EngineBenchDocument> {
   const startedMs = performance.now();
   const seconds = (): string => `${((performance.now() - startedMs) / 1000).toFixed(0).padStart(3)} s`;
   let rounds = 0;
@@ -61,14 +74,12 @@ async function compareSides(options: Options, choice: EngineChoice, say: (line: 
     if (first) say(`${seconds()}  First gain: fifty calls on each side, and the interval excludes none.`);
   };
   const document = await benchEngine({
-    choice, startGateway: startServer, say,
-    seed: options.number('seed', { minimum: 0, maximum: 2 ** 31, integer: true }) ?? 1,
+    choice, startGateway: startServer, say, seed, durationSeconds,
     sixAgents: true, traces: [], ampleLoads: [], baselines: false,
     rehearses: false,
-    loads: [{ capacityFraction: options.number('capacity', { minimum: 0.001, maximum: 100 }) ?? 0.2, thinkTimes: true }],
+    loads: [{ capacityFraction, thinkTimes: true }],
     // Everything is shown, from cold caches on.
     settleSeconds: 0,
-    durationSeconds: options.number('duration', { minimum: 2, maximum: 3600 }) ?? 40,
     onEngine: (engine) => {
       say(`${seconds()}  ${engineLine({ engine })}`);
       say('       Six agents, twelve sessions at once, in slices: the engine alone as llama-server runs it, then the same engine with Entresol.');
@@ -79,13 +90,13 @@ async function compareSides(options: Options, choice: EngineChoice, say: (line: 
   return document;
 }
 
-async function serve(options: Options, choice: EngineChoice, say: (line: string) => void): Promise<void> {
-  const server = await startOnFreePort(options.number('port', { minimum: 0, maximum: 65_535, integer: true }) ?? 8080, choice);
+async function serve(port: number, choice: EngineChoice, say: (line: string) => void): Promise<void> {
+  const server = await startOnFreePort(port, choice);
   const [model] = server.engine.models();
   say('');
   say(`Serving ${model.id}${model.synthetic ? ' (synthetic weights: its text is noise)' : ''} with Entresol on ${server.url}/v1`);
   say(`  curl ${server.url}/v1/chat/completions -H 'content-type: application/json' -d '{"model":"${model.id}","messages":[{"role":"user","content":"Hello"}],"max_tokens":24}'`);
-  if (existsSync(join(process.cwd(), 'examples', 'six-agents', 'main.ts'))) say(`  npx jiti examples/six-agents/main.ts --model ${model.id} --base-url ${server.url}/v1`);
+  if (existsSync(join(process.cwd(), 'examples', 'six-agents', 'main.ts'))) say(`  npx jiti examples/six-agents/main.ts ${model.synthetic ? '' : `--model ${model.id} `}--base-url ${server.url}/v1`);
   await closeOnSignal(() => server.close(), (line) => process.stderr.write(`${line}\n`));
 }
 

@@ -24,14 +24,19 @@ export interface SideParts {
   readonly startGateway: StartGateway;
 }
 
-export async function openClient(url: string): Promise<OpenAI> {
+/** @throws EntresolError `ENT_CLIENT_MISSING`: an installed package brings no client along */
+export async function loadClient(): Promise<typeof OpenAI> {
   try {
-    const { default: Client } = await import('openai');
-    return new Client({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0, timeout: 10 * 60_000 });
+    return (await import('openai')).default;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw error;
     throw new EntresolError('ENT_CLIENT_MISSING', 'The bench speaks through the openai package, which is not installed.', { cause: error });
   }
+}
+
+export async function openClient(url: string): Promise<OpenAI> {
+  const Client = await loadClient();
+  return new Client({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0, timeout: 10 * 60_000 });
 }
 
 export class BenchSide implements LoadSide {

@@ -1,10 +1,9 @@
 /** `bench engine`: the same engine alone and with Entresol, over workloads, capacities and loads. */
-import { basename } from 'node:path';
 import { registeredPolicy } from '../../runtime/load-policy.ts';
 import type { PolicySetting } from '../../runtime/index.ts';
-import { locateTrace } from '../trace/index.ts';
+import { locateTrace, traceName } from '../trace/index.ts';
 import { checkBars, SIX_AGENTS } from './bars.ts';
-import { BenchSide, type SideParts, type SideSpec } from './bench-side.ts';
+import { BenchSide, loadClient, type SideParts, type SideSpec } from './bench-side.ts';
 import { calibrate, type Calibration } from './calibration.ts';
 import type { EngineBenchDocument, EngineDescription, WorkloadReport } from './document.ts';
 import { runLoad } from './load-run.ts';
@@ -60,6 +59,9 @@ const TRACE_SESSIONS = 60;
 export async function benchEngine(options: EngineBenchOptions): Promise<EngineBenchDocument> {
   const { choice, say } = options;
   if (choice.because !== undefined) say(`SIMULATED engine: ${choice.because}`);
+  // What is missing is told before the engine is tried, which takes a while.
+  await loadClient();
+  const traces = options.traces.map((trace) => locateTrace(trace));
   const calibration = await calibrate(choice, CONTEXT_TOKENS);
   const engine: EngineDescription = { kind: choice.kind, model: calibration.model.id, synthetic: calibration.model.synthetic, threads: choice.threads };
   options.onEngine?.(engine);
@@ -69,9 +71,9 @@ export async function benchEngine(options: EngineBenchOptions): Promise<EngineBe
     if (options.sixAgents) {
       workloads.push(await sixAgentsWorkload({ seed: options.seed, concurrency: SIX_AGENTS_CONCURRENCY, sessions: SIX_AGENTS_SESSIONS, tokenise: calibration.tokenise }));
     }
-    for (const trace of options.traces) {
-      const scaled = await scaleTrace(locateTrace(trace), { contextTokens: CONTEXT_TOKENS, sessions: TRACE_SESSIONS });
-      if (scaled === undefined) skipped.push({ trace: basename(trace), why: 'it does not scale: fewer than two of its sessions fit a small context' });
+    for (const trace of traces) {
+      const scaled = await scaleTrace(trace, { contextTokens: CONTEXT_TOKENS, sessions: TRACE_SESSIONS });
+      if (scaled === undefined) skipped.push({ trace: traceName(trace), why: 'it does not scale: fewer than two of its sessions fit a small context' });
       else workloads.push(traceWorkload(scaled, TRACE_CONCURRENCY));
     }
   } finally {

@@ -54,6 +54,6 @@ export function resultLines(report: WorkloadReport): string[] {
 
 export function engineLine(document: Pick<EngineBenchDocument, 'engine'>): string {
   const { kind, model, synthetic, threads } = document.engine;
-  if (kind === 'simulated') return `Engine: SIMULATED (no embedded engine could be had here): latencies are a cost model's, not a machine's`;
+  if (kind === 'simulated') return "Engine: SIMULATED: latencies are a cost model's, not a machine's";
   return `Engine: llama.cpp in process, model ${model}${synthetic ? ' (synthetic weights: its text is noise, caches and latencies are real)' : ''}, ${threads} thread${threads === 1 ? '' : 's'}`;
 }
