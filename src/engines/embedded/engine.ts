@@ -20,7 +20,7 @@ export interface EmbeddedEngineOptions {
   readonly threads?: number;
   /** `survival` (default): our own. `llama-server`: that server's rule, for comparison. */
   readonly slotManager?: SlotManagerKind;
-  /** Accept `entresol_force` in requests. Default false. */
+  /** Accept `entresol_force` in requests. Default: of the synthetic model alone, whose own text is noise. */
   readonly teacherForcing?: boolean;
   /** Where engine and model are cached. */
   readonly cache?: string;
@@ -39,7 +39,7 @@ export class EmbeddedEngine extends LocalEngine {
       storeTokens: options.storeTokens ?? 65_536,
       diskTokens: options.diskTokens,
       slotManager: options.slotManager ?? 'survival',
-      teacherForcing: options.teacherForcing ?? false,
+      teacherForcing: options.teacherForcing ?? modelPath === undefined,
     });
   }
 }

@@ -19,6 +19,7 @@ export interface SimulatedEngineOptions {
   /** Default 8,192. */
   readonly contextTokens?: number;
   readonly slotManager?: SlotManagerKind;
+  /** Accept `entresol_force` in requests. Default true: its own text is noise. */
   readonly teacherForcing?: boolean;
   /** Default: real time. */
   readonly clock?: SleepingClock;
@@ -57,7 +58,7 @@ export class SimulatedEngine extends LocalEngine {
       contextTokens, slots,
       storeTokens: options.storeTokens ?? 65_536,
       slotManager: options.slotManager ?? 'survival',
-      teacherForcing: options.teacherForcing ?? false,
+      teacherForcing: options.teacherForcing ?? true,
     });
   }
 }
