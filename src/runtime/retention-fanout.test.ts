@@ -121,7 +121,7 @@ describe('retention', () => {
     expect(told).toEqual(['-2', '-1', '-3', '-0', 'forget 2', 'forget 1', 'forget 3', 'forget 0']);
   });
 
-  it('is explained: what the call was worth to each policy', () => {
+  it('is explained and counted: what the call was worth to each policy', async () => {
     const made = bench({ policies: [{ definition: retains('a', { value: () => 5 }).definition }, { definition: retains('b', { value: () => 6 }).definition, mode: 'shadow' }] });
     const index = fill(made);
     made.runtime.arrive(request('r1'));
@@ -133,6 +133,7 @@ describe('retention', () => {
     made.runtime.arrive(request('short'));
     index.touch({ by: coordinate(), units: Int32Array.of(), first: 0, origin: 'output' }, 4000);
     expect(made.runtime.explain(requestId('short')).decisions).toMatchObject([{ decision: 'retention', result: 'nothing to keep: shorter than a unit of the cache', policies: [] }]);
+    expect(await made.runtime.metrics.render()).toContain('entresol_decisions_total{decision="retention",result="kept by a"} 1');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { ReplicaId, RetentionIndex } from '../core/index.ts';
+import type { Metrics } from '../telemetry/index.ts';
 import type { DecisionLog } from './decision-log.ts';
 import type { EngineTable } from './engine-table.ts';
 import type { Guard } from './guard.ts';
@@ -13,6 +14,7 @@ export interface RetentionTableOptions {
   readonly services: HostedServices;
   readonly guard: Guard;
   readonly log: DecisionLog;
+  readonly metrics: Metrics;
   readonly decisionsPerRequest: number;
 }
 
@@ -28,7 +30,7 @@ export class RetentionTable {
   of(host: TenantHost, replica: ReplicaId): RetentionIndex | undefined {
     const known = host.retention.get(replica);
     if (known !== undefined) return known.fanout;
-    const { engines, policies: set, guard, log, decisionsPerRequest } = this.#options;
+    const { engines, policies: set, guard, log, metrics, decisionsPerRequest } = this.#options;
     let policies = host.policies.filter(retains);
     if (policies.length === 0) return undefined;
     let services: HostedServices | undefined;
@@ -39,10 +41,14 @@ export class RetentionTable {
     }
     const fanout = new RetentionFanout({
       policies, guard, recordOf: (by) => log.latestOf(by),
-      scored: (record, scores, nowMs) => record.decide({
-        decision: 'retention', atMs: nowMs, result: scores === undefined ? 'nothing to keep: shorter than a unit of the cache' : `kept by ${fanout.inForce() ?? 'least recent use'}`,
-        policies: (scores ?? []).map(({ policy, value, us }) => ({ policy: policy.name, mode: policy.ledger.mode, answer: { value }, us })),
-      }, decisionsPerRequest),
+      scored: (record, scores, nowMs) => {
+        const result = scores === undefined ? 'nothing to keep: shorter than a unit of the cache' : `kept by ${fanout.inForce() ?? 'least recent use'}`;
+        metrics.decided('retention', result);
+        record.decide({
+          decision: 'retention', atMs: nowMs, result,
+          policies: (scores ?? []).map(({ policy, value, us }) => ({ policy: policy.name, mode: policy.ledger.mode, answer: { value }, us })),
+        }, decisionsPerRequest);
+      },
     });
     host.retention.set(replica, { fanout, policies, ...(services === undefined ? {} : { services }) });
     return fanout;

@@ -90,7 +90,7 @@ export class Runtime {
       keepSnapshot: (policy, tenant, bytes) => this.#saved.keepPolicy(policy, tenant, bytes),
     };
     this.#policies = new PolicySet({ settings: options.policies, services: this.#services, guard: this.#guard, metrics, overrunWindow: limits.overrunWindow, log });
-    this.#retention = new RetentionTable({ engines: this.#engines, policies: this.#policies, services: this.#services, guard: this.#guard, log: this.#log, decisionsPerRequest: limits.decisionsPerRequest });
+    this.#retention = new RetentionTable({ engines: this.#engines, policies: this.#policies, services: this.#services, guard: this.#guard, log: this.#log, metrics, decisionsPerRequest: limits.decisionsPerRequest });
     this.#delivery = new Delivery({ learners: options.learners, saved: this.#saved, tenants: this.#tenants, guard: this.#guard, metrics, log });
     this.#lifecycle = new Lifecycle({
       sessions: this.#sessions, tenants: this.#tenants, log: this.#log, delivery: this.#delivery, metrics,
