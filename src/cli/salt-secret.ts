@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { EntresolError } from '../core/index.ts';
 import type { Store } from '../store/index.ts';
 import type { LogSink } from '../telemetry/index.ts';
 
@@ -16,7 +17,7 @@ export async function saltSecretOf(state: Store | undefined, log: LogSink): Prom
     await state.set(KEY, secret);
     return secret;
   } catch (error) {
-    log('warn', 'the secret for cache salts cannot be kept: engines\' caches of tenants start afresh with this server', { error: error instanceof Error ? error.message : String(error) });
+    log('warn', 'the secret for cache salts cannot be kept: engines\' caches of tenants start afresh with this server', { error: error instanceof EntresolError ? error.describe() : String(error) });
     return fresh;
   }
 }

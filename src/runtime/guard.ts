@@ -1,4 +1,4 @@
-import type { Event, PolicyInstance } from '../core/index.ts';
+import { EntresolError, type Event, type PolicyInstance } from '../core/index.ts';
 import type { LogSink, Metrics } from '../telemetry/index.ts';
 import type { PolicyLedger } from './policy-ledger.ts';
 import type { RequestRecord } from './request-record.ts';
@@ -12,8 +12,9 @@ export interface GuardLimits {
   readonly overrunWindow: number;
 }
 
+/** For logs: an error of ours with its code, its place and how to mend it. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof EntresolError ? error.describe() : error instanceof Error ? error.message : String(error);
 }
 
 /**

@@ -97,7 +97,7 @@ describe('state', () => {
     const second = open();
     await second.runtime.start();
     expect(await countIn(second, 'r2')).toBe(1);
-    expect(second.logs).toMatchObject([{ level: 'warn', fields: { at: expect.stringContaining('.state') } }, { level: 'warn' }]);
+    expect(second.logs).toMatchObject([{ level: 'warn', fields: { error: expect.stringMatching(/^ENT_STATE_CORRUPT at .*\.state: /) } }, { level: 'warn' }]);
 
     const newer = definePolicy({ ...counter, create: () => ({ snapshot: () => Uint8Array.of(2, 9), restore: () => {} }) });
     const third = open({ policies: [{ definition: newer }] });

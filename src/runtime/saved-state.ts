@@ -33,7 +33,7 @@ export class SavedState {
 
   async load(): Promise<void> {
     if (this.#store === undefined) return;
-    const refused = (error: unknown): void => this.#log('warn', 'saved state was refused; learning starts afresh', { error: messageOf(error), ...(error instanceof Error && 'at' in error ? { at: error.at } : {}) });
+    const refused = (error: unknown): void => this.#log('warn', 'saved state was refused; learning starts afresh', { error: messageOf(error) });
     try {
       for await (const { key, value } of this.#store.entries(refused)) this.#waiting.set(key, value);
     } catch (error) {

@@ -69,7 +69,7 @@ export class FileStore implements Store {
       }
     } catch (error) {
       const code = codeOf(error) ?? String(error);
-      throw new EntresolError(code === 'ENOSPC' ? 'ENT_DISK_FULL' : 'ENT_STATE_UNWRITABLE', `the state file cannot be written (${code}).`, { at: path, cause: error });
+      throw new EntresolError(code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG' ? 'ENT_DISK_FULL' : 'ENT_STATE_UNWRITABLE', `the state file cannot be written (${code}).`, { at: path, cause: error });
     }
     await this.#makeRoom(path);
   }

@@ -99,6 +99,6 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
 
   it('names a model file that cannot be read', async () => {
     const engine = new EmbeddedEngine({ ...tiny, modelPath: '/nowhere/model.gguf' });
-    await expect(engine.start(new RecordingHost())).rejects.toMatchObject({ code: 'ENT_MODEL_UNREADABLE', message: expect.stringContaining('/nowhere/model.gguf') });
+    await expect(engine.start(new RecordingHost())).rejects.toMatchObject({ code: 'ENT_MODEL_UNREADABLE', at: '/nowhere/model.gguf', message: 'the file cannot be read (ENOENT).' });
   });
 });

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EntresolError } from '../../core/index.ts';
 import { cacheDirectory } from './cache-directory.ts';
-import { diskError, errorCode } from './file-system-errors.ts';
+import { cacheError, errorCode } from './file-system-errors.ts';
 import { engineFolder, isInstalled } from './locate.ts';
 import { cpuPackage, ENGINE_PACKAGE, ENGINE_VERSION, thisPlatform, type Platform } from './platform-package.ts';
 
@@ -91,7 +91,7 @@ export async function installEngine(options: InstallOptions = {}): Promise<Insta
     await putInPlace(temporary, folder);
   } catch (error) {
     if (temporary !== undefined) await rm(temporary, { recursive: true, force: true });
-    throw diskError(error, folder);
+    throw cacheError(error, folder);
   }
   options.progress?.('installed');
   return { folder, changed: true };

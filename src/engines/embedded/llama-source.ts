@@ -1,4 +1,5 @@
 import { basename } from 'node:path';
+import { EntresolError } from '../../core/index.ts';
 import { cacheDirectory } from './cache-directory.ts';
 import type { ChatFormat } from './dialect/chat-format.ts';
 import { MarkedFormat } from './dialect/marked-format.ts';
@@ -8,7 +9,7 @@ import { locateEngine } from './locate.ts';
 import { LlamaTokenEngine } from './llama-token-engine.ts';
 import { marksOf } from './synthetic-model/marks.ts';
 import { STANDARD_SHAPE, type ModelShape } from './synthetic-model/shape.ts';
-import { ensureSyntheticModel } from './synthetic-model/synthetic-model.ts';
+import { ensureSyntheticModel, syntheticModelPath } from './synthetic-model/synthetic-model.ts';
 
 export interface LlamaSourceOptions {
   /** A GGUF file; without one the synthetic model. */
@@ -41,7 +42,8 @@ export function llamaSource(options: LlamaSourceOptions): ModelSource {
       const library = locateEngine(cache);
       const shape = options.shape ?? STANDARD_SHAPE;
       const synthetic = options.modelPath === undefined;
-      const modelPath = options.modelPath ?? (await ensureSyntheticModel(shape, cache)).path;
+      const made = options.modelPath === undefined ? await ensureSyntheticModel(shape, cache) : undefined;
+      const modelPath = options.modelPath ?? syntheticModelPath(shape, cache);
       const engine = await LlamaTokenEngine.start({ library, modelPath, sequences: options.sequences, contextTokens: options.contextTokens, threads: options.threads, events });
       const format = async (): Promise<ChatFormat> => (synthetic
         ? new MarkedFormat(engine, await marksOf(async (text) => (await engine.tokeniseMarks(text))[0]))
@@ -54,6 +56,7 @@ export function llamaSource(options: LlamaSourceOptions): ModelSource {
         vocabularySize: engine.facts.vocabularySize,
         defaultMaxTokens: synthetic ? SYNTHETIC_MAX_TOKENS : undefined,
         healthy: () => engine.healthy,
+        ...(made?.origin === 'rebuilt' ? { mended: new EntresolError('ENT_STATE_CORRUPT', 'the synthetic model was damaged.', { at: made.path }).describe() } : {}),
       };
     },
   };

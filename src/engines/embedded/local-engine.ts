@@ -61,7 +61,7 @@ export class LocalEngine implements Engine {
     const { source, slotManager: kind, slots, storeTokens, diskTokens, replica } = this.#options;
     const model = await source.open({
       onDown: (error, final) => {
-        host.log('error', final ? 'the engine has crashed too often and stays down' : 'the engine has crashed and restarts', { error: error.message });
+        host.log('error', final ? 'the engine has crashed too often and stays down' : 'the engine has crashed and restarts', { error: error.describe() });
         // At once: no call may count on what the sequences held. New ones wait for the engine's return.
         this.#started?.manager.reset();
         host.emit({ type: 'engine-down', atMs: host.clock.nowMs(), replica, code: error.code });
@@ -71,6 +71,7 @@ export class LocalEngine implements Engine {
         host.emit({ type: 'engine-up', atMs: host.clock.nowMs(), replica });
       },
     });
+    if (model.mended !== undefined) host.log('warn', 'what was broken has been mended', { error: model.mended });
     try {
       this.#started = { host, model, manager: createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens, diskTokens }) };
     } catch (error) {

@@ -14,6 +14,8 @@ export interface LocalModel {
   /** Output tokens where the client sets no limit; the rest of the context if absent. */
   readonly defaultMaxTokens?: number;
   healthy(): boolean;
+  /** What was found broken and mended on the way, for the log. */
+  readonly mended?: string;
 }
 
 /** Starts a model: llama.cpp's, or the simulated one. */

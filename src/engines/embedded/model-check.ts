@@ -12,7 +12,7 @@ const NEWEST_VERSION = 3;
  * @throws EntresolError `ENT_MODEL_UNREADABLE`
  */
 export async function checkModelFile(path: string): Promise<void> {
-  const refuse = (why: string, cause?: unknown): EntresolError => new EntresolError('ENT_MODEL_UNREADABLE', `${path}: ${why}.`, { at: path, cause });
+  const refuse = (why: string, cause?: unknown): EntresolError => new EntresolError('ENT_MODEL_UNREADABLE', `${why}.`, { at: path, cause });
   const header = Buffer.alloc(HEADER_BYTES);
   let bytesRead: number;
   try {
@@ -23,7 +23,7 @@ export async function checkModelFile(path: string): Promise<void> {
       await file.close();
     }
   } catch (error) {
-    throw refuse(error instanceof Error ? error.message : String(error), error);
+    throw refuse(`the file cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`, error);
   }
   if (bytesRead < HEADER_BYTES || header.toString('latin1', 0, 4) !== MAGIC) throw refuse('it is not a GGUF file');
   const version = header.readUInt32LE(4);

@@ -22,7 +22,7 @@ async function loadModel(library: LlamaLibrary, options: StartOptions): Promise<
   try {
     return await llama.loadModel({ modelPath: options.modelPath });
   } catch (error) {
-    throw new EntresolError('ENT_MODEL_UNREADABLE', `${options.modelPath}: ${error instanceof Error ? error.message : String(error)}.`, { cause: error });
+    throw new EntresolError('ENT_MODEL_UNREADABLE', `${options.modelPath} cannot be loaded: ${(error instanceof Error ? error.message : String(error)).replace(/\.?$/, '.')}`, { cause: error });
   }
 }
 

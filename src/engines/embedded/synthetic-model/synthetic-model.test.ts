@@ -38,15 +38,21 @@ describe('the synthetic model', () => {
     expect((await ensureSyntheticModel(TINY_SHAPE, cache)).origin).toBe('rebuilt');
   });
 
-  it('says that the disk is full, and leaves nothing behind', async () => {
+  it('says that the cache directory cannot be written', async () => {
+    const file = join(cache, 'file');
+    await writeFile(file, '');
+    await expect(ensureSyntheticModel(TINY_SHAPE, file)).rejects.toMatchObject({ code: 'ENT_CACHE_UNWRITABLE', at: syntheticModelPath(TINY_SHAPE, file) });
+  });
+
+  it.each(['ENOSPC', 'EDQUOT', 'EFBIG'])('says that there is no room (%s), and leaves nothing behind', async (code) => {
     const removed: string[] = [];
     const full = {
       ...DISK,
-      writeFile: () => Promise.reject(Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })),
+      writeFile: () => Promise.reject(Object.assign(new Error('no'), { code })),
       remove: (path: string) => { removed.push(path); return DISK.remove(path); },
     };
     const empty = join(cache, 'full');
-    await expect(ensureSyntheticModel(TINY_SHAPE, empty, full)).rejects.toMatchObject({ code: 'ENT_DISK_FULL' });
+    await expect(ensureSyntheticModel(TINY_SHAPE, empty, full)).rejects.toMatchObject({ code: 'ENT_DISK_FULL', at: syntheticModelPath(TINY_SHAPE, empty) });
     expect(removed).toHaveLength(1);
     await expect(stat(syntheticModelPath(TINY_SHAPE, empty))).rejects.toMatchObject({ code: 'ENOENT' });
   });

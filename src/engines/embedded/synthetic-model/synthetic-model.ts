@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { EntresolError } from '../../../core/index.ts';
-import { diskError, errorCode } from '../file-system-errors.ts';
+import { cacheError, errorCode } from '../file-system-errors.ts';
 import { syntheticModelPieces } from './model-file.ts';
 import type { ModelShape } from './shape.ts';
 
@@ -44,13 +44,13 @@ async function readIfThere(path: string, files: ModelFiles): Promise<Uint8Array 
     return await files.readFile(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
-    throw error;
+    throw cacheError(error, path);
   }
 }
 
 /**
  * The synthetic model's file in the cache directory, checked by hash; written if it is missing or damaged.
- * @throws EntresolError `ENT_DISK_FULL`
+ * @throws EntresolError `ENT_DISK_FULL`, `ENT_CACHE_UNWRITABLE`
  */
 export async function ensureSyntheticModel(shape: ModelShape, cacheDirectory: string, files: ModelFiles = DISK): Promise<SyntheticModel> {
   const path = syntheticModelPath(shape, cacheDirectory);
@@ -67,8 +67,9 @@ export async function ensureSyntheticModel(shape: ModelShape, cacheDirectory: st
     await files.writeFile(temporary, Buffer.concat(pieces));
     await files.rename(temporary, path);
   } catch (error) {
-    await files.remove(temporary);
-    throw diskError(error, path);
+    // Where nothing can be written there may be nothing to remove.
+    await files.remove(temporary).catch(() => undefined);
+    throw cacheError(error, path);
   }
   return { path, origin: found === undefined ? 'generated' : 'rebuilt' };
 }
