@@ -38,7 +38,7 @@ describe.skipIf(real === undefined)('the gateway before the embedded engine', ()
     expect(ends[3].cachedTokens).toBeGreaterThan(100);
   });
 
-  it('breaks the stream when the engine crashes in it, and serves again', async () => {
+  it('breaks the stream when the engine crashes in it, says why, and serves again', async () => {
     const { client, engine, events } = await embedded();
     let killed = false;
     const read = async (): Promise<void> => {
@@ -47,7 +47,7 @@ describe.skipIf(real === undefined)('the gateway before the embedded engine', ()
         if (!killed && chunk.choices[0].delta.content !== '' && processId !== undefined) killed = process.kill(processId, 'SIGKILL');
       }
     };
-    await expect(read()).rejects.toThrow();
+    await expect(read()).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED', message: expect.stringContaining('send the request again') });
     await until(() => eventsOf(events, 'request-end').length > 0);
     expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'error' }]);
     await until(() => eventsOf(events, 'engine-up').length > 0 && engine.healthy());

@@ -1,5 +1,5 @@
 /** One call: its tokens through the slot manager, its answer to the client as it comes. */
-import type { Answer, CallReport, EngineCall } from '../../core/index.ts';
+import { EntresolError, type Answer, type CallReport, type EngineCall } from '../../core/index.ts';
 import type { SlotManager, SlotResult } from '../slots/slot-manager.ts';
 import { AnswerDecoder } from './dialect/answer-decoder.ts';
 import type { AnswerWriter, FinishReason } from './dialect/answer-writer.ts';
@@ -39,7 +39,7 @@ function writerOf({ prepared, answer, id, nowSeconds }: CallContext): AnswerWrit
   return stream ? new StreamedCompletionAnswer(answer, heading, includeUsage) : new WholeCompletionAnswer(answer, heading);
 }
 
-/** @throws EntresolError of the slot manager; before the first token nothing has been written */
+/** @throws EntresolError of the slot manager; before the first token nothing has been written, after it a stream has said why it breaks */
 export async function serveCall(context: CallContext): Promise<CallReport> {
   const { call, prepared, model, manager } = context;
   const { options } = prepared;
@@ -70,6 +70,9 @@ export async function serveCall(context: CallContext): Promise<CallReport> {
         decoder.push(token);
       },
     },
+  }).catch((error: unknown) => {
+    if (!first && error instanceof EntresolError && error.code !== 'ENT_CANCELLED') writer.fail?.(error);
+    throw error;
   });
   await begun;
   return finish(context, writer, decoder, result);

@@ -1,3 +1,4 @@
+import type { EntresolError } from '../../../core/index.ts';
 import type { AnswerSink } from './answer-decoder.ts';
 
 export interface Usage {
@@ -13,6 +14,8 @@ export interface AnswerWriter extends AnswerSink {
   begin(): void | Promise<void>;
   /** @param matchedStop the stop string that ended it */
   end(finish: FinishReason, usage: Usage, matchedStop?: string): void | Promise<void>;
+  /** Absent: nothing has gone out yet, so an error can still be the answer. */
+  fail?(error: EntresolError): void;
 }
 
 export interface AnswerHeading {

@@ -1,6 +1,6 @@
 /** Chat completion answers, byte for byte as OpenAI's clients expect them. */
 import { randomBytes } from 'node:crypto';
-import type { Answer } from '../../../core/index.ts';
+import type { Answer, EntresolError } from '../../../core/index.ts';
 import { usageJson, type AnswerHeading, type AnswerWriter, type FinishReason, type Usage } from './answer-writer.ts';
 import { EventStream, sendJson } from './event-stream.ts';
 
@@ -46,6 +46,8 @@ export class StreamedChatAnswer implements AnswerWriter {
     if (this.#includeUsage) await this.#stream.send({ ...this.#heading, choices: [], usage: usageJson(usage) });
     this.#stream.close();
   }
+
+  fail(error: EntresolError): void { this.#stream.fail(error); }
 
   #delta(delta: object, finish: FinishReason | null = null, matchedStop?: string): void | Promise<void> {
     return this.#stream.send({

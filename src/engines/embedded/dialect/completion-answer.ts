@@ -1,5 +1,5 @@
 /** Completion answers (the older, plain-text dialect) in OpenAI's shape. */
-import type { Answer } from '../../../core/index.ts';
+import type { Answer, EntresolError } from '../../../core/index.ts';
 import { usageJson, type AnswerHeading, type AnswerWriter, type FinishReason, type Usage } from './answer-writer.ts';
 import { EventStream, sendJson } from './event-stream.ts';
 
@@ -38,6 +38,8 @@ export class StreamedCompletionAnswer extends CompletionAnswer implements Answer
     if (this.#includeUsage) await this.#stream.send({ ...this.#heading, choices: [], usage: usageJson(usage) });
     this.#stream.close();
   }
+
+  fail(error: EntresolError): void { this.#stream.fail(error); }
 
   #send(only: object): void | Promise<void> {
     return this.#stream.send({ ...this.#heading, choices: [only], ...(this.#includeUsage ? { usage: null } : {}) });

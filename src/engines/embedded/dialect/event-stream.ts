@@ -1,4 +1,4 @@
-import type { Answer } from '../../../core/index.ts';
+import type { Answer, EntresolError } from '../../../core/index.ts';
 
 const HEADERS = ['content-type', 'text/event-stream; charset=utf-8', 'cache-control', 'no-cache'];
 
@@ -16,6 +16,11 @@ export class EventStream {
 
   send(document: object): void | Promise<void> {
     return this.#answer.write(Buffer.from(`data: ${JSON.stringify(document)}\n\n`));
+  }
+
+  /** Why nothing more comes. It does not end the stream: whoever sent it cuts the connection. */
+  fail({ message, mend, code }: EntresolError): void {
+    void this.send({ error: { message: `${message} ${mend}`, type: 'server_error', param: null, code } });
   }
 
   close(): void {
