@@ -97,7 +97,7 @@ describe('state', () => {
     const second = open();
     await second.runtime.start();
     expect(await countIn(second, 'r2')).toBe(1);
-    expect(second.logs).toMatchObject([{ level: 'warn', fields: { error: expect.stringMatching(/^ENT_STATE_CORRUPT at .*\.state: /) } }, { level: 'warn' }]);
+    expect(second.logs).toMatchObject([{ level: 'warn', fields: { error: expect.stringMatching(/^ENT_SNAPSHOT_INVALID at .*\.state: /) } }, { level: 'warn' }]);
 
     const newer = definePolicy({ ...counter, create: () => ({ snapshot: () => Uint8Array.of(2, 9), restore: () => {} }) });
     const third = open({ policies: [{ definition: newer }] });
@@ -126,7 +126,8 @@ describe('state', () => {
     await writeFile(join(directory, 'state'), 'a file where a directory should be');
     const first = open();
     await first.runtime.start();
-    expect(first.logs).toMatchObject([{ level: 'warn', fields: { at: join(directory, 'state') } }]);
+    expect(first.logs).toMatchObject([{ level: 'warn', fields: { error: expect.stringMatching(/^ENT_\w+ at /) } }]);
+    expect(first.logs[0].fields?.error).toContain(join(directory, 'state'));
     await countIn(first, 'r1');
     await first.runtime.close();
     expect(first.logs.at(-1)).toMatchObject({ level: 'error', message: expect.stringContaining('state could not be saved') });
