@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { CallReport } from '../../core/index.ts';
+import type { CallReport, EngineCall } from '../../core/index.ts';
 import { EmbeddedEngine } from './engine.ts';
 import type { LlamaTokenEngine } from './llama-token-engine.ts';
 import { describeEngine } from '../engine.contract.ts';
@@ -47,12 +47,20 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
     await engine.stop(0);
   });
 
-  it('refuses forced answers unless it was started for them', async () => {
-    const engine = new EmbeddedEngine(tiny);
-    await engine.start(new RecordingHost());
-    const call = engineCall('chat', { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'x' }], entresol_force: { content: 'y' } });
-    await expect(engine.handle(call, new RecordingAnswer())).rejects.toMatchObject({ code: 'ENT_BAD_REQUEST', at: 'entresol_force' });
-    await engine.stop(0);
+  it('takes forced answers where its own text is noise, and of a real model only if it was started for them', async () => {
+    const forced = (model: string): EngineCall => engineCall('chat', { model, messages: [{ role: 'user', content: 'x' }], entresol_force: { content: 'y' } });
+    const noise = new EmbeddedEngine(tiny);
+    await noise.start(new RecordingHost());
+    const answer = new RecordingAnswer();
+    await noise.handle(forced(TINY_SHAPE.name), answer);
+    expect(answer.json).toMatchObject({ choices: [{ message: { content: 'y' } }] });
+    await noise.stop(0);
+
+    const { modelPath } = real!;
+    const own = new EmbeddedEngine({ modelPath, contextTokens: 1024, storeTokens: 1024 });
+    await own.start(new RecordingHost());
+    await expect(own.handle(forced(own.models()[0].id), new RecordingAnswer())).rejects.toMatchObject({ code: 'ENT_BAD_REQUEST', at: 'entresol_force' });
+    await own.stop(0);
   });
 
   it('fails what is in flight when its process dies, and serves the next call as if nothing had been', async () => {
