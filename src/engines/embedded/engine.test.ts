@@ -73,8 +73,12 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
 
     const up = host.next('engine-up');
     const streaming = new RecordingAnswer();
-    streaming.onWrite = () => { process.kill((engine.parts.model.tokenEngine as LlamaTokenEngine).processId!, 'SIGKILL'); };
+    streaming.onWrite = () => {
+      streaming.onWrite = undefined;
+      process.kill((engine.parts.model.tokenEngine as LlamaTokenEngine).processId!, 'SIGKILL');
+    };
     await expect(engine.handle(engineCall('chat', { ...body, max_tokens: 500, stream: true }), streaming)).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    expect(JSON.parse(streaming.body.trim().split('\n\ndata: ').at(-1) ?? '')).toMatchObject({ error: { code: 'ENT_ENGINE_CRASHED', message: expect.stringContaining('send the request again') } });
     await up;
     const after = new RecordingAnswer();
     const report = await engine.handle(engineCall('chat', body), after);
