@@ -2,21 +2,18 @@
  * NVIDIA Dynamo: its frontend routes to workers of its own. It is told who is calling (session headers, the tenant for its
  * caches) and what a call is worth (`nvext.agent_hints`); which worker serves, and what that keeps, is Dynamo's to decide.
  */
-import { addMembersIn, LOCAL_TENANT, type CallReport, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Outcome } from '../../core/index.ts';
+import { LOCAL_TENANT, type CallReport, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Outcome } from '../../core/index.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
-import { withHeaders } from '../upstream/edit-headers.ts';
+import { withHeaders, withoutHeaders } from '../upstream/edit-headers.ts';
 import { instanceKey, lineageId, tenantKey } from '../upstream/lineage-id.ts';
+import { OpenAiServer } from '../upstream/openai-server.ts';
 import { RetainedLineages } from '../upstream/retained-lineages.ts';
+import { hinted, steersDynamo } from './call-hints.ts';
 import { askFrontend, askWorkers, type FrontendFacts } from './frontend.ts';
 import type { DynamoSettings } from './settings.ts';
 
-export class DynamoAdapter implements UpstreamAdapter {
+export class DynamoAdapter extends OpenAiServer implements UpstreamAdapter {
   readonly kind = 'dynamo';
-  readonly dialects = ['chat', 'completions', 'responses', 'messages', 'embeddings'] as const;
-  readonly uncertain = new Set(['responses', 'messages'] as const);
-  readonly hosted = false;
-  readonly credentialHeader = 'authorization';
-  readonly keepAliveMs = 4000;
   readonly #settings: DynamoSettings;
   readonly #retained = new RetainedLineages();
   #nowMs: () => number = () => 0;
@@ -26,6 +23,7 @@ export class DynamoAdapter implements UpstreamAdapter {
   #generation = 1;
 
   constructor(settings: DynamoSettings) {
+    super();
     this.#settings = settings;
   }
 
@@ -56,18 +54,21 @@ export class DynamoAdapter implements UpstreamAdapter {
 
   serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const { by, final } = call.request;
+    const shared = by.tenant !== LOCAL_TENANT;
+    const theirs = shared ? withoutHeaders(call.headers, steersDynamo) : call.headers;
     // Beside `cache_salt`, over which it goes: whoever could set it could choose another's cache.
-    const apart = by.tenant === LOCAL_TENANT ? {} : { 'x-tenant-id': tenantKey(by.tenant) };
+    const apart = shared ? { 'x-tenant-id': tenantKey(by.tenant) } : {};
     // A path that is not read belongs to no conversation.
-    if (call.dialect === 'other') return pass({ headers: withHeaders(call.headers, apart) });
+    if (call.dialect === 'other') return pass({ headers: withHeaders(theirs, apart) });
     const sessions = this.#settings.sessions === 'off' ? {} : {
       // A session of Dynamo's is one chain of calls: one context of an agent.
       'x-dynamo-session-id': instanceKey(by, by.instance),
       'x-dynamo-parent-session-id': by.parent === undefined ? undefined : instanceKey(by, by.parent),
       'x-dynamo-session-final': final ? 'true' : undefined,
     };
-    const body = this.#hinted(call);
-    return pass({ headers: withHeaders(call.headers, { ...apart, ...sessions }), ...(body === call.body ? {} : { body }) });
+    const { body } = call;
+    const edited = body.length === 0 ? body : hinted(body, call.parsed as Readonly<Record<string, unknown>>, this.#hints(call), shared);
+    return pass({ headers: withHeaders(theirs, { ...apart, ...sessions }), ...(edited === body ? {} : { body: edited }) });
   }
 
   perform(intent: Intent): Promise<Outcome> {
@@ -77,14 +78,12 @@ export class DynamoAdapter implements UpstreamAdapter {
     return Promise.resolve({ status: 'deferred', why: 'the lineage\'s next calls carry a higher priority; workers of SGLang keep what they reach in that class, others only serve them sooner' });
   }
 
-  #hinted(call: EngineCall): Buffer {
-    const { dialect, body, request: { by, final } } = call;
-    if (this.#frontend === undefined || body.length === 0 || (dialect !== 'chat' && dialect !== 'completions')) return body;
-    const hints = {
+  #hints({ dialect, request: { by, final } }: EngineCall): Readonly<Record<string, unknown>> {
+    if (this.#frontend === undefined || (dialect !== 'chat' && dialect !== 'completions')) return {};
+    return {
       ...(this.#retained.until(lineageId(by), this.#nowMs()) === undefined ? {} : { priority: this.#settings.retainPriority }),
       ...(this.#settings.speculativePrefill && dialect === 'chat' && !final ? { speculative_prefill: true } : {}),
     };
-    return Object.keys(hints).length === 0 ? body : addMembersIn(body, call.parsed as Readonly<Record<string, unknown>>, 'nvext', { agent_hints: hints });
   }
 
   #features(): readonly DiscoveredFeature[] {

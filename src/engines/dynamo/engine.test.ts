@@ -58,6 +58,28 @@ describe('dynamo', () => {
     expect(b).not.toBe(a);
   });
 
+  it('lets no tenant choose a worker, a session, a cache or a place in the queue; one alone may', async () => {
+    const { engine, server } = await before();
+    const headers = ['X-Dynamo-Worker-Instance-Id', '7', 'x-dynamo-dp-rank', '1', 'X-Session-Id', 'another\'s', 'x-dynamo-session-final', 'true', 'x-own', 'stays'];
+    const nvext = { annotations: ['x'], cache_salt: 'another\'s', backend_instance_id: 7, agent_hints: { priority: 99, strict_priority: 9 }, cache_control: { ttl: '1h' }, what_comes_next: 1 };
+    for (const tenant of [tenantId('a'), LOCAL_TENANT]) await engine.handle(callOf({ tenant }, { headers, body: { nvext } }), new RecordingAnswer());
+    const [shared, alone] = sent(server);
+    expect(shared.body.nvext).toEqual({ annotations: ['x'] });
+    for (const name of ['x-dynamo-worker-instance-id', 'x-dynamo-dp-rank', 'x-session-id', 'x-dynamo-session-final']) expect([name, shared.header(name)]).toEqual([name, undefined]);
+    expect(shared.header('x-dynamo-session-id')).toMatch(/^[0-9a-f]{32}$/);
+    expect([shared.header('x-own'), alone.header('x-dynamo-worker-instance-id')]).toEqual(['stays', '7']);
+    expect(alone.body.nvext).toEqual(nvext);
+  });
+
+  it('finds a tenant\'s hints under every spelling and duplicate of their name, and puts its own in their place', async () => {
+    const { engine, server } = await before({ speculativePrefill: true });
+    const call = callOf({ tenant: tenantId('a') });
+    const text = '{"nvext":{"agent_hints":{"priority":9}},"model":"m", "nve\\u0078t" : {"annotations":["y"],"dp_rank":3},"messages":[]}';
+    await engine.handle({ ...call, body: Buffer.from(text), parsed: JSON.parse(text) as unknown }, new RecordingAnswer());
+    const ours = '{"annotations":["y"],"agent_hints":{"speculative_prefill":true}}';
+    expect(server.received.at(-1)!.body.toString()).toBe(`{"nvext":${ours},"model":"m", "nve\\u0078t" : ${ours},"messages":[]}`);
+  });
+
   it('is told what a policy retains, beside what the client asks of it', async () => {
     const { engine, server } = await before({ speculativePrefill: true });
     expect(await engine.perform({ kind: 'retain', target, untilMs: Infinity })).toMatchObject({ status: 'deferred' });

@@ -2,31 +2,27 @@
  * llm-d, or any gateway with the endpoint picker of the Gateway API Inference Extension: it is told whose call it is and
  * what it is for, by headers alone, and its session token is carried from one call of a lineage to the next.
  */
-import { BoundedMap, type CallReport, type Discovery, type EngineCall, type EngineCapabilities } from '../../core/index.ts';
+import { BoundedMap, LOCAL_TENANT, type CallReport, type Discovery, type EngineCall, type EngineCapabilities } from '../../core/index.ts';
 import type { OutgoingEdit, UpstreamAdapter } from '../upstream/adapter.ts';
-import { headerIn, withHeaders } from '../upstream/edit-headers.ts';
+import { headerIn, withHeaders, withoutHeaders } from '../upstream/edit-headers.ts';
 import { lineageId, sessionKey, tenantKey, workloadKey } from '../upstream/lineage-id.ts';
+import { OpenAiServer } from '../upstream/openai-server.ts';
+import { steersReplica, steersRouter, withoutSteering } from './client-hints.ts';
 import type { LlmdSettings } from './settings.ts';
 
 const TOKEN = 'x-session-token';
 const MAXIMUM_TOKENS = 100_000;
 const LONGEST_TOKEN = 1024;
-/** By these a client could choose a replica, or another's place in the queue; the older names are aliases of the newer. */
-const NOT_FROM_CLIENTS = ['x-gateway-destination-endpoint', 'x-gateway-destination-endpoint-subset', 'x-gateway-inference-fairness-id', 'x-llm-d-inference-fairness-id'];
 const OBJECTIVE = ['x-llm-d-inference-objective', 'x-gateway-inference-objective'] as const;
 
-export class LlmdAdapter implements UpstreamAdapter {
+export class LlmdAdapter extends OpenAiServer implements UpstreamAdapter {
   readonly kind = 'llm-d';
-  readonly dialects = ['chat', 'completions', 'responses', 'messages', 'embeddings'] as const;
-  readonly uncertain = new Set(['responses', 'messages'] as const);
-  readonly hosted = false;
-  readonly credentialHeader = 'authorization';
-  readonly keepAliveMs = 4000;
   readonly #settings: LlmdSettings;
   /** By lineage: which replica its token names. */
   #tokens = new BoundedMap<string, string>(MAXIMUM_TOKENS);
 
   constructor(settings: LlmdSettings) {
+    super();
     this.#settings = settings;
   }
 
@@ -50,17 +46,20 @@ export class LlmdAdapter implements UpstreamAdapter {
     const { by, final } = call.request;
     const { fairness, objective, objectives, ttftMs } = this.#settings;
     const id = lineageId(by);
-    const set: Record<string, string | undefined> = Object.fromEntries(NOT_FROM_CLIENTS.map((name) => [name, undefined]));
+    const shared = by.tenant !== LOCAL_TENANT;
+    const theirs = withoutHeaders(call.headers, shared ? steersRouter : steersReplica);
+    const set: Record<string, string | undefined> = {};
     if (fairness !== 'off') set['x-llm-d-inference-fairness-id'] = fairness === 'tenant' ? tenantKey(by.tenant) : fairness === 'workload' ? workloadKey(by) : sessionKey(by);
     const wanted = Object.hasOwn(objectives, by.workload) ? objectives[by.workload] : objective;
     if (wanted !== undefined) [set[OBJECTIVE[0]], set[OBJECTIVE[1]]] = [wanted, undefined];
-    if (ttftMs !== undefined && headerIn(call.headers, 'x-llm-d-slo-ttft-ms') === undefined) set['x-llm-d-slo-ttft-ms'] = `${ttftMs}`;
-    if (call.dialect === 'other') return pass({ headers: withHeaders(call.headers, set) });
-    const theirs = headerIn(call.headers, TOKEN);
+    if (ttftMs !== undefined && headerIn(theirs, 'x-llm-d-slo-ttft-ms') === undefined) set['x-llm-d-slo-ttft-ms'] = `${ttftMs}`;
+    if (call.dialect === 'other') return pass({ headers: withHeaders(theirs, set) });
     const known = this.#tokens.get(id);
-    if (theirs === undefined && known !== undefined) set[TOKEN] = known;
+    if (headerIn(theirs, TOKEN) === undefined && known !== undefined) set[TOKEN] = known;
+    const body = shared ? withoutSteering(call) : call.body;
     return pass({
-      headers: withHeaders(call.headers, set),
+      ...(body === call.body ? {} : { body }),
+      headers: withHeaders(theirs, set),
       headCame: (_status, headers) => {
         const token = headerIn(headers, TOKEN);
         if (final) this.#tokens.delete(id);

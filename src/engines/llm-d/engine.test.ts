@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater } from '../../../test/support/gateway-setup.ts';
 import { speak, startUpstream, type Script, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
-import { sessionId, tenantId, workloadId, type Coordinate, type Engine, type EngineCall } from '../../core/index.ts';
+import { LOCAL_TENANT, sessionId, tenantId, workloadId, type Coordinate, type Engine, type EngineCall } from '../../core/index.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
 import { headerIn } from '../upstream/edit-headers.ts';
 import { describeUpstream } from '../upstream/upstream.contract.ts';
@@ -54,6 +54,24 @@ describe('llm-d', () => {
     expect(sent(server, 'x-llm-d-inference-objective')).toEqual(['premium', 'standard']);
     expect(sent(server, 'x-llm-d-inference-fairness-id')).toEqual([undefined, undefined]);
     expect(sent(server, 'x-llm-d-slo-ttft-ms')).toEqual(['500', '90']);
+  });
+
+  it('lets no tenant choose a replica, an objective, a session or another\'s cache; one alone may, but for replicas', async () => {
+    const { engine, server } = await before({ ttftMs: 500 });
+    const headers = ['X-Prefiller-Host-Port', '10.0.0.1:80', 'x-llm-d-inference-objective', 'premium', 'X-Gateway-Inference-Objective', 'premium', 'x-slo-ttft-ms', '1', 'x-llm-d-slo-ttft-ms', '1', 'session-id', 'another', 'x-session-token', 'another', 'X-Vllm-Priority', '-9'];
+    const fields = { priority: -9, kv_transfer_params: { remote_host: '10.0.0.1' }, vllm_xargs: { entresol_lease: [1, 2], theirs: 'y' } };
+    for (const tenant of [tenantId('a'), LOCAL_TENANT]) {
+      const call = callOf({ tenant }, { headers });
+      const parsed = { ...(call.parsed as object), ...fields };
+      await engine.handle({ ...call, parsed, body: Buffer.from(JSON.stringify(parsed)) }, new RecordingAnswer());
+    }
+    const names = headers.filter((_, index) => index % 2 === 0).map((name) => name.toLowerCase());
+    const [shared, alone] = server.received.filter(({ method }) => method === 'POST');
+    expect(names.map((name) => [name, headerIn(shared.headers, name)])).toEqual(names.map((name) => [name, name === 'x-llm-d-slo-ttft-ms' ? '500' : undefined]));
+    expect(JSON.parse(shared.body.toString())).toMatchObject({ priority: 0, kv_transfer_params: null, vllm_xargs: { theirs: 'y' } });
+    expect(shared.body.toString()).not.toContain('entresol_lease');
+    expect(names.map((name) => headerIn(alone.headers, name))).toEqual([undefined, 'premium', 'premium', '1', '1', 'another', 'another', '-9']);
+    expect(JSON.parse(alone.body.toString())).toMatchObject(fields);
   });
 
   it('gets its session token back with the lineage\'s next call, until the last', async () => {

@@ -8,6 +8,7 @@ import { ResidentFollower } from '../kv-events/resident-follower.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { lineageId } from '../upstream/lineage-id.ts';
 import { sumsIn } from '../upstream/metrics-text.ts';
+import { OpenAiServer } from '../upstream/openai-server.ts';
 import { RetainedLineages } from '../upstream/retained-lineages.ts';
 import { classesEvict, featuresOf } from './features.ts';
 import { askServerInfo, type ServerInfo } from './server-info.ts';
@@ -22,14 +23,8 @@ const FIGURES: ReadonlySet<string> = new Set([RUNNING, WAITING, USED]);
 /** Dialects whose calls have a prompt and may say more about it. */
 const PROMPTED: ReadonlySet<Dialect | 'other'> = new Set(['chat', 'completions']);
 
-export class SglangAdapter implements UpstreamAdapter {
+export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
   readonly kind = 'sglang';
-  readonly dialects = ['chat', 'completions', 'responses', 'messages', 'embeddings'] as const;
-  readonly uncertain: ReadonlySet<Dialect> = new Set(['responses', 'messages']);
-  readonly hosted = false;
-  readonly credentialHeader = 'authorization';
-  /** uvicorn closes an idle connection after 5 s and does not say so. */
-  readonly keepAliveMs = 4000;
   readonly #settings: SglangSettings;
   #server: UpstreamServer | undefined;
   #info: ServerInfo | undefined;
@@ -40,6 +35,7 @@ export class SglangAdapter implements UpstreamAdapter {
   readonly #retained = new RetainedLineages();
 
   constructor(settings: SglangSettings) {
+    super();
     this.#settings = settings;
   }
 

@@ -14,3 +14,13 @@ export function headerIn(headers: readonly string[], wanted: string): string | u
   const at = headers.findIndex((name, index) => index % 2 === 0 && name.toLowerCase() === wanted);
   return at < 0 ? undefined : headers[at + 1];
 }
+
+/** @param taken by lower-case name */
+export function withoutHeaders(headers: readonly string[], taken: (name: string) => boolean): string[] {
+  return headers.flatMap((name, index) => (index % 2 === 0 && !taken(name.toLowerCase()) ? [name, headers[index + 1]] : []));
+}
+
+/** By these routers know a conversation of agents, where they are given no name of their own for it. */
+const SESSION_HEADERS: ReadonlySet<string> = new Set(['session-id', 'session_id', 'thread-id', 'x-session-id', 'x-parent-session-id', 'x-session-affinity', 'x-session-type', 'x-correlation-id']);
+
+export const namesSession = (name: string): boolean => SESSION_HEADERS.has(name);
