@@ -1,6 +1,7 @@
 /** The port of an engine: what it declares, what the gateway hands it, what it may ask of the runtime. */
 import type { CallSignal } from './call-signal.ts';
 import type { Clock } from './clock.ts';
+import type { Coordinate } from './coordinate.ts';
 import type { CacheWrites, Event, RequestStatus } from './events.ts';
 import type { Intent, IntentKind, Outcome } from './intents.ts';
 import type { ReplicaId, TenantId } from './ids.ts';
@@ -144,6 +145,8 @@ export interface Engine {
    */
   handle(call: EngineCall, answer: Answer): Promise<CallReport>;
   perform(intent: Intent): Promise<Outcome>;
+  /** No call of this session is expected any more; one may come all the same. */
+  sessionEnded?(by: Coordinate): void;
   /**
    * Whether it speaks a dialect that it declares but that not every server of its kind has: asked before calls of the
    * dialect go out. Absent: it speaks what it declares.

@@ -1,7 +1,7 @@
-import type { CacheFacts, Engine, EngineEvent, ReplicaId } from '../core/index.ts';
+import type { CacheFacts, Coordinate, Engine, EngineEvent, ReplicaId } from '../core/index.ts';
 
 /** What the runtime needs of an engine: what it declares, and how it is asked. */
-export type EnginePort = Pick<Engine, 'replica' | 'capabilities' | 'perform'>;
+export type EnginePort = Pick<Engine, 'replica' | 'capabilities' | 'perform' | 'sessionEnded'>;
 
 const MAXIMUM_REPLICAS = 4096;
 
@@ -29,6 +29,8 @@ export class EngineTable {
   remove(replica: ReplicaId): void { this.#engines.delete(replica); }
   get(replica: ReplicaId): EnginePort | undefined { return this.#engines.get(replica); }
   all(): readonly EnginePort[] { return [...this.#engines.values()]; }
+
+  sessionEnded(by: Coordinate): void { for (const engine of this.#engines.values()) engine.sessionEnded?.(by); }
 
   /** The cache that a tenant's own policies steer: that of the first engine whose retention can be steered. */
   firstCache(): CacheFacts | undefined {

@@ -23,6 +23,8 @@ export interface LifecycleOptions {
   readonly maximumOpenRequests: number;
   /** Once per request, after policies have been told of its end. */
   ended(record: RequestRecord): void;
+  /** Once per session, after policies have been told of its end. */
+  sessionEnded(by: Coordinate): void;
 }
 
 /**
@@ -134,6 +136,7 @@ export class Lifecycle {
     const session = this.#options.sessions.end(event.by);
     if (session === undefined) return this.#ignore('unknown-session-end');
     this.#options.delivery.agentEvent(event);
+    this.#options.sessionEnded(session.by);
   }
 
   /** Ends sessions that are idle for too long, or beyond the bound. */

@@ -94,7 +94,7 @@ export class Runtime {
     this.#delivery = new Delivery({ learners: options.learners, saved: this.#saved, tenants: this.#tenants, guard: this.#guard, metrics, log });
     this.#lifecycle = new Lifecycle({
       sessions: this.#sessions, tenants: this.#tenants, log: this.#log, delivery: this.#delivery, metrics,
-      maximumOpenRequests: limits.openRequests, ended: (record) => this.#requestEnded(record),
+      maximumOpenRequests: limits.openRequests, ended: (record) => this.#requestEnded(record), sessionEnded: (by) => this.#engines.sessionEnded(by),
     });
     this.#decisions = new Decisions({ guard: this.#guard, metrics, orderRule, decisionsPerRequest: limits.decisionsPerRequest });
     this.#holds = new Holds({

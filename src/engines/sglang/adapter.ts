@@ -3,23 +3,24 @@
  * a higher one, and all that they reach keeps it; where it prefers open sessions, each lineage is a session of its own,
  * closed when it is over. Nothing is added that the server did not say it understands.
  */
-import { BoundedMap, LOCAL_TENANT, setMember, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
+import { LOCAL_TENANT, setMember, type CallReport, type Coordinate, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
 import { ResidentFollower } from '../kv-events/resident-follower.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
-import { lineageId } from '../upstream/lineage-id.ts';
+import { lineageId, sessionKey } from '../upstream/lineage-id.ts';
 import { sumsIn } from '../upstream/metrics-text.ts';
 import { OpenAiServer } from '../upstream/openai-server.ts';
 import { RetainedLineages } from '../upstream/retained-lineages.ts';
 import { classesEvict, featuresOf } from './features.ts';
+import { OpenSessions } from './open-sessions.ts';
 import { askServerInfo, type ServerInfo } from './server-info.ts';
 import type { SglangSettings } from './settings.ts';
 
-/** Lineages whose open session is remembered. */
-const MAXIMUM_LINEAGES = 100_000;
 const RUNNING = 'sglang:num_running_reqs';
 const WAITING = 'sglang:num_queue_reqs';
 const USED = 'sglang:token_usage';
 const FIGURES: ReadonlySet<string> = new Set([RUNNING, WAITING, USED]);
+/** By these a client could put itself before others, or go on in another's session. */
+const STEERING = ['priority', 'session_id', 'session_params'];
 /** Dialects whose calls have a prompt and may say more about it. */
 const PROMPTED: ReadonlySet<Dialect | 'other'> = new Set(['chat', 'completions']);
 
@@ -30,13 +31,13 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
   #info: ServerInfo | undefined;
   #residents: ResidentFollower | undefined;
   #figures: ReadonlyMap<string, number> = new Map();
-  /** Sessions that it may hold references for. */
-  #open = new BoundedMap<string, true>(MAXIMUM_LINEAGES);
+  readonly #open: OpenSessions;
   readonly #retained = new RetainedLineages();
 
   constructor(settings: SglangSettings) {
     super();
     this.#settings = settings;
+    this.#open = new OpenSessions({ maximum: settings.openSessions, idleMs: settings.sessionIdleMs, close: (id) => this.#close(id) });
   }
 
   capabilities(): Partial<EngineCapabilities> {
@@ -59,6 +60,7 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
   }
 
   async instance(server: UpstreamServer): Promise<string> {
+    this.#open.closeIdle(server.host.clock.nowMs());
     const { status } = await server.ask('/health', { maximumBytes: 1024 });
     if (status === 502 || status === 503 || status === 504) throw new Error(`GET /health was answered ${status}`);
     if (this.#info?.metrics === true) await this.#readFigures(server);
@@ -82,34 +84,38 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
     this.#residents = undefined;
     this.#info = undefined;
     this.#figures = new Map();
-    this.#open = new BoundedMap(MAXIMUM_LINEAGES);
+    this.#open.forget();
     // What was retained is gone with the cache; the next calls bring it back, and say again what it is worth.
     this.#retained.clear();
   }
 
   async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
-    const info = this.#info;
-    if (info === undefined || !PROMPTED.has(call.dialect) || call.body.length === 0) return pass();
-    const { by, final } = call.request;
+    const { dialect, request: { by } } = call;
+    if (dialect === 'other' || dialect === 'embeddings' || call.body.length === 0) return pass();
     const parsed = call.parsed as Readonly<Record<string, unknown>>;
-    const id = lineageId(by);
-    let { body } = call;
-    // Where others are served too, none puts itself before them, keeps the cache to itself, or goes on in another's session.
     const shared = by.tenant !== LOCAL_TENANT;
+    let { body } = call;
+    if (shared) for (const name of STEERING) if (Object.hasOwn(parsed, name)) body = setMember(body, parsed, name, 'null');
+    const edited = (): OutgoingEdit => (body === call.body ? {} : { body });
+    const info = this.#info;
+    if (info === undefined || !PROMPTED.has(dialect)) return pass(edited());
     const says = (name: string): boolean => !shared && Object.hasOwn(parsed, name);
-    if (shared) for (const name of ['priority', 'session_id', 'session_params']) if (Object.hasOwn(parsed, name)) body = setMember(body, parsed, name, 'null');
-    const ours = this.#sessions(info) && !says('session_id');
-    if (ours) {
-      body = setMember(body, parsed, 'session_id', JSON.stringify(id));
-      this.#open.set(id, true);
-    }
-    if (classesEvict(info) && !says('priority') && this.#retained.until(id, this.#server?.host.clock.nowMs() ?? 0) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
+    const id = lineageId(by);
+    const nowMs = (): number => this.#server?.host.clock.nowMs() ?? 0;
+    if (classesEvict(info) && !says('priority') && this.#retained.until(id, nowMs()) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
+    if (!this.#sessions(info) || says('session_id')) return pass(edited());
+    body = setMember(body, parsed, 'session_id', JSON.stringify(id));
+    const finished = this.#open.began(id, sessionKey(by), nowMs());
     try {
-      return await pass(body === call.body ? {} : { body });
+      return await pass(edited());
     } finally {
-      if (ours && final) void this.#close(id);
+      finished(nowMs());
     }
   }
+
+  sessionEnded(by: Coordinate): void { this.#open.end(sessionKey(by)); }
+
+  async leave(): Promise<void> { await this.#open.closeAll(); }
 
   async perform(intent: Intent): Promise<Outcome> {
     if (intent.kind !== 'retain' && intent.kind !== 'evict') return { status: 'unsupported' };
@@ -121,8 +127,8 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
       return { status: 'deferred', why: 'from the lineage\'s next call on, all that it reaches is kept in the higher class' };
     }
     this.#retained.release(target);
-    if (!this.#open.delete(id)) return { status: 'rejected', why: 'it holds no open session of this lineage' };
-    return await this.#close(id) ? { status: 'clipped', why: 'its session is closed: what only it used goes before what open sessions use' } : { status: 'rejected', why: 'it did not close the session' };
+    if (!this.#open.has(id)) return { status: 'rejected', why: 'it holds no open session of this lineage' };
+    return await this.#open.close(id) ? { status: 'clipped', why: 'its session is closed: what only it used goes before what open sessions use' } : { status: 'rejected', why: 'it did not close the session' };
   }
 
   load(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }> {
@@ -140,7 +146,6 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
   #sessions(info: ServerInfo): boolean { return info.sessionCache && this.#settings.sessions === 'auto'; }
 
   async #close(id: string): Promise<boolean> {
-    this.#open.delete(id);
     try {
       const answer = await this.#server?.ask('/close_session', { body: { session_id: id } });
       if (answer?.status === 200) return true;

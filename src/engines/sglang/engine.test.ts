@@ -1,26 +1,28 @@
 /** Against a stand-in (testing/stand-in.ts): the real SGLang needs an accelerator. */
 import { afterEach, describe, expect, it } from 'vitest';
-import { closeAll, closeLater, until } from '../../../test/support/gateway-setup.ts';
+import { closeAll, closeLater, post, until } from '../../../test/support/gateway-setup.ts';
 import { startUpstream, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
+import { startServer } from '../../cli/compose.ts';
 import { LOCAL_TENANT, agentId, sessionId, tenantId, workloadId, type CacheTarget, type Engine, type EngineCall } from '../../core/index.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
 import { Publisher } from '../kv-events/testing/publisher.ts';
 import { describeUpstream } from '../upstream/upstream.contract.ts';
 import { sglang } from './engine.ts';
+import { OpenSessions } from './open-sessions.ts';
 import { SglangStandIn, type StandInArguments } from './testing/stand-in.ts';
 
 const EVERYTHING = { radix_eviction_policy: 'priority', enable_priority_scheduling: true, enable_session_radix_cache: true } as const;
 
 describeUpstream('sglang, a stand-in', { make: (options) => sglang.make(options), script: (start) => new SglangStandIn({}, start).script });
-describeUpstream('sglang, a stand-in that keeps by class and session', { make: (options) => sglang.make(options, { sessions: 'auto' }), script: (start) => new SglangStandIn(EVERYTHING, start).script });
+describeUpstream('sglang, a stand-in that keeps by class and session', { make: (options) => sglang.make(options), script: (start) => new SglangStandIn(EVERYTHING, start).script });
 
 afterEach(closeAll);
 
-async function before(given: Partial<StandInArguments>): Promise<{ engine: Engine; host: RecordingHost; server: ScriptedUpstream; standIn: SglangStandIn }> {
+async function before(given: Partial<StandInArguments>, settings: object = {}): Promise<{ engine: Engine; host: RecordingHost; server: ScriptedUpstream; standIn: SglangStandIn }> {
   const standIn = new SglangStandIn(given);
   const server = await startUpstream(standIn.script);
   closeLater(() => server.close());
-  const engine = sglang.make({ url: server.url, proxy: 'none' }, { sessions: 'auto' });
+  const engine = sglang.make({ url: server.url, proxy: 'none' }, settings);
   const host = new RecordingHost();
   await engine.start(host);
   closeLater(() => engine.stop(0));
@@ -71,19 +73,81 @@ describe('sglang', () => {
     expect(sentBy(server).map(({ priority }) => priority)).toEqual([undefined, 5, undefined]);
   });
 
-  it('makes a session of each lineage, and closes it after its last call or when it is evicted', async () => {
+  it('makes a session of each lineage, and closes it when its session has ended or a policy evicts it', async () => {
     const { engine, server, standIn } = await before(EVERYTHING);
-    await engine.handle(callOf('s', 'x'), new RecordingAnswer());
-    await engine.handle(callOf('s', 'x', { final: true }), new RecordingAnswer());
-    await engine.handle(callOf('t', 'x'), new RecordingAnswer());
+    const [s, t] = [callOf('s', 'x'), callOf('t', 'x')];
+    for (const call of [s, s, t]) await engine.handle(call, new RecordingAnswer());
     const [first, second, third] = sentBy(server).map((body) => body.session_id);
     expect(first).toMatch(/^[0-9a-f]{32}$/);
     expect([second, third === first]).toEqual([first, false]);
+    engine.sessionEnded?.(s.request.by);
+    engine.sessionEnded?.(s.request.by);
     await until(() => standIn.closed.length === 1);
     expect(standIn.closed).toEqual([first]);
     expect(await engine.perform({ kind: 'evict', target: lineageOf('t') })).toMatchObject({ status: 'clipped' });
     expect(await engine.perform({ kind: 'evict', target: lineageOf('t') })).toMatchObject({ status: 'rejected' });
     expect(standIn.closed).toEqual([first, third]);
+  });
+
+  it('closes every session that is told to be over, in whatever words a client tells it, and none other', async () => {
+    const standIn = new SglangStandIn(EVERYTHING);
+    const upstream = await startUpstream(standIn.script);
+    closeLater(() => upstream.close());
+    const server = await startServer({ engines: [sglang.make({ url: upstream.url, proxy: 'none' })], log: () => undefined });
+    closeLater(() => server.close(0));
+    const ask = (session: string, agent: string, more: Readonly<Record<string, string>> = {}): Promise<Response> =>
+      post(`${server.url}/v1/chat/completions`, JSON.stringify({ model: 'm', messages: [{ role: 'user', content: session }] }), { 'x-entresol-session': session, 'x-entresol-agent': agent, ...more });
+    for (const session of ['final', 'reported', 'open']) for (const agent of ['planner', 'coder']) await (await ask(session, agent)).text();
+    await (await ask('final', 'planner', { 'x-entresol-final': 'true' })).text();
+    await post(`${server.url}/entresol/v1/events`, JSON.stringify([{ type: 'session-end', session: 'reported' }]));
+    await until(() => standIn.closed.length >= 4);
+    const named = sentBy(upstream).map((body) => body.session_id);
+    expect(new Set(standIn.closed)).toEqual(new Set(named.slice(0, 4)));
+    expect(standIn.closed).toHaveLength(4);
+    await server.close(0);
+    // What it leaves behind would be held open for good.
+    expect(new Set(standIn.closed)).toEqual(new Set(named));
+  });
+
+  it('closes the one used least recently beyond so many, one that is idle, and none while a call of it runs', async () => {
+    let nowMs = 0;
+    const closed: string[] = [];
+    const open = new OpenSessions({ maximum: 3, idleMs: 100, close: (id) => { closed.push(id); return Promise.resolve(true); } });
+    const running = open.began('a', 's', nowMs);
+    for (const id of ['b', 'c', 'd']) open.began(id, 't', nowMs)(nowMs);
+    expect(closed).toEqual(['b']);
+    nowMs = 60;
+    open.began('c', 't', nowMs)(nowMs);
+    nowMs = 120;
+    open.closeIdle(nowMs);
+    expect(closed).toEqual(['b', 'd']);
+    open.end('s');
+    expect(closed).toEqual(['b', 'd']);
+    running(nowMs);
+    expect(closed).toEqual(['b', 'd', 'a']);
+    const before = open.began('e', 's', nowMs);
+    open.forget();
+    const after = open.began('e', 's', nowMs);
+    open.end('s');
+    before(nowMs);
+    expect(closed).toHaveLength(3);
+    after(nowMs);
+    expect(closed).toEqual(['b', 'd', 'a', 'e']);
+    await open.closeAll();
+    expect([closed.length, open.has('c')]).toEqual([4, false]);
+  });
+
+  it('gives up what ended sessions have left before what open ones will use', async () => {
+    const { engine } = await before({ ...EVERYTHING, radix_eviction_policy: 'lru', max_total_num_tokens: 1024 });
+    const [live, over] = [callOf('live', long('live')), callOf('over', long('over'))];
+    for (const call of [live, over]) await cachedOf(engine, call);
+    engine.sessionEnded?.(over.request.by);
+    for (let other = 0; other < 6; other++) {
+      const call = callOf(`other-${other}`, long(`other-${other}`));
+      await cachedOf(engine, call);
+      engine.sessionEnded?.(call.request.by);
+    }
+    expect(await cachedOf(engine, live)).toBeGreaterThan(150);
   });
 
   it('follows its KV events, which are arrays: what is stored, what is removed, and garbage among them', async () => {
@@ -119,6 +183,18 @@ describe('sglang', () => {
     const [sent] = sentBy(server);
     expect(sent).toMatchObject({ session_params: null, priority: null });
     expect(sent.session_id).not.toBe('theirs');
+  });
+
+  it('lets no tenant steer a server either that does not say what it is', async () => {
+    const standIn = new SglangStandIn(EVERYTHING);
+    const server = await startUpstream((request, response) => (request.path.endsWith('server_info') ? void response.writeHead(404).end() : standIn.script(request, response)));
+    closeLater(() => server.close());
+    const engine = sglang.make({ url: server.url, proxy: 'none' });
+    await engine.start(new RecordingHost());
+    closeLater(() => engine.stop(0));
+    const call = callOf('s', 'x', { more: { session_id: 'theirs', priority: 999 } });
+    await engine.handle({ ...call, request: { ...call.request, by: { ...call.request.by, tenant: tenantId('one of several') } } }, new RecordingAnswer());
+    expect(sentBy(server)[0]).toMatchObject({ session_id: null, priority: null });
   });
 
   it('leaves alone what the client says itself', async () => {

@@ -3,7 +3,7 @@
  * hooks are optional; a server with none is passed through and observed, not steered. docs/write-an-engine.md goes
  * through them.
  */
-import type { CallReport, CallSignal, Dialect, Discovery, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
+import type { CallReport, CallSignal, Coordinate, Dialect, Discovery, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
 import type { ServerAnswer } from './ask-server.ts';
 import type { CredentialHeader } from './credential.ts';
 
@@ -37,10 +37,14 @@ export interface UpstreamAdapter {
    */
   serve?(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport>;
   perform?(intent: Intent): Promise<Outcome>;
+  /** No call of this session is expected any more; one may come all the same. */
+  sessionEnded?(by: Coordinate): void;
   inspect?(call: Omit<EngineCall, 'request'>, tenant: TenantId): Promise<{ promptTokens: number; residentTokens: number } | undefined>;
   models?(): readonly ModelInfo[];
   /** What the server tells of its load; without it the calls that pass are counted. */
   load?(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }>;
+  /** No call comes any more, and the server can still be asked: take back what it holds for us. Comes before `down` and `close`. */
+  leave?(): Promise<void>;
   /** For good: close what `up` opened. Follows `down` if it was up. A call that was held meanwhile may still come, and is to pass as it is. */
   close?(graceMs: number): void | Promise<void>;
 }

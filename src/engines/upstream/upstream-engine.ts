@@ -2,7 +2,7 @@
  * An engine that is reached by URL: calls pass through as they came, with what its adapter changes of them. Connections,
  * credentials, health, breaker, relay and errors are the same for all kinds.
  */
-import type { Answer, CallReport, Dialect, Discovery, Engine, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
+import type { Answer, CallReport, Coordinate, Dialect, Discovery, Engine, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
 import { EntresolError, replicaId } from '../../core/index.ts';
 import type { AskOptions, OutgoingEdit, UpstreamAdapter, UpstreamServer } from './adapter.ts';
 import { AnswerTail } from './answer-tail.ts';
@@ -34,6 +34,9 @@ const DOWN: ReadonlySet<number> = new Set([502, 504]);
 /** How often one that is retired is looked at, whether a call is left. */
 const RELEASE_MS = 1000;
 
+/** How long a server is waited for to take back what it holds. */
+const LEAVE_MS = 2000;
+
 /** How long one that is busy and does not say for how long is left to its replicas. */
 const SHORT_REST_MS = 1000;
 
@@ -54,6 +57,7 @@ export class UpstreamEngine implements Engine {
   private running = 0;
   private stopping = false;
   private released = false;
+  private left = false;
 
   /** @throws EntresolError `ENT_USAGE` for a URL that is none */
   constructor(options: UpstreamOptions, adapter: UpstreamAdapter) {
@@ -124,6 +128,8 @@ export class UpstreamEngine implements Engine {
     return this.adapter.perform(intent);
   }
 
+  sessionEnded(by: Coordinate): void { this.adapter.sessionEnded?.(by); }
+
   discovery(): Discovery | undefined { return this.presence?.discovery; }
 
   load(): ReturnType<Engine['load']> { return { runningRequests: this.running, waitingRequests: 0, cacheUsedFraction: 0, ...this.adapter.load?.() }; }
@@ -144,6 +150,7 @@ export class UpstreamEngine implements Engine {
   async stop(graceMs: number): Promise<void> {
     this.stopping = true;
     this.health.stop();
+    await this.leave();
     await this.connections.close(graceMs);
     await this.release(graceMs);
   }
@@ -151,8 +158,19 @@ export class UpstreamEngine implements Engine {
   private async release(graceMs: number): Promise<void> {
     if (this.released) return;
     this.released = true;
+    const left = this.leave();
+    if (left !== undefined) await left;
     this.presence?.close();
     await this.adapter.close?.(graceMs);
+  }
+
+  /** At most once, and never long: it may be gone. */
+  private leave(): Promise<void> | undefined {
+    if (this.left || this.adapter.leave === undefined || !this.health.healthy) return undefined;
+    this.left = true;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => { timer = setTimeout(resolve, LEAVE_MS).unref(); });
+    return Promise.race([this.adapter.leave(), late]).finally(() => { clearTimeout(timer); });
   }
 
   private async pass(call: EngineCall, answer: Answer, edit: OutgoingEdit): Promise<CallReport> {
