@@ -24,7 +24,7 @@ export function engineFindings(check: string, product: string | undefined, featu
 export async function discovered(flag: string): Promise<Finding[]> {
   let engine: Engine;
   try {
-    engine = upstreamEngine(flag);
+    engine = upstreamEngine(flag, { looksOnly: true });
   } catch (error) {
     if (!(error instanceof EntresolError)) throw error;
     return [{ check: `engine ${flag}`, result: 'failed', detail: error.message, mend: error.mend }];

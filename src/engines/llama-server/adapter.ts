@@ -13,7 +13,7 @@ import { findFacts, type ServerFacts } from './server-facts.ts';
 import type { LlamaServerSettings } from './settings.ts';
 import { anywhere, SlotCall, standsApart } from './slot-call.ts';
 import { SlotEngine } from './slot-engine.ts';
-import { StateFiles } from './state-files.ts';
+import { stateOwner, StateFiles } from './state-files.ts';
 
 const MIB = 2 ** 20;
 const ALWAYS: readonly IntentKind[] = ['retain', 'evict', 'cancel'];
@@ -68,7 +68,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
 
   async discover(server: UpstreamServer): Promise<Discovery> {
     const api = new ServerApi(server);
-    const { facts, discovery } = await findFacts(api);
+    const { facts, discovery } = await findFacts(api, server.looksOnly ? undefined : new StateFiles(undefined, stateOwner(server.origin)).nameOf(0));
     // To look at it was a task: from now on a server without any is another one.
     if (facts?.showsSlots === true) this.#tasks = await tasksOf(api);
     this.#found = { api, facts };
@@ -98,7 +98,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
     if (before !== undefined && before.facts.identity === found?.facts?.identity) return;
     this.#running = undefined;
     await before?.manager.close();
-    if (found?.facts === undefined) return;
+    if (found?.facts === undefined || server.looksOnly) return;
     this.#running = await this.#run(server, found.api, found.facts);
     this.#served = true;
   }
@@ -147,7 +147,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
     const { host, replica } = server;
     const { stateMiB, stateFolder, prefillLimit, prompts } = this.#settings;
     const storeTokens = facts.bytesPerToken === undefined ? 0 : Math.floor((stateMiB * MIB) / facts.bytesPerToken);
-    const files = new StateFiles(stateFolder);
+    const files = new StateFiles(stateFolder, stateOwner(server.origin));
     const trouble = (kind: string, detail: string): void => { host.trouble(kind, detail); };
     if (storeTokens > 0) await files.sweep().catch((error: unknown) => { trouble('state-folder-unreadable', error instanceof Error ? error.message : String(error)); });
     const engine = new SlotEngine({ api, facts, files, trouble });

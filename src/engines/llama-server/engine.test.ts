@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { LOCAL_TENANT, type CallReport } from '../../core/index.ts';
 import { RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
@@ -5,6 +8,7 @@ import { describeUpstream } from '../upstream/upstream.contract.ts';
 import { LlamaServerEngine } from './engine.ts';
 import { callOf, describeLlamaServer, freshText, lineageOf, sentence, textOf } from './llama-server.contract.ts';
 import { llamaServerSettings } from './settings.ts';
+import { stateOwner, StateFiles } from './state-files.ts';
 import { StandInServer, type StandInOptions } from './testing/stand-in.ts';
 
 describeLlamaServer('llama-server (the stand-in)', async () => {
@@ -221,6 +225,42 @@ describe('a server that misbehaves', () => {
 });
 
 describe('saved states', () => {
+  it('of two servers in one folder are each its own', async () => {
+    const files = new Map<string, Int32Array<ArrayBuffer>>();
+    const pairs = [await start({ files }), await start({ files })];
+    const bodyOf = (session: string, at: number): object => user(sentence(`${session} of ${at}`));
+    const fresh = new Map<string, string | undefined>();
+    for (const session of ['a', 'b', 'c']) for (const [at, { server }] of pairs.entries()) fresh.set(`${session}${at}`, await freshText(server.url, bodyOf(session, at)));
+    const restored = pairs.map(() => 0);
+    for (const [turn, session] of ['a', 'b', 'c', 'a', 'b', 'c'].entries()) {
+      for (const [at, pair] of pairs.entries()) {
+        const { answer, report } = await run(pair, bodyOf(session, at), { session });
+        expect(textOf(answer)).toBe(fresh.get(`${session}${at}`));
+        if (turn >= 3) expect(report.cachedTokens).toBeGreaterThan(report.promptTokens / 2);
+        if (report.notes?.some((note) => note.startsWith('restored')) === true) restored[at] += 1;
+      }
+    }
+    for (const [at, pair] of pairs.entries()) expect([pair.host.troubles, restored[at] > 0]).toEqual([[], true]);
+  });
+
+  it('are removed where they can be reached, and no others with them', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'entresol-states-'));
+    try {
+      const [one, two] = ['http://127.0.0.1:1', 'http://127.0.0.1:2'].map((origin) => new StateFiles(folder, stateOwner(origin)));
+      const names = [one.nameOf(one.take()), one.nameOf(one.take()), two.nameOf(two.take()), 'entresol-notes.txt'];
+      expect(new Set(names).size).toBe(4);
+      for (const name of names) await writeFile(join(folder, name), 'x');
+      expect(await two.sweep()).toBe(1);
+      await one.give(2);
+      expect(await readdir(folder)).toEqual(expect.arrayContaining([names[0], names[3]]));
+      // The next run before the same server.
+      expect(await new StateFiles(folder, stateOwner('http://127.0.0.1:1')).sweep()).toBe(1);
+      expect(await readdir(folder)).toEqual([names[3]]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
   it('stay within their room, and their names are used again', async () => {
     // A token takes a KiB here: room for about three of these prompts.
     const pair = await start({}, { stateMiB: 0.5 });

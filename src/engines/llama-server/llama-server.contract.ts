@@ -1,5 +1,6 @@
 /** What the adapter must do before any llama-server, a real one or the stand-in, as a client sees it. */
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { discovered } from '../../cli/engine-findings.ts';
 import { agentId, LOCAL_TENANT, sessionId, tenantId, workloadId, type CacheTarget, type CallReport, type EngineCall } from '../../core/index.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
 import { LlamaServerEngine } from './engine.ts';
@@ -114,6 +115,18 @@ function describeWith(prompts: 'exact' | 'text', name: string, start: StartServe
       }
       for (const report of reports.slice(3)) expect(report.cachedTokens).toBeGreaterThan(report.promptTokens / 2);
       expect(reports.slice(3).flatMap(({ notes }) => notes ?? []).some((note) => note.startsWith('restored'))).toBe(true);
+    });
+
+    it('is not disturbed by a doctor that looks at it meanwhile', async () => {
+      const names = ['Olo', 'Pam', 'Quy'];
+      for (const subject of [...names, ...names]) await run(user(sentence(subject)), { session: subject });
+      const told = host.troubles.length;
+      for (const subject of names) {
+        expect(await discovered(`llama-server=${server.url}`)).toEqual(expect.arrayContaining([expect.objectContaining({ result: 'ok', detail: expect.stringContaining('saves slots') })]));
+        const { report } = await run(user(sentence(subject)), { session: subject });
+        expect(report.cachedTokens).toBe(report.promptTokens - 1);
+      }
+      expect(host.troubles.slice(told)).toEqual([]);
     });
 
     it('shares nothing across tenants', async () => {

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import type { Discovery, DiscoveredFeature } from '../../core/index.ts';
 import { isObject, type JsonObject } from '../../core/fields.ts';
 import { RefusedError, type ServerApi } from './server-api.ts';
-import { stateFileName } from './state-files.ts';
 
 export interface ServerFacts {
   readonly model: string;
@@ -28,7 +27,8 @@ export type Found = { readonly facts: ServerFacts | undefined; readonly discover
 
 const positive = (value: unknown): number | undefined => (typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : undefined);
 
-export async function findFacts(api: ServerApi): Promise<Found> {
+/** @param sampleFile where a slot may be saved to see what a token takes; undefined: nothing is asked that takes a slot from those who use it */
+export async function findFacts(api: ServerApi, sampleFile: string | undefined): Promise<Found> {
   await api.health();
   let props: JsonObject;
   try {
@@ -60,7 +60,7 @@ export async function findFacts(api: ServerApi): Promise<Found> {
   features.push(showsSlots
     ? { name: 'sees slots', available: 'yes', detail: 'a restart is noticed within seconds' }
     : { name: 'sees slots', available: 'no', detail: 'a restart is noticed late', mend: 'Start it with --slots' });
-  const sampled = await sampleState(api);
+  const sampled = sampleFile === undefined ? await allowedOnly(api) : await sampleState(api, sampleFile);
   features.push(sampled.feature);
   return {
     facts: { model: model.id, slots, contextTokens, showsSlots, tokenises, bytesPerToken: sampled.bytesPerToken, identity: identityOf([model.meta, props.model_path, props.model_ftype, props.build_info, slots, contextTokens, sampled.sample]) },
@@ -95,27 +95,35 @@ async function refusedIsNo(look: () => Promise<boolean>): Promise<boolean> {
   }
 }
 
+interface Sampled { readonly feature: DiscoveredFeature; readonly bytesPerToken: number | undefined; readonly sample: unknown }
+
+const SAVES = 'saves slots';
+const LOST = { name: SAVES, available: 'no', detail: 'what a slot gives up is lost', mend: 'Start it with --slot-save-path DIRECTORY, in memory if there is room' } as const;
+
+async function allowedOnly(api: ServerApi): Promise<Sampled> {
+  const feature: DiscoveredFeature = await api.allowsSlotActions() ? { name: SAVES, available: 'yes', detail: 'not tried: its slots may be in use' } : LOST;
+  return { feature, bytesPerToken: undefined, sample: undefined };
+}
+
 /** Computes a few tokens and saves them: so the model's weights can be told apart and a token's size is known. */
-async function sampleState(api: ServerApi): Promise<{ feature: DiscoveredFeature; bytesPerToken: number | undefined; sample: unknown }> {
-  const name = 'saves slots';
-  const missing = { name, available: 'no', mend: 'Start it with --slot-save-path DIRECTORY, in memory if there is room' } as const;
+async function sampleState(api: ServerApi, file: string): Promise<Sampled> {
   const allowed = await api.allowsSlotActions();
   let sample: unknown;
   try {
     sample = await api.sample(0, SAMPLE_PROMPT);
   } catch (error) {
     // Another's call may hold the slot for minutes: a server that is busy is not down.
-    return { feature: { ...missing, detail: `a first call of our own did not succeed: ${error instanceof Error ? error.message : String(error)}`, mend: 'See the log of the server; it is looked at again when it is started anew' }, bytesPerToken: undefined, sample };
+    return { feature: { ...LOST, detail: `a first call of our own did not succeed: ${error instanceof Error ? error.message : String(error)}`, mend: 'See the log of the server; it is looked at again when it is started anew' }, bytesPerToken: undefined, sample };
   }
-  if (!allowed) return { feature: { ...missing, detail: 'what a slot gives up is lost' }, bytesPerToken: undefined, sample };
+  if (!allowed) return { feature: LOST, bytesPerToken: undefined, sample };
   try {
-    const { tokens, bytes } = await api.save(0, stateFileName(0));
+    const { tokens, bytes } = await api.save(0, file);
     if (tokens === 0 || bytes === 0) throw new RefusedError(200, 'it saved nothing');
     const bytesPerToken = bytes / tokens;
-    return { feature: { name, available: 'yes', detail: `${(bytesPerToken / 1024).toFixed(1)} KiB a token` }, bytesPerToken, sample };
+    return { feature: { name: SAVES, available: 'yes', detail: `${(bytesPerToken / 1024).toFixed(1)} KiB a token` }, bytesPerToken, sample };
   } catch (error) {
     if (!(error instanceof RefusedError)) throw error;
-    return { feature: { ...missing, detail: error.message, mend: 'Make its --slot-save-path an existing directory that it may write, with room' }, bytesPerToken: undefined, sample };
+    return { feature: { ...LOST, detail: error.message, mend: 'Make its --slot-save-path an existing directory that it may write, with room' }, bytesPerToken: undefined, sample };
   }
 }
 

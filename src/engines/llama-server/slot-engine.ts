@@ -8,7 +8,7 @@ import type { GenerateOptions, GenerateResult, SavedState, SequenceEngine } from
 import { isOpaque } from './prompt-tokens.ts';
 import { RefusedError, type ServerApi, type StateFile } from './server-api.ts';
 import type { ServerFacts } from './server-facts.ts';
-import { stateFileName, type StateFiles } from './state-files.ts';
+import type { StateFiles } from './state-files.ts';
 
 export interface SlotEngineParts {
   readonly api: ServerApi;
@@ -106,7 +106,7 @@ export class SlotEngine implements SequenceEngine {
         await api.compute(sequence, held.tokens);
         held.cut = false;
       }
-      const file = await api.save(sequence, stateFileName(number));
+      const file = await api.save(sequence, files.nameOf(number));
       if (starts !== this.#starts || file.tokens < expected) throw new RefusedError(200, `slot ${sequence} holds ${file.tokens} tokens, and should hold ${expected}`);
       this.#failures = 0;
       this.#saved.set(number, { file, tokens: held.tokens });
@@ -127,8 +127,8 @@ export class SlotEngine implements SequenceEngine {
     try {
       const saved = this.#saved.get(state.id);
       if (saved === undefined) throw new RefusedError(404, 'it was dropped');
-      const file = await this.#parts.api.restore(sequence, stateFileName(state.id));
-      if (starts !== this.#starts || file.tokens !== state.tokens) throw new RefusedError(200, `its file holds ${file.tokens} tokens, and should hold ${state.tokens}`);
+      const file = await this.#parts.api.restore(sequence, this.#parts.files.nameOf(state.id));
+      if (starts !== this.#starts || file.tokens !== state.tokens || file.bytes !== saved.file.bytes) throw new RefusedError(200, `its file holds ${file.tokens} tokens, and should hold ${state.tokens}`);
       held.tokens = saved.tokens;
     } catch (error) {
       this.#parts.trouble('slot-restore-failed', words(error));

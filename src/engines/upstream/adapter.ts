@@ -81,6 +81,8 @@ export interface UpstreamServer {
   /** Scheme, host and port. */
   readonly origin: string;
   readonly host: EngineHost;
+  /** Others use it: nothing is to be asked that changes what it holds, and no call comes. */
+  readonly looksOnly: boolean;
   /**
    * Asks something of our own, with the upstream's own credential.
    * @param path from the origin on (and what comes before `/v1` in its URL)

@@ -25,6 +25,8 @@ export interface UpstreamOptions {
   /** By default as `HTTPS_PROXY` and its kin say. */
   readonly proxy?: 'environment' | 'none' | URL;
   readonly tls?: TlsSettings;
+  /** It is looked at, beside those that use it, and gets no calls: nothing is asked that changes what it holds. */
+  readonly looksOnly?: boolean;
   /** Whether it keeps caches of tenants apart by `cache_salt`; by default a server of one's own does. */
   readonly saltsCache?: boolean;
 }

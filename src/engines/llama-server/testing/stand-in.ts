@@ -15,6 +15,8 @@ export interface StandInOptions {
   readonly savesSlots?: boolean;
   /** Default true. */
   readonly tellsTimings?: boolean;
+  /** As on its disk, which others may write to too: they outlive a restart. */
+  readonly files?: Map<string, Int32Array<ArrayBuffer>>;
 }
 
 /** What it does wrong on a path, until told otherwise: nothing at all, an error with status 200, garbage, a refusal, what a router of models says. */
@@ -27,8 +29,7 @@ const HEAD_BYTES = 64;
 
 export class StandInServer {
   readonly requests: { readonly path: string; readonly body: Body; readonly text: string; readonly socket: number }[] = [];
-  /** As on its disk: they outlive a restart. */
-  readonly files = new Map<string, Int32Array<ArrayBuffer>>();
+  readonly files: Map<string, Int32Array<ArrayBuffer>>;
   readonly #options: Required<StandInOptions>;
   readonly #faults = new Map<string, Fault>();
   #slots: StandInSlot[] = [];
@@ -40,7 +41,8 @@ export class StandInServer {
   #held: (() => void)[] | undefined;
 
   constructor(options: StandInOptions = {}) {
-    this.#options = { slots: 2, contextTokens: 256, showsSlots: true, savesSlots: true, tellsTimings: true, ...options };
+    this.#options = { slots: 2, contextTokens: 256, showsSlots: true, savesSlots: true, tellsTimings: true, files: new Map(), ...options };
+    this.files = this.#options.files;
     this.#clear();
   }
 
