@@ -334,6 +334,7 @@ class ObservedCall {
     const { input, identity, inference } = this.prepared.identified;
     const reader = this.answer?.reader;
     const complete = completeReport({ report, reader, failure, engineCounts: this.engine?.capabilities.countsCachedTokens ?? false, estimatedPromptTokens: this.view.promptTokens, hash });
+    if (complete.status === 'error' && report?.status === 'ok' && this.engine !== undefined) runtime.engineTrouble(this.engine.replica, 'error-in-answer');
     if (complete.status === 'ok' && reader !== undefined) {
       rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls, ...(reader.responseId === undefined ? {} : { responseId: reader.responseId }) });
     }

@@ -70,6 +70,15 @@ describe('tenants', () => {
     expect(setup.server.runtime.sessions(tenantId('bob'))).toMatchObject([{ calls: 1 }]);
   });
 
+  it('are told how much is kept of them, and nobody of others but an admin', async () => {
+    const setup = await setUp(speak('x'), { keys: keys() });
+    await post(`${setup.server.url}/v1/chat/completions`, JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'go' }] }), { 'x-entresol-key': aliceKey });
+    const sessionsOf = async (key: string, query = ''): Promise<unknown> => (JSON.parse((await read(setup, `/entresol/v1/state${query}`, key)).text) as { liveSessions: number }).liveSessions;
+    expect(await sessionsOf(aliceKey)).toBe(1);
+    expect(await sessionsOf(bobKey, '?tenant=alice')).toBe(0);
+    expect(await sessionsOf(adminKey, '?tenant=alice')).toBe(1);
+  });
+
   it('are told nothing about others: metrics and policies are for admin keys', async () => {
     const setup = await setUp(speak('x'), { keys: keys() });
     for (const path of ['/metrics', '/entresol/v1/policies']) {

@@ -1,4 +1,4 @@
-import type { CacheFacts, Clock, EngineEvent, EventType, LearnerSource, PolicyInstance, Random, TenantId } from '../core/index.ts';
+import type { CacheFacts, Clock, EngineEvent, EventType, LearnerSource, PolicyInstance, Random, StateBytes, TenantId } from '../core/index.ts';
 import type { LogSink } from '../telemetry/index.ts';
 import { messageOf, type Guard } from './guard.ts';
 import type { PolicyLedger } from './policy-ledger.ts';
@@ -106,12 +106,10 @@ export class HostedPolicy {
   }
 
   /** Bytes of state: the retention index's own count, else the size of the snapshot. */
-  stateBytes(): number {
+  state(): StateBytes {
     const index = this.#instance?.score?.retention;
-    if (index !== undefined) {
-      const bytes = this.#guard.bare(this.ledger, 'stateBytes', () => index.stateBytes());
-      return bytes === undefined ? 0 : bytes.learned + bytes.working + bytes.ghosts;
-    }
-    return this.snapshot()?.byteLength ?? 0;
+    const counted = index === undefined ? undefined : this.#guard.bare(this.ledger, 'stateBytes', () => index.stateBytes());
+    if (counted !== undefined) return { learned: counted.learned, working: counted.working, ghosts: counted.ghosts };
+    return { learned: index === undefined ? this.snapshot()?.byteLength ?? 0 : 0, working: 0, ghosts: 0 };
   }
 }

@@ -81,7 +81,13 @@ export class PolicySet {
   statuses(hosts: readonly TenantHost[]): PolicyStatus[] {
     return [...this.#ledgers.values()].map((ledger) => {
       let stateBytes = 0;
-      for (const host of hosts) for (const policy of host.observers) if (policy.ledger === ledger) stateBytes += policy.stateBytes();
+      for (const host of hosts) {
+        for (const policy of host.observers) {
+          if (policy.ledger !== ledger) continue;
+          const { learned, working, ghosts } = policy.state();
+          stateBytes += learned + working + ghosts;
+        }
+      }
       return statusOf(ledger, stateBytes);
     });
   }

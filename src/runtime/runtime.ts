@@ -24,6 +24,7 @@ import { RetentionTable } from './retention-table.ts';
 import { SavedState } from './saved-state.ts';
 import { SessionTable, type Session } from './sessions.ts';
 import { TenantHost, TenantTable } from './tenant-host.ts';
+import { stateOfPolicies, type TenantState } from './tenant-state.ts';
 import { processClock, processStopwatch, processTimers, type Cancel, type Timers } from './timers.ts';
 import { wellFormedIntent } from './well-formed.ts';
 
@@ -134,6 +135,9 @@ export class Runtime {
     this.metrics.engineGone(replica);
     for (const host of this.#tenants.all()) host.retention.get(replica)?.fanout.clear();
   }
+
+  /** Beyond what an engine tells itself: something in an answer that it passed on. */
+  engineTrouble(replica: ReplicaId, kind: string): void { this.#troubles.count(replica, kind, undefined); }
 
   /** What an engine's server sent that it should not have: how often, by kind. */
   engineTroubles(replica: ReplicaId): Readonly<Record<string, number>> { return this.#troubles.of(replica); }
@@ -372,6 +376,11 @@ export class Runtime {
   get heldRequests(): number { return this.#holds.size; }
 
   // State
+
+  /** How much is kept in mind of a tenant. Measured on each call: for people, not for the path of a request. */
+  state(tenant: TenantId): TenantState {
+    return { saved: this.#saved.isSaved, liveSessions: this.#sessions.ofTenant(tenant).length, workloads: this.#saved.workloadsOf(tenant), ...stateOfPolicies(this.#tenants.get(tenant)) };
+  }
 
   /** Writes learners and policies to the state store. */
   save(): Promise<void> {

@@ -31,6 +31,16 @@ export class SavedState {
     this.#maximumLearners = Math.max(1, options.maximumLearners);
   }
 
+  get isSaved(): boolean { return this.#store !== undefined; }
+
+  /** Learners of a tenant that were used since the start. */
+  workloadsOf(tenant: TenantId): { readonly workload: WorkloadId; readonly learnedBytes: number }[] {
+    return [...this.#learners].flatMap(([key, learner]) => {
+      const [, owner, workload] = JSON.parse(key) as [string, TenantId, WorkloadId];
+      return owner === tenant ? [{ workload, learnedBytes: learner.learnedBytes() }] : [];
+    });
+  }
+
   async load(): Promise<void> {
     if (this.#store === undefined) return;
     const refused = (error: unknown): void => this.#log('warn', 'saved state was refused; learning starts afresh', { error: messageOf(error) });

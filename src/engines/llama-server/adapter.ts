@@ -68,7 +68,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
 
   async discover(server: UpstreamServer): Promise<Discovery> {
     const api = new ServerApi(server);
-    const { facts, discovery } = await findFacts(api, server.looksOnly ? undefined : new StateFiles(undefined, stateOwner(server.origin)).nameOf(0));
+    const { facts, discovery } = await findFacts(api, server.looksOnly === true ? undefined : new StateFiles(undefined, stateOwner(server.origin)).nameOf(0));
     // To look at it was a task: from now on a server without any is another one.
     if (facts?.showsSlots === true) this.#tasks = await tasksOf(api);
     this.#found = { api, facts };
@@ -98,7 +98,7 @@ export class LlamaServerAdapter implements UpstreamAdapter {
     if (before !== undefined && before.facts.identity === found?.facts?.identity) return;
     this.#running = undefined;
     await before?.manager.close();
-    if (found?.facts === undefined || server.looksOnly) return;
+    if (found?.facts === undefined || server.looksOnly === true) return;
     this.#running = await this.#run(server, found.api, found.facts);
     this.#served = true;
   }

@@ -82,7 +82,7 @@ export interface UpstreamServer {
   readonly origin: string;
   readonly host: EngineHost;
   /** Others use it: nothing is to be asked that changes what it holds, and no call comes. */
-  readonly looksOnly: boolean;
+  readonly looksOnly?: boolean;
   /**
    * Asks something of our own, with the upstream's own credential.
    * @param path from the origin on (and what comes before `/v1` in its URL)

@@ -202,12 +202,14 @@ export class UpstreamEngine implements Engine {
       this.health.settle(permit, this.judge(result, whose));
       this.health.reached(true);
       if (result.end === 'declined') throw new EntresolError('ENT_UPSTREAM_BUSY', `The upstream ${this.address.origin} answered ${result.status}.`, { at: this.address.origin });
+      if (result.end === 'cut') this.host?.trouble('answer-cut');
       const report = reportOf(result);
       return tail !== undefined && report.status === 'ok' ? { ...report, ...edit.readReport?.(tail.seen) } : report;
     } catch (error) {
       const code = error instanceof EntresolError ? error.code : undefined;
       this.health.settle(permit, code === 'ENT_CANCELLED' ? 'unknown' : 'failed');
       if (code === 'ENT_ENGINE_UNAVAILABLE') this.health.reached(false);
+      if (error instanceof EntresolError && code === 'ENT_UPSTREAM_FAILED') this.host?.trouble('no-answer', error.message);
       throw error;
     } finally {
       this.running -= 1;

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater, eventsOf, post, until } from '../../../test/support/gateway-setup.ts';
 import { startUpstream, type Script, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
 import { startServer } from '../../cli/compose.ts';
+import { enginesOf } from '../../cli/engine-findings.ts';
 import type { Engine, Event } from '../../core/index.ts';
 import { describeEngine } from '../engine.contract.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
@@ -92,22 +93,51 @@ export function describeUpstream(name: string, subject: UpstreamSubject): void {
       ['closes at once', (_request, response) => void response.destroy(), 'ENT_UPSTREAM_FAILED'],
       ['sends no answer in time', () => undefined, 'ENT_UPSTREAM_FAILED'],
     ] as readonly (readonly [string, Script, string])[])('a server that %s is an error of ours, with no byte to the client', async (_what, script, code) => {
-      const { engine, server } = await begin({ firstByteTimeoutMs: 50 });
+      const { engine, host, server } = await begin({ firstByteTimeoutMs: 50 });
       server.script(answering(script));
       const answer = new RecordingAnswer();
       await expect(engine.handle(call(), answer)).rejects.toMatchObject({ code });
       expect(answer.status).toBe(0);
       expect(engine.load().runningRequests).toBe(0);
+      expect(host.troubles).toContain('no-answer');
     });
 
     it('an answer that falls silent is cut, never ended cleanly', async () => {
-      const { engine, server } = await begin({ silenceTimeoutMs: 50 });
+      const { engine, host, server } = await begin({ silenceTimeoutMs: 50 });
       server.script(answering((_request, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write('data: {"choices":[]}\n\n')));
       const answer = new RecordingAnswer();
       const report = await engine.handle(call({ stream: true }), answer);
       expect(report.status).toBe('error');
       expect(answer).toMatchObject({ ended: false, destroyed: expect.any(Error) });
       expect(engine.load().runningRequests).toBe(0);
+      expect(host.troubles).toContain('answer-cut');
+    });
+
+    it('a restart in the middle of a stream cuts it, after all that had come, and the next call is served by the one that is back', async () => {
+      const port = Number(new URL((await begin()).server.url).port);
+      await closeAll();
+      let server = await startUpstream(subject.script(1), port);
+      const engine = subject.make({ url: server.url, retryMs: 5, proxy: 'none' });
+      const host = new RecordingHost();
+      await engine.start(host);
+      closeLater(async () => {
+        await engine.stop(0);
+        await server.close();
+      });
+      const piece = 'data: {"choices":[{"index":0,"delta":{"content":"half of an"}}]}\n\n';
+      server.script(answering((_request, response) => void response.writeHead(200, { 'content-type': 'text/event-stream' }).write(piece)));
+      const answer = new RecordingAnswer();
+      const handled = engine.handle(call({ stream: true }), answer);
+      await until(() => answer.body === piece);
+      await server.close();
+      const report = await handled;
+      expect([report.status, answer.ended, answer.body]).toEqual(['error', false, piece]);
+      expect(host.troubles).toContain('answer-cut');
+      server = await startUpstream(subject.script(2), port);
+      await until(() => engine.healthy());
+      const next = new RecordingAnswer();
+      expect((await engine.handle(call(), next)).status).toBe('ok');
+      expect(next.body).not.toContain('half of an');
     });
 
     it('a client that leaves before the answer frees the server at once', async () => {
@@ -151,8 +181,11 @@ export function describeUpstream(name: string, subject: UpstreamSubject): void {
         expect([answer.status, await answer.text()]).toEqual([200, text]);
       }
       await until(() => eventsOf(events, 'request-end').length === texts.length);
-      expect(eventsOf(events, 'request-end')[0]).toMatchObject({ status: 'error' });
-      for (const end of eventsOf(events, 'request-end')) expect(end).toMatchObject({ cachedTokens: 0, outputTokens: 0 });
+      for (const end of eventsOf(events, 'request-end')) expect(end).toMatchObject({ status: 'error', promptTokens: 0, cachedTokens: 0, outputTokens: 0 });
+      // And whoever runs it sees that.
+      expect(server.runtime.engineTroubles(engine.replica)).toMatchObject({ 'error-in-answer': texts.length });
+      expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(new RegExp(`entresol_engine_troubles_total\\{replica="[^"]+",kind="error-in-answer"\\} ${texts.length}`));
+      expect(await enginesOf(server.url)).toContainEqual(expect.objectContaining({ check: `engine ${engine.replica}, troubles`, detail: expect.stringContaining(`error-in-answer ${texts.length} times`) }));
     });
 
     it.each([

@@ -36,6 +36,32 @@ describe('control', () => {
     expect(await get(server, '/entresol/v1/sessions')).toMatchObject({ sessions: [{ by: { session: 's1' }, calls: 1 }] });
   });
 
+  it('tells how much it keeps in mind, in sizes that grow with use, and nothing of what it is', async () => {
+    const counter = definePolicy({
+      name: 'counter', summary: 'Counts calls.', decisions: [],
+      create: () => {
+        const seen: number[] = [];
+        return { observe: () => { seen.push(7); }, snapshot: () => Uint8Array.from(seen) };
+      },
+    });
+    const { client, server } = await setUp(speak('x'), { policies: [{ definition: counter }] });
+    expect(await get(server, '/entresol/v1/state')).toEqual({ saved: false, liveSessions: 0, workloads: [], policies: [], engines: [] });
+    const call = (session: string): Promise<unknown> => client.chat.completions.create(hello, { headers: { 'x-entresol-session': session, 'x-entresol-workload': 'secret-free' } });
+    await call('the-session');
+    await until(() => server.runtime.openRequests === 0);
+    const before = await get(server, '/entresol/v1/state') as { workloads: { learnedBytes: number }[]; policies: { learned: number }[] };
+    expect(before).toMatchObject({ liveSessions: 1, workloads: [{ workload: 'secret-free' }], policies: [{ policy: 'counter', working: 0, ghosts: 0 }] });
+    expect(before.workloads[0].learnedBytes).toBeGreaterThan(0);
+    expect(before.workloads[0].learnedBytes).toBeLessThanOrEqual(20 * 1024);
+    expect(before.policies[0].learned).toBeGreaterThan(0);
+    await call('another');
+    await until(() => server.runtime.openRequests === 0);
+    const after = await get(server, '/entresol/v1/state') as typeof before;
+    expect(after).toMatchObject({ liveSessions: 2 });
+    expect(after.policies[0].learned).toBeGreaterThan(before.policies[0].learned);
+    expect(JSON.stringify(after)).not.toMatch(/the-session|hello/);
+  });
+
   const refuser = definePolicy({
     name: 'refuser', summary: 'Rejects everything.', decisions: ['admission'],
     create: () => ({ score: { admission: () => ({ kind: 'reject', code: 'ENT_REJECTED_BY_POLICY', why: 'it always does', retryAfterMs: 1500 }) } }),

@@ -62,6 +62,7 @@ export function controlRoutes(services: ControlServices): Route[] {
     { method: 'GET', pattern: '/entresol/v1/explain/:id', handle: answer((context) => runtime.explain(requestId(context.parameter), tenantOf(context))) },
     { method: 'GET', pattern: '/entresol/v1/agents', handle: answer((context) => ({ agents: runtime.agents(tenantOf(context)), coverage: services.coverage(tenantOf(context)) })) },
     { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer((context) => ({ sessions: runtime.sessions(tenantOf(context)) })) },
+    { method: 'GET', pattern: '/entresol/v1/state', handle: answer((context) => runtime.state(tenantOf(context))) },
     { method: 'GET', pattern: '/entresol/v1/policies', admin: true, handle: answer(() => ({ policies: runtime.policies() })) },
     { method: 'GET', pattern: '/entresol/v1/engines', admin: true, handle: answer(() => ({ engines: services.engines.map((engine) => describeEngine(engine, runtime.engineTroubles(engine.replica))) })) },
     { method: 'POST', pattern: '/entresol/v1/policies', admin: true, handle: (context) => switchPolicy(services, context) },

@@ -52,7 +52,7 @@ export abstract class AnswerReader {
   stop?: string;
   /** The answer's id where later requests may name it: Responses alone. */
   responseId?: string;
-  /** The stream carried an error object in place of content. */
+  /** It carried an error object in place of content, or nothing that can be read. */
   failed = false;
   private readonly listener: ReaderListener;
   private readonly calls = new Map<string, OpenCall>();

@@ -120,7 +120,11 @@ export class BodyTap implements AnswerTap {
   }
 
   flush(): readonly Buffer[] {
-    if (this.parts.length > 0) this.reader.read(jsonOrUndefined(Buffer.concat(this.parts).toString('utf8')));
+    if (!this.blind) {
+      const value = jsonOrUndefined(Buffer.concat(this.parts).toString('utf8'));
+      if (value === undefined) this.reader.failed = true;
+      this.reader.read(value);
+    }
     this.parts = [];
     this.reader.end();
     return [];

@@ -5,7 +5,8 @@ import { AnswerReader, writesOf } from './answer-reader.ts';
 export class ChatReader extends AnswerReader {
   read(value: unknown): void {
     if (!isFields(value)) return;
-    if (isFields(value.error)) this.failed = true;
+    // The second form is that of older vLLMs.
+    if (isFields(value.error) || value.object === 'error') this.failed = true;
     if (isFields(value.usage)) this.readUsage(value.usage);
     for (const choice of listOf(value.choices)) if (isFields(choice)) this.readChoice(choice);
   }
