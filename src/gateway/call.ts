@@ -26,6 +26,7 @@ import { sendBytes, sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
 import { askForUsage } from './splice.ts';
+import { observeToldDurations } from './told-durations.ts';
 import { validateRequest } from './validate.ts';
 
 /** For one upstream's list of models. */
@@ -194,6 +195,7 @@ export class Calls {
     }
     // After this wait no other: between the count of a session's steps and its arrival no other call comes.
     const arrived = view(counted);
+    observeToldDurations(runtime, identified.input.headers, arrived);
     runtime.arrive(arrived, { identity: identified.identity });
     this.services.identityMetrics.record(identified.identity, identified.tenant);
     const observed = new ObservedCall(this.services, prepared, arrived, this.estimates);

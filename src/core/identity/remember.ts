@@ -71,8 +71,8 @@ export interface AnswerOutline {
   readonly responseId?: string;
 }
 
-/** The hash of an answer's calls, as reading them back from a request gives it. */
-function callsHashOf(calls: readonly OutlinedToolCall[], input: Pick<IdentityInput, 'hashing'>): bigint {
+/** The hash of an answer's calls after each of them, as reading them back from a request gives it. */
+function* callsHashes(calls: readonly OutlinedToolCall[], input: Pick<IdentityInput, 'hashing'>): Generator<bigint> {
   let hash = 0n;
   const bytes = new TextBytes();
   for (const call of calls) {
@@ -80,8 +80,8 @@ function callsHashOf(calls: readonly OutlinedToolCall[], input: Pick<IdentityInp
     bytes.appendText(`${call.name}\u0000${call.arguments}`);
     bytes.squeeze();
     hash = extendByCall(hash, bytes.view, input.hashing);
+    yield hash;
   }
-  return hash;
 }
 
 export function rememberAnswer(input: Pick<IdentityInput, 'state' | 'hashing'>, identity: Identity, inference: Inference, answer: AnswerOutline): void {
@@ -100,6 +100,13 @@ export function rememberAnswer(input: Pick<IdentityInput, 'state' | 'hashing'>, 
   if (answer.text === undefined || inference.outline === undefined) return;
   const text = new TextBytes();
   text.appendText(answer.text);
-  state.claim('lineage', extendByAnswer(inference.outline.chain, text.trimmed, callsHashOf(answer.toolCalls, input), hashing), owner);
+  const { chain, facts } = inference.outline;
+  const hashes = [...callsHashes(answer.toolCalls, input)];
+  state.claim('lineage', extendByAnswer(chain, text.trimmed, hashes.at(-1) ?? 0n, hashing), owner);
+  // Items of Responses: a client may send each call with its result, and the answer then ends, to whoever reads it, with its first call.
+  if (facts.kind === 'input' && hashes.length > 1) {
+    const cut = extendByAnswer(chain, text.trimmed, hashes[0], hashing);
+    if (state.find('lineage', cut) === undefined) state.claim('lineage', cut, owner);
+  }
   if (answer.text.length <= QUOTED_TEXT) for (const key of textKeys(answer.text, QUOTED_LINES, hashing)) state.claim('text', key, owner);
 }
