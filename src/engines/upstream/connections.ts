@@ -37,6 +37,23 @@ export interface OutgoingRequest {
   readonly lastOnConnection?: boolean;
 }
 
+/** Bytes that broken connections had brought, where undici does not say: it does of those that were closed, not of those that were reset. */
+const brought = new WeakMap<Error, number>();
+
+const remembering = (connect: buildConnector.connector): buildConnector.connector => (options, callback) => {
+  connect(options, (...connected) => {
+    const [, socket] = connected;
+    socket?.once('error', (error) => brought.set(error, socket.bytesRead));
+    callback(...connected);
+  });
+};
+
+/** @param error what broke an exchange before its answer @returns whether its connection had brought the answer of another before */
+export function hadServedOthers(error: Error): boolean {
+  const { socket } = error as { socket?: { bytesRead?: number } };
+  return (socket?.bytesRead ?? brought.get(error) ?? 0) > 0;
+}
+
 export class Connections {
   readonly #connectTo: string;
   readonly #lookAt: string;
@@ -66,7 +83,7 @@ export class Connections {
     this.#options = {
       connections: null,
       pipelining: 1,
-      connect: tunnel ? tunnelThrough(proxy, settings.connectTimeoutMs, buildConnector(tls)) : tls,
+      connect: remembering(tunnel ? tunnelThrough(proxy, settings.connectTimeoutMs, buildConnector(tls)) : buildConnector(tls)),
       headersTimeout: settings.firstByteTimeoutMs,
       bodyTimeout: settings.silenceTimeoutMs,
       keepAliveTimeout: settings.keepAliveMs,

@@ -1,7 +1,7 @@
 /** One exchange with an upstream: the request's bytes out, the answer's bytes through, with back-pressure and abort. */
 import type { Dispatcher } from 'undici';
 import { EntresolError, type Answer, type CallSignal } from '../../core/index.ts';
-import type { Connections, OutgoingRequest } from './connections.ts';
+import { hadServedOthers, type Connections, type OutgoingRequest } from './connections.ts';
 
 export interface RelayRequest extends OutgoingRequest {
   readonly signal: CallSignal;
@@ -46,11 +46,11 @@ function beforeHead(error: Error, origin: string): EntresolError {
   return new EntresolError('ENT_UPSTREAM_FAILED', `The upstream ${origin} broke off before it answered (${code === '' ? error.name : code}).`, { at: origin, cause: error });
 }
 
+/** Closed, or reset: a server that closes with a request unread in its buffer resets. */
+const BROKEN = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
+
 /** The connection had served others before, and broke with no byte of an answer. */
-function metClosingConnection(error: Error): boolean {
-  const { socket } = error as { socket?: { bytesRead?: number } };
-  return codeOf(error) === 'UND_ERR_SOCKET' && (socket?.bytesRead ?? 0) > 0;
-}
+const metClosingConnection = (error: Error): boolean => BROKEN.has(codeOf(error)) && hadServedOthers(error);
 
 /** Raw header pairs are bytes; as latin1 they go out again as they came in. */
 function rawPairs(raw: Dispatcher.DispatchController['rawHeaders']): string[] {

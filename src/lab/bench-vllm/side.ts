@@ -24,6 +24,7 @@ export interface SideOptions {
 export interface Counters { readonly queries: number; readonly hits: number; readonly preemptions: number }
 
 const KNOWN_WITHIN_MS = 30_000;
+const LOG_LINES = 30;
 
 /** On a busy machine a server takes a while to say what it is: no call goes out before it is known, and before it can be steered. */
 async function known(engine: VllmEngine, steered: boolean): Promise<void> {
@@ -63,8 +64,14 @@ export class VllmSide {
     }
   }
 
-  play(load: VllmLoad, thinkMs: number): Promise<void> {
-    return playAll(load, { url: this.#gateway.url, model: this.#vllm.model, thinkMs, onCall: (sample) => { this.samples.push(sample); } });
+  /** @throws EntresolError with the end of vLLM's log, where a call fails: whether it has ended shows there alone */
+  async play(load: VllmLoad, thinkMs: number): Promise<void> {
+    try {
+      await playAll(load, { url: this.#gateway.url, model: this.#vllm.model, thinkMs, onCall: (sample) => { this.samples.push(sample); } });
+    } catch (error) {
+      const state = await fetch(`${this.#vllm.url}/health`).then(({ status }) => `its /health answers ${status}`, () => 'it does not answer any more');
+      throw new EntresolError('ENT_UPSTREAM_FAILED', `${this.name}: ${error instanceof Error ? error.message : String(error)} vLLM: ${state}. The end of its log:\n${this.#vllm.logged().split('\n').slice(-LOG_LINES).join('\n')}`, { at: this.#vllm.url, cause: error });
+    }
   }
 
   /** vLLM's own. */
