@@ -57,6 +57,10 @@ export class CacheLink {
   #dueMs = Infinity;
   #lastCallMs = -Infinity;
   #lastFlush = { endedMs: -Infinity, tookMs: 0 };
+  /** When the first event came that no leases have been made since. */
+  #newsSinceMs: number | undefined;
+  /** How long leases took to make, and to follow what calls for them: sums over so many flushes. */
+  readonly pace = { flushes: 0, tookMs: 0, followed: 0, lagMs: 0 };
   #closed = false;
   readonly #reconciling = new Set<number>();
 
@@ -234,6 +238,7 @@ export class CacheLink {
     if (!this.steers) return;
     const { clock } = this.#options.host;
     const { endedMs, tookMs } = this.#lastFlush;
+    this.#newsSinceMs ??= clock.nowMs();
     this.#at(Math.max(clock.nowMs() + 5, endedMs + Math.max(this.#options.leaseIntervalMs, FLUSH_SHARE * tookMs)));
   }
 
@@ -252,6 +257,13 @@ export class CacheLink {
     const tookMs = performance.now() - began;
     const nowMs = clock.nowMs();
     this.#lastFlush = { endedMs: nowMs, tookMs };
+    this.pace.flushes += 1;
+    this.pace.tookMs += tookMs;
+    if (this.#newsSinceMs !== undefined) {
+      this.pace.followed += 1;
+      this.pace.lagMs += nowMs - this.#newsSinceMs;
+      this.#newsSinceMs = undefined;
+    }
     this.#at(nowMs + Math.max(FLUSH_SHARE * tookMs, nowMs - this.#lastCallMs < 60_000 ? BUSY_FLUSH_MS : IDLE_FLUSH_MS));
   }
 }

@@ -91,19 +91,22 @@ export class LeasePublisher {
     return true;
   }
 
-  /** Blocks with equal steps that follow one another in a chain are one run. */
+  /**
+   * Blocks with equal steps that follow one another in a chain are one run. The least valuable run first, and what hangs
+   * from a prefix before the prefix: among those of one class the package gives up first what it was told of first.
+   */
   #send(rank: number, entries: readonly { unit: UnitId; told: Told }[], atMs: number): void {
-    for (let from = 0; from < entries.length; from += KEYS_PER_MESSAGE) {
-      const part = entries.slice(from, from + KEYS_PER_MESSAGE);
-      const runs = new Map<Told, { unit: UnitId; key: bigint }[]>();
+    for (let to = entries.length; to > 0; to -= KEYS_PER_MESSAGE) {
+      const part = entries.slice(Math.max(0, to - KEYS_PER_MESSAGE), to);
+      const runs = new Map<Told, bigint[]>();
       for (const { unit, told } of part) {
         const key = this.#options.mirror.block(unit)?.key;
         if (key === undefined) continue;
         const run = runs.get(told);
-        if (run === undefined) runs.set(told, [{ unit, key }]);
-        else run.push({ unit, key });
+        if (run === undefined) runs.set(told, [key]);
+        else run.push(key);
       }
-      const message = { type: 'lease', runs: [...runs].map(([told, run]): Run => [packKeys(run.map(({ key }) => key)), stepsOf(told, atMs)]) };
+      const message = { type: 'lease', runs: [...runs].toReversed().map(([told, keys]): Run => [packKeys(keys), stepsOf(told, atMs)]) };
       this.counts.messages += 1;
       if (!this.#options.send(rank, message)) {
         this.counts.refused += 1;

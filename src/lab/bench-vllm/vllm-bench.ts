@@ -4,6 +4,7 @@ import type { StartGateway } from '../bench/bench-side.ts';
 import { bootstrapInterval, type Interval } from '../bench/bootstrap.ts';
 import { completedByAll, spread, type CallSample, type Spread } from '../bench/measures.ts';
 import type { BarResult } from '../bench/document.ts';
+import type { CacheLink } from '../../engines/vllm/cache-link.ts';
 import type { VllmEnvironment, VllmServerOptions } from '../vllm-server/index.ts';
 import { checkVllmBars } from './bars.ts';
 import { boundlessHitRate, longestCall, planLoad, type VllmLoad } from './load.ts';
@@ -48,7 +49,7 @@ export interface VllmWorkloadReport {
   readonly simulated: { readonly off: number; readonly on: number; readonly gainPoints: number; readonly boundless: number };
   /** The gain as a share of the simulated engine's; null where that has none. */
   readonly shareOfSimulatedGain: number | null;
-  readonly steering: { readonly leaseKeys: number; readonly leaseMessages: number; readonly callsReported: number; readonly mirrorAgreement: number | null };
+  readonly steering: { readonly leaseKeys: number; readonly leaseMessages: number; readonly callsReported: number; readonly mirrorAgreement: number | null; /** Means: from what a call did to the leases that follow from it, and of that what making them takes. */ readonly leaseLagMs: number; readonly leaseMakingMs: number };
 }
 
 export interface VllmBenchDocument {
@@ -142,8 +143,13 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
     },
     simulated: { ...simulated, gainPoints, boundless: boundlessHitRate(load, BLOCK_TOKENS) },
     shareOfSimulatedGain: gainPoints <= 0 ? null : hitRateGainPoints / gainPoints,
-    steering: { leaseKeys: link?.leases.counts.keys ?? 0, leaseMessages: link?.leases.counts.messages ?? 0, callsReported: link?.touches.counts.touched ?? 0, mirrorAgreement },
+    steering: { leaseKeys: link?.leases.counts.keys ?? 0, leaseMessages: link?.leases.counts.messages ?? 0, callsReported: link?.touches.counts.touched ?? 0, mirrorAgreement, ...paceOf(link) },
   };
+}
+
+function paceOf(link: CacheLink | undefined): { leaseLagMs: number; leaseMakingMs: number } {
+  const { followed, lagMs, flushes, tookMs } = link?.pace ?? { followed: 0, lagMs: 0, flushes: 0, tookMs: 0 };
+  return { leaseLagMs: followed === 0 ? 0 : lagMs / followed, leaseMakingMs: flushes === 0 ? 0 : tookMs / flushes };
 }
 
 function reportOf(samples: readonly CallSample[], before: Counters, after: Counters, executor: 'fake' | 'real'): VllmSideReport {
@@ -172,6 +178,6 @@ function wordsOf({ trace, load, off, on, hitRateGainPoints, simulated, shareOfSi
     `${trace} at ${load.capacityFraction}: hit rate ${percent(off.hitRate)} → ${percent(on.hitRate)} (${hitRateGainPoints >= 0 ? '+' : ''}${hitRateGainPoints.toFixed(1)} points${share})`,
     `  simulated: ${percent(simulated.off)} → ${percent(simulated.on)} (+${simulated.gainPoints.toFixed(1)}); a cache that keeps everything: ${percent(simulated.boundless)}`,
     ...(ratio === null || off.ttftMs === null || on.ttftMs === null ? [] : [`  first token, mean: ${off.ttftMs.mean.toFixed(0)} → ${on.ttftMs.mean.toFixed(0)} ms (×${ratio.ttftMean.toFixed(2)}); end to end ×${ratio.endToEndMean.toFixed(2)}`]),
-    `  ${steering.callsReported} calls reported, ${steering.leaseKeys} leases in ${steering.leaseMessages} messages; the mirror agreed on ${steering.mirrorAgreement === null ? 'nothing that was told' : percent(steering.mirrorAgreement)}`,
+    `  ${steering.callsReported} calls reported, ${steering.leaseKeys} leases in ${steering.leaseMessages} messages, ${steering.leaseLagMs.toFixed(0)} ms after what they follow from (${steering.leaseMakingMs.toFixed(1)} ms to make); the mirror agreed on ${steering.mirrorAgreement === null ? 'nothing that was told' : percent(steering.mirrorAgreement)}`,
   ];
 }
