@@ -35,6 +35,28 @@ export function addMass(out: Float64Array, ms: number, mass: number): void {
   }
 }
 
+/**
+ * Adds masses at times that rise from bin to bin, as `addMass` does one by one: that of each bin from `start` on that has any, at
+ * its middle, `beforeMs` earlier, and that of a bin which lies in part before that time at the middle of its rest.
+ */
+export function addRest(out: Float64Array, masses: Float64Array, start: number, beforeMs: number, scale: number): void {
+  let above = 0;
+  for (let bin = start; bin < TIME_BINS; bin++) {
+    if (masses[bin] <= 0) continue;
+    const mass = masses[bin] * scale;
+    const ms = BIN_LOW_MS[bin] < beforeMs ? (BIN_HIGH_MS[bin] - beforeMs) / 2 : BIN_MIDDLE_MS[bin] - beforeMs;
+    while (above < TIME_BINS && ms >= BIN_MIDDLE_MS[above]) above++;
+    const below = above - 1;
+    if (below < 0) out[0] += mass;
+    else if (below >= TIME_BINS - 1) out[TIME_BINS - 1] += mass;
+    else {
+      const share = (ms - BIN_MIDDLE_MS[below]) / (BIN_MIDDLE_MS[above] - BIN_MIDDLE_MS[below]);
+      out[below] += mass * (1 - share);
+      out[above] += mass * share;
+    }
+  }
+}
+
 /** The time below which a fraction of the mass lies, interpolated within its bin; `total` is the sum of `mass`. */
 export function quantileMs(mass: ArrayLike<number>, total: number, fraction: number): number {
   let wanted = fraction * total;

@@ -24,6 +24,8 @@ const LEVELS = 4;
 /** Buckets of ages in calls: 0, 1, 2, 3 to 4, 5 to 8 and so on; from this one on an age is believed to be like the one before. */
 const EVEN_BUCKETS = 6;
 const BUCKETS = 16;
+/** How many ages a bucket holds. */
+const AGES_OF_BUCKET = Float64Array.from({ length: BUCKETS }, (_, bucket) => 2 ** (bucket - 2));
 /** That agent's calls since are told apart up to two. */
 const AGENT_CALLS = 3;
 const RECENCIES = FIRST_BELIEF.length * AGENT_CALLS * BUCKETS;
@@ -147,7 +149,7 @@ function cellOfAgent(recency: number, agent: number): number {
 }
 /** The chance of a use falls as 1/age within an octave of ages, whose mean is what is counted: so equals go by age. */
 function withinOctave(bucket: number, callsSince: number): number {
-  return bucket < EVEN_BUCKETS || bucket === BUCKETS - 1 ? 1 : 2 ** (bucket - 2) / (Math.LN2 * callsSince);
+  return bucket < EVEN_BUCKETS || bucket === BUCKETS - 1 ? 1 : AGES_OF_BUCKET[bucket] / (Math.LN2 * callsSince);
 }
 function callsBucket(calls: number): number {
   if (calls < 3) return Math.max(0, calls);

@@ -12,7 +12,7 @@ import { END_SIGNALS, type EndSignal } from './session-end.ts';
 import { SessionRegistry } from './session-registry.ts';
 import { GAP_FEATURES } from './session-rows.ts';
 import { SessionState } from './session-state.ts';
-import { TIME_BINS, BIN_HIGH_MS, BIN_LOW_MS, BIN_MIDDLE_MS, addMass, timeBin } from './time-grid.ts';
+import { TIME_BINS, addRest, timeBin } from './time-grid.ts';
 import { OUTSIDE } from './transitions.ts';
 
 const SESSION_CAPACITY = 4096;
@@ -272,11 +272,7 @@ export class WorkloadLearner implements Learner, SessionForecasts {
     out.fill(0);
     if (session.over || survival <= 0) return;
     const scale = this.aliveGiven(session, survival, this.tables.succession.odds(session, nowMs)) / survival;
-    for (let bin = timeBin(idleMs); bin < TIME_BINS; bin++) {
-      if (raw[bin] <= 0) continue;
-      const remainingMs = BIN_LOW_MS[bin] < idleMs ? (BIN_HIGH_MS[bin] - idleMs) / 2 : BIN_MIDDLE_MS[bin] - idleMs;
-      addMass(out, remainingMs, raw[bin] * scale);
-    }
+    addRest(out, raw, timeBin(idleMs), idleMs, scale);
   }
   laterCall(next: Float64Array, horizon: number, out: Float64Array): void {
     this.gapSums.later(next, horizon, out);

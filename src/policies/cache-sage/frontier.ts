@@ -46,6 +46,12 @@ export class Frontier {
   }
 
   setKept(group: number, units: number): void {
+    if (units > 0 && this.kept[group] > 0) {
+      // It held something and still does: nothing else hangs on how much.
+      this.total += units - this.kept[group];
+      this.kept[group] = units;
+      return;
+    }
     const before = this.isOccupied(group);
     this.total += units - this.kept[group];
     this.kept[group] = units;

@@ -1,4 +1,5 @@
 import type { Coordinate, Learner, LearnerSource, LiveSession, SessionForecasts, TenantId } from '../../core/index.ts';
+import { grownInt32 } from './growing.ts';
 import { RankedHeap } from './ranked-heap.ts';
 import { SessionWorth } from './worth.ts';
 
@@ -9,14 +10,13 @@ const SESSION_CAPACITY = 8192;
 const LEARNER_CAPACITY = 1024;
 /** The tolerance widens by this factor per decision that leaves forecasts due, up to so much, and narrows by the other when none is left. */
 const STRAIN = { up: 1.1, most: 16, down: 0.98 } as const;
-/** Entry, its place in the map and in the free list: a V8 object of six fields, a hash table's entry, two array slots. */
-const ENTRY_BYTES = 64 + 40 + 16;
+/** Entry, its place in the map and in the free list: a V8 object of five fields, a hash table's entry, two array slots. */
+const ENTRY_BYTES = 56 + 40 + 16;
+const NONE = -1;
 
 interface Entry {
   readonly live: LiveSession;
   readonly source: SessionForecasts;
-  /** How many forecasts of it have been acted on. */
-  forecasts: number;
 }
 
 /**
@@ -29,6 +29,13 @@ export class LiveSessions {
   readonly worth = new SessionWorth();
   private readonly entries: (Entry | undefined)[] = [];
   private readonly numbers = new Map<LiveSession, number>();
+  /** How many forecasts of each have been acted on, by number. */
+  private forecasts = new Int32Array(64);
+  /** Neighbours in the order of the last touches, by number; and the ends of that order. */
+  private earlier = new Int32Array(64);
+  private later = new Int32Array(64);
+  private oldest = NONE;
+  private latest = NONE;
   private readonly free: number[] = [];
   private readonly due = new RankedHeap();
   /** Learners met so far, and how many endings of each have been seen to. */
@@ -49,7 +56,7 @@ export class LiveSessions {
     return this.numbers.size;
   }
   get bytes(): number {
-    return this.entries.length * ENTRY_BYTES + this.due.bytes + this.worth.bytes + this.met.size * 40;
+    return this.entries.length * ENTRY_BYTES + this.forecasts.byteLength * 3 + this.due.bytes + this.worth.bytes + this.met.size * 40;
   }
 
   /** The session's number, or -1 if the learner does not know it as live. `onNew` is called when it is met first. */
@@ -61,10 +68,13 @@ export class LiveSessions {
     let number = this.numbers.get(live);
     if (number === undefined) {
       number = this.free.pop() ?? this.entries.length;
-      this.entries[number] = { live, source: learner.sessions, forecasts: 0 };
+      this.entries[number] = { live, source: learner.sessions };
+      this.numbers.set(live, number);
+      this.makeRoom(number + 1);
+      this.forecasts[number] = 0;
       onNew();
-    } else this.numbers.delete(live);
-    this.numbers.set(live, number);
+    } else this.unlink(number);
+    this.linkLatest(number);
     return number;
   }
 
@@ -75,7 +85,7 @@ export class LiveSessions {
     return this.entry(number).source;
   }
   forecastsOf(number: number): number {
-    return this.entry(number).forecasts;
+    return this.forecasts[number];
   }
 
   /**
@@ -94,22 +104,20 @@ export class LiveSessions {
         if (live === undefined) {
           // Too many since we last looked.
           over.length = 0;
-          for (const [other, number] of this.numbers) if (other.over) over.push(number);
+          for (const other of this.all()) if (this.entry(other).live.over) over.push(other);
           return over;
         }
         const number = live.over ? this.numbers.get(live) : undefined;
         if (number !== undefined && !over.includes(number)) over.push(number);
       }
     }
-    if (over.length === 0 && this.numbers.size > SESSION_CAPACITY) {
-      const [oldest] = this.numbers.values();
-      over.push(oldest);
-    }
+    if (over.length === 0 && this.numbers.size > SESSION_CAPACITY) over.push(this.oldest);
     return over;
   }
   drop(number: number): void {
     this.numbers.delete(this.entry(number).live);
     this.entries[number] = undefined;
+    this.unlink(number);
     this.due.remove(number);
     this.free.push(number);
   }
@@ -133,17 +141,17 @@ export class LiveSessions {
   }
   /** What the session's earlier forecasts found no longer holds; the next one is due when one made now has aged. */
   renewed(number: number, nowMs: number): void {
-    const entry = this.entry(number);
-    entry.forecasts++;
-    const idleMs = Math.max(LEAST_IDLE_MS, nowMs - entry.live.lastCallMs);
+    this.forecasts[number]++;
+    const idleMs = Math.max(LEAST_IDLE_MS, nowMs - this.entry(number).live.lastCallMs);
     this.due.set(number, nowMs + this.tolerance * this.strain * idleMs);
   }
   /** A decision has made what forecasts it could: were any left due? */
   feelStrain(nowMs: number): void {
     this.strain = this.nextDue(nowMs) >= 0 ? Math.min(STRAIN.most, this.strain * STRAIN.up) : Math.max(1, this.strain * STRAIN.down);
   }
-  all(): Iterable<number> {
-    return this.numbers.values();
+  /** The one that touched longest ago first. */
+  * all(): Generator<number> {
+    for (let number = this.oldest; number !== NONE; number = this.later[number]) yield number;
   }
 
   /** Learned tables of the workloads that were met. */
@@ -157,6 +165,26 @@ export class LiveSessions {
     const entry = this.entries[number];
     if (entry === undefined) throw new TypeError(`no session has the number ${number}`);
     return entry;
+  }
+  private makeRoom(length: number): void {
+    this.forecasts = grownInt32(this.forecasts, length);
+    this.earlier = grownInt32(this.earlier, length);
+    this.later = grownInt32(this.later, length);
+  }
+  private linkLatest(number: number): void {
+    this.earlier[number] = this.latest;
+    this.later[number] = NONE;
+    if (this.latest === NONE) this.oldest = number;
+    else this.later[this.latest] = number;
+    this.latest = number;
+  }
+  private unlink(number: number): void {
+    const before = this.earlier[number];
+    const after = this.later[number];
+    if (before === NONE) this.oldest = after;
+    else this.later[before] = after;
+    if (after === NONE) this.latest = before;
+    else this.earlier[after] = before;
   }
   private meet(learner: Learner): void {
     if (this.met.has(learner)) return;

@@ -1,11 +1,16 @@
 import { grownFloat64, grownInt32 } from './growing.ts';
 
-/** A binary heap of small integers, lowest key first, whose members can be ranked anew or taken out wherever they are. */
+/**
+ * A binary heap of small integers, lowest key first, whose members can be ranked anew or taken out wherever they are. Keys lie
+ * in the heap's own order: a way through it reads neighbours.
+ */
 export class RankedHeap {
   private items = new Int32Array(64);
-  private places = new Int32Array(64).fill(-1);
+  /** By place. */
   private keys = new Float64Array(64);
   private ties = new Float64Array(64);
+  /** By item; -1: not in the heap. */
+  private places = new Int32Array(64).fill(-1);
   private count = 0;
 
   get size(): number {
@@ -21,8 +26,9 @@ export class RankedHeap {
   top(): number {
     return this.count === 0 ? -1 : this.items[0];
   }
+  /** Of an item that is in the heap. */
   keyOf(item: number): number {
-    return this.keys[item];
+    return this.keys[this.places[item]];
   }
   at(place: number): number {
     return this.items[place];
@@ -30,32 +36,26 @@ export class RankedHeap {
 
   /** Adds the item or ranks it anew. Of equal keys the one with the lower `tie` comes first. */
   set(item: number, key: number, tie = 0): void {
-    if (item >= this.places.length) {
-      this.places = grownInt32(this.places, item + 1, -1);
-      this.keys = grownFloat64(this.keys, item + 1);
-      this.ties = grownFloat64(this.ties, item + 1);
-    }
-    this.keys[item] = key;
-    this.ties[item] = tie;
-    let place = this.places[item];
+    if (item >= this.places.length) this.places = grownInt32(this.places, item + 1, -1);
+    const place = this.places[item];
     if (place < 0) {
-      place = this.count++;
-      this.items = grownInt32(this.items, this.count);
-      this.items[place] = item;
-      this.places[item] = place;
-    }
-    this.down(this.up(place));
+      const end = this.count++;
+      if (end >= this.items.length) {
+        this.items = grownInt32(this.items, this.count);
+        this.keys = grownFloat64(this.keys, this.count);
+        this.ties = grownFloat64(this.ties, this.count);
+      }
+      this.settle(item, key, tie, end);
+    } else if (this.keys[place] !== key || this.ties[place] !== tie) this.settle(item, key, tie, place);
   }
 
   remove(item: number): void {
     if (!this.has(item)) return;
     const place = this.places[item];
     this.places[item] = -1;
-    const last = this.items[--this.count];
-    if (last === item) return;
-    this.items[place] = last;
-    this.places[last] = place;
-    this.down(this.up(place));
+    const end = --this.count;
+    const last = this.items[end];
+    if (last !== item) this.settle(last, this.keys[end], this.ties[end], place);
   }
 
   clear(): void {
@@ -63,37 +63,41 @@ export class RankedHeap {
     this.count = 0;
   }
 
-  private before(first: number, second: number): boolean {
-    const difference = this.keys[first] - this.keys[second];
-    return difference < 0 || (difference === 0 && this.ties[first] < this.ties[second]);
-  }
-  private up(start: number): number {
+  /** Puts the item where it belongs, given that `start` is free. */
+  private settle(item: number, key: number, tie: number, start: number): void {
+    const { items, keys, ties, count } = this;
     let place = start;
-    const item = this.items[place];
     while (place > 0) {
       const parent = (place - 1) >> 1;
-      if (!this.before(item, this.items[parent])) break;
-      this.put(this.items[parent], place);
+      const difference = key - keys[parent];
+      if (!(difference < 0 || (difference === 0 && tie < ties[parent]))) break;
+      this.move(parent, place);
       place = parent;
     }
-    this.put(item, place);
-    return place;
-  }
-  private down(start: number): void {
-    let place = start;
-    const item = this.items[place];
-    for (;;) {
-      let child = 2 * place + 1;
-      if (child >= this.count) break;
-      if (child + 1 < this.count && this.before(this.items[child + 1], this.items[child])) child++;
-      if (!this.before(this.items[child], item)) break;
-      this.put(this.items[child], place);
-      place = child;
+    if (place === start) {
+      for (;;) {
+        let child = 2 * place + 1;
+        if (child >= count) break;
+        if (child + 1 < count) {
+          const difference = keys[child + 1] - keys[child];
+          if (difference < 0 || (difference === 0 && ties[child + 1] < ties[child])) child++;
+        }
+        const difference = keys[child] - key;
+        if (!(difference < 0 || (difference === 0 && ties[child] < tie))) break;
+        this.move(child, place);
+        place = child;
+      }
     }
-    this.put(item, place);
-  }
-  private put(item: number, place: number): void {
-    this.items[place] = item;
+    items[place] = item;
+    keys[place] = key;
+    ties[place] = tie;
     this.places[item] = place;
+  }
+  private move(from: number, to: number): void {
+    const item = this.items[from];
+    this.items[to] = item;
+    this.keys[to] = this.keys[from];
+    this.ties[to] = this.ties[from];
+    this.places[item] = to;
   }
 }

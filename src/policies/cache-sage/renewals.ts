@@ -14,18 +14,18 @@ import type { PrefixTree } from './prefix-tree.ts';
 const WORK = { renewal: 10, forecast: 80, worth: 60, step: 1 } as const;
 /** Of few sessions each one's worth decides much, and all can be valued; of many what goes is one among many alike. */
 const FEW_SESSIONS = 64;
-const WORK_PER_DECISION = { few: 6000, many: 600 } as const;
+const WORK_PER_DECISION = { few: 6000, many: 300 } as const;
 /** For the groups that a call's session used before it. Those of the call itself are always valued; among many sessions, where they are at the brink. */
-const WORK_PER_CALL = { few: 1000, many: 300 } as const;
+const WORK_PER_CALL = { few: 1000, many: 150 } as const;
 /**
  * Among many sessions, what is worth so many times more than what went last is valued by every so many-th forecast of its session: it will
  * not go soon, whatever the forecasts between would say.
  */
 const FAR = [{ times: 16, every: 8 }, { times: 8, every: 4 }, { times: 4, every: 2 }] as const;
-/** Forecasts for what has come to the brink. */
-const CATCH_UPS = { few: 24, many: 6 } as const;
+/** Forecasts for what has come to the brink, in a decision and while a call is being observed. Among many sessions what a call brings there is mostly its own, valued at its end. */
+const CATCH_UPS = { deciding: { few: 24, many: 3 }, observing: { few: 24, many: 1 } } as const;
 /** Groups at the brink that are valued anew in turn per decision, whatever the reason they may have changed for. */
-const LOOKS_PER_DECISION = 4;
+const LOOKS_PER_DECISION = { few: 4, many: 2 } as const;
 
 export interface Renewed {
   readonly tree: PrefixTree;
@@ -41,15 +41,20 @@ export class Renewals {
   private readonly all: boolean;
   private looked = 0;
   private catchUps = 0;
+  private valuedLater = Infinity;
 
   constructor(of: Renewed, all: boolean) {
     this.of = of;
     this.all = all;
   }
 
-  /** A call or a decision begins. */
-  begin(): void {
-    this.catchUps = this.all ? Infinity : this.areFew ? CATCH_UPS.few : CATCH_UPS.many;
+  /**
+   * A touch by a call, or a decision, begins.
+   * @param ordinal of a touch that another one of the same call follows: among many sessions what it uses is valued then
+   */
+  begin(what: keyof typeof CATCH_UPS, ordinal = Infinity): void {
+    this.valuedLater = ordinal;
+    this.catchUps = this.all ? Infinity : this.boundOf(CATCH_UPS[what]);
   }
 
   /** What an ended session kept up falls to what the others give. */
@@ -74,7 +79,7 @@ export class Renewals {
     sessions.look(session, nowMs);
     const latest = sessions.liveOf(session).calls - 1;
     const { areFew } = this;
-    const most = areFew ? WORK_PER_CALL.few : WORK_PER_CALL.many;
+    const most = this.boundOf(WORK_PER_CALL);
     let work = 0;
     // The latest use comes first in the list, and its worth changes most from call to call.
     let member = members.firstOf(session);
@@ -112,12 +117,13 @@ export class Renewals {
 
   /** A group has come to the brink of one of the caches. */
   catchUp(group: number, nowMs: number): void {
-    if (this.catchUps > 0) this.catchUps -= this.of.values.catchUp(group, nowMs, this.catchUps);
+    if (this.catchUps <= 0 || (!this.areFew && this.of.tree.groups.usedAt[group] === this.valuedLater)) return;
+    this.catchUps -= this.of.values.catchUp(group, nowMs, this.catchUps);
   }
 
   private renewDue(dueMs: number, nowMs: number): void {
     const { sessions, values, tree: { members } } = this.of;
-    const most = this.areFew ? WORK_PER_DECISION.few : WORK_PER_DECISION.many;
+    const most = this.boundOf(WORK_PER_DECISION);
     let work = 0;
     while (work < most) {
       const session = sessions.nextDue(dueMs);
@@ -161,7 +167,8 @@ export class Renewals {
 
   private lookAround(nowMs: number): void {
     const { heap } = this.of.real;
-    for (let count = 0; count < LOOKS_PER_DECISION && heap.size > 0; count++) {
+    const most = this.boundOf(LOOKS_PER_DECISION);
+    for (let count = 0; count < most && heap.size > 0; count++) {
       this.looked = (this.looked + 1) % heap.size;
       const group = heap.at(this.looked);
       this.catchUp(group, nowMs);
@@ -175,6 +182,9 @@ export class Renewals {
   }
   private get areFew(): boolean {
     return this.of.sessions.count <= FEW_SESSIONS;
+  }
+  private boundOf(bound: { readonly few: number; readonly many: number }): number {
+    return this.areFew ? bound.few : bound.many;
   }
   /** The group is to be valued by every so many-th forecast of a session. */
   private every(group: number): number {

@@ -83,10 +83,10 @@ export class SageIndex implements RetentionIndex {
   touch(touch: Touch, nowMs: number): void {
     this.nowMs = nowMs;
     this.values.renew();
-    this.renewals.begin();
+    const ordinal = ++this.touches;
+    this.renewals.begin('observing', touch.origin === 'prompt' ? ordinal : undefined);
     this.renewals.dropEnded();
     const { tree } = this;
-    const ordinal = ++this.touches;
     const session = this.sessions.numberOf(touch.by, () => this.values.countSession(nowMs));
     if (touch.origin === 'prompt') {
       if (this.guard?.arrive(touch.units) === true) this.real.rankAllAnew();
@@ -135,14 +135,14 @@ export class SageIndex implements RetentionIndex {
     const group = this.tree.units.group[unit];
     if (group < 0) return 0;
     if (this.leader === 'lru') return 1 / (1 + this.touches - this.tree.groups.usedAt[group]);
-    this.renewals.begin();
+    this.renewals.begin('deciding');
     this.renewals.beforeDecision(nowMs);
     return this.values.raisedOf(group, (child) => this.real.isOccupied(child), this.ownValue);
   }
 
   victims(blocks: number, pinned: (unit: UnitId) => boolean, nowMs: number): Iterable<UnitId> {
     this.nowMs = nowMs;
-    this.renewals.begin();
+    this.renewals.begin('deciding');
     this.renewals.dropEnded();
     this.renewals.beforeDecision(nowMs);
     this.guard?.trim();
@@ -151,7 +151,7 @@ export class SageIndex implements RetentionIndex {
 
   leases(nowMs: number, max: number): readonly Lease[] {
     this.nowMs = nowMs;
-    this.renewals.begin();
+    this.renewals.begin('deciding');
     this.renewals.dropEnded();
     this.renewals.beforeDecision(nowMs);
     this.values.renew();
