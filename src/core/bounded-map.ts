@@ -9,6 +9,8 @@ export class BoundedMap<Key, Value> {
    */
   private oldestFirst: MapIterator<[Key, Value]> | undefined;
   private moved = 0;
+  /** What was put last: one call asks for its session several times, and need move it once. */
+  private last: Key | undefined;
 
   constructor(capacity: number) {
     if (!Number.isInteger(capacity) || capacity < 1) throw new RangeError(`capacity must be a positive integer, not ${capacity}`);
@@ -23,7 +25,7 @@ export class BoundedMap<Key, Value> {
   get(key: Key): Value | undefined {
     const value = this.entries.get(key);
     if (value === undefined) return undefined;
-    this.putLast(key, value);
+    if (key !== this.last) this.putLast(key, value);
     return value;
   }
 
@@ -41,6 +43,7 @@ export class BoundedMap<Key, Value> {
   private putLast(key: Key, value: Value): void {
     this.entries.delete(key);
     this.entries.set(key, value);
+    this.last = key;
     this.moved += 1;
     if (this.moved > this.capacity) this.oldestFirst = undefined;
   }
