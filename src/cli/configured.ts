@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { EntresolError, parameterValues, tenantId, workloadId, type Engine, type PolicyDefinition } from '../core/index.ts';
-import type { LoadedConfig, PolicyConfig, UpstreamConfig } from '../config/index.ts';
+import { filesNamedIn, type LoadedConfig, type PolicyConfig, type UpstreamConfig } from '../config/index.ts';
 import { upstreamKindNamed } from '../engines/registry.ts';
 import type { UpstreamOptions } from '../engines/upstream/options.ts';
 import { parseUpstreamUrl } from '../engines/upstream/upstream-url.ts';
@@ -36,7 +36,9 @@ export function upstreamPlans(loaded: LoadedConfig): UpstreamPlan[] {
     const secret = options.credential?.secret.reveal() ?? '';
     const kind = upstreamKindNamed(upstream.kind)!;
     const own = ownSettings(upstream);
-    return { fingerprint: createHash('sha256').update(JSON.stringify([upstream.kind, options, own ?? {}, secret])).digest('hex'), make: () => kind.make(options, own) };
+    // What they hold, not only where they are: an engine is made anew when a secret has changed.
+    const named = filesNamedIn(own, []).map(({ file }) => loaded.text(file));
+    return { fingerprint: createHash('sha256').update(JSON.stringify([upstream.kind, options, own ?? {}, secret, named])).digest('hex'), make: () => kind.make(options, own) };
   });
 }
 

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { configSchema } from '../cli/config-schema.ts';
+import { upstreamPlans } from '../cli/configured.ts';
 import { EntresolError } from '../core/index.ts';
 import { UPSTREAM_KINDS } from '../engines/registry.ts';
 import { DEFAULT_GATEWAY_LIMITS } from '../gateway/index.ts';
@@ -146,6 +147,19 @@ describe('a secret', () => {
     expect(wrong(upstream('{file: empty.txt}'))).toEqual(['4:5 upstreams[0].apiKey is empty']);
     expect(wrong(upstream('{file: nowhere.txt}'))).toEqual(['4:20 upstreams[0].apiKey.file: nowhere.txt cannot be read (ENOENT)']);
     expect(wrong(upstream('${KEY}'), { KEY: 'a\r\nx-injected: 1' })[0]).toMatch(/^4:13 .*no header may hold/);
+  });
+
+  it('of a kind\'s own settings is in a file beside the configuration, wherever the program runs, and watched with it', () => {
+    const text = 'upstreams:\n  - kind: vllm\n    url: http://h:1\n    vllm: {control: {endpoints: "tcp://h:5600", secretFile: channel.txt}}\n';
+    expect(wrong(text)).toEqual([expect.stringMatching(/^4:\d+ .*channel\.txt cannot be read \(ENOENT\)/)]);
+    writeFileSync(join(folder, 'channel.txt'), `${'x'.repeat(40)}\n`);
+    const loaded = load(text);
+    expect(loaded.config.upstreams[0]).toMatchObject({ vllm: { control: { secretFile: join(folder, 'channel.txt') } } });
+    expect([...loaded.files.keys()]).toContain(join(folder, 'channel.txt'));
+    const [before] = upstreamPlans(loaded).map(({ fingerprint }) => fingerprint);
+    expect(upstreamPlans(load(text))[0].fingerprint).toBe(before);
+    writeFileSync(join(folder, 'channel.txt'), `${'y'.repeat(40)}\n`);
+    expect(upstreamPlans(load(text))[0].fingerprint).not.toBe(before);
   });
 
   it('shows in no error, no text, no JSON and no inspection', () => {

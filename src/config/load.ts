@@ -5,6 +5,7 @@ import { isCollection, isMap, isScalar, LineCounter, parseDocument, visit, type 
 import { EntresolError, Secret } from '../core/index.ts';
 import { substitute } from './environment.ts';
 import { configError, explained, pathText, type ConfigIssue, type ConfigPath } from './issues.ts';
+import { filesNamedIn } from './own-files.ts';
 import type { Config, ConfigSchema } from './schema.ts';
 
 export interface LoadedConfig {
@@ -141,6 +142,11 @@ export function loadConfig(file: string, schema: ConfigSchema, environment: Envi
     for (const name of ['caFile', 'certificateFile', 'keyFile'] as const) {
       const named = upstream.tls?.[name];
       if (named !== undefined) attempt(['upstreams', index, 'tls', name], named);
+    }
+    const own = (upstream as Readonly<Record<string, unknown>>)[upstream.kind];
+    for (const { path: where, file: named, rename } of filesNamedIn(own, ['upstreams', index, upstream.kind])) {
+      attempt(where, named);
+      rename(beside(named));
     }
   });
   const { engine } = parsed.data;

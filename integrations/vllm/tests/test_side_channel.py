@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import threading
@@ -15,7 +16,7 @@ import zmq
 from entresol_vllm import side_channel
 from entresol_vllm.counters import Counters
 from entresol_vllm.engine_facts import EngineFacts
-from entresol_vllm.hooks import Attached
+from entresol_vllm.hooks import Attached, open_channel
 from entresol_vllm.mailbox import MAX_COMMANDS, Done, EvictBlocks, Mailbox, SetGrace, SetLease, Touched
 from entresol_vllm.settings import Settings
 from entresol_vllm.side_channel import SideChannel
@@ -244,6 +245,14 @@ def test_neutral_and_off_refuse_and_say_why(side: Side) -> None:
 def test_an_endpoint_that_is_taken(side: Side) -> None:
     with pytest.raises(zmq.ZMQError):
         SideChannel(Settings(endpoint=side.channel.endpoint), side.facts, side.counters, side.mailbox)
+
+
+def test_a_second_engine_on_the_same_endpoint_says_so_and_goes_on_without(side: Side, caplog: pytest.LogCaptureFixture) -> None:
+    logging.getLogger("vllm").propagate = True
+    with caplog.at_level(logging.WARNING, logger="vllm.entresol_vllm"):
+        assert open_channel(Settings(endpoint=side.channel.endpoint), side.facts, side.counters, side.mailbox) is None
+    assert "another vLLM" in caplog.text and "ENTRESOL_VLLM_ENDPOINT" in caplog.text and side.channel.endpoint in caplog.text
+    assert side.peer().ask("ping")["type"] == "accepted"
 
 
 def test_closing_ends_the_thread() -> None:

@@ -30,6 +30,13 @@ describe('a payload', () => {
     expect(batch.events[3]).toEqual({ type: 'cleared' });
   });
 
+  test('of what was moved to a tier below says the hash alone, and is read', () => {
+    const moved = { type: 'BlockStored', block_hashes: [HASH], parent_block_hash: null, token_ids: [], block_size: 0, medium: 'CPU', group_idx: 0 };
+    const { events, faults } = decoder.decode(packr.pack([1, [moved, { ...moved, token_ids: [1] }]]));
+    expect(events).toEqual([expect.objectContaining({ hashes: [HASH], medium: 'below', tokens: [] })]);
+    expect(faults).toEqual(['kv-event-malformed']);
+  });
+
   test('with whole digests gives hexadecimal text, whose end is the short hash', () => {
     const digest = Buffer.from('59f482d66cd52a8e616e70ba5c4a235820bd45762d358521844209eb6fb1908f', 'hex');
     const [event] = decoder.decode(packr.pack([1, [{ ...stored, block_hashes: [digest], token_ids: [] }]])).events;

@@ -81,7 +81,9 @@ function readStored(fields: Fields): BlockStored | undefined {
   const blockTokens = Number(fields.block_size);
   const absent = fields.parent_block_hash === null || fields.parent_block_hash === undefined;
   const parent = absent ? undefined : blockHash(fields.parent_block_hash);
-  if (hashes === undefined || !(blockTokens > 0) || (!absent && parent === undefined)) return undefined;
+  // vLLM's offloading says of what it moves no more than the hash: no tokens, and a size of 0.
+  const sized = blockTokens > 0 || (blockTokens === 0 && Array.isArray(fields.token_ids) && fields.token_ids.length === 0);
+  if (hashes === undefined || !sized || (!absent && parent === undefined)) return undefined;
   return {
     type: 'stored', hashes, parent, blockTokens,
     tokens: Array.isArray(fields.token_ids) ? (fields.token_ids as readonly number[]) : [],

@@ -9,6 +9,7 @@ export interface BlockStored {
   readonly parent: BlockHash | undefined;
   /** Of all its blocks, one after another; empty where the engine does not tell. */
   readonly tokens: readonly number[];
+  /** 0: it does not tell. */
   readonly blockTokens: number;
   /** What beside tokens went into each block's hash (salts, adapters, images), as text. */
   readonly extraKeys: readonly (readonly string[] | undefined)[];

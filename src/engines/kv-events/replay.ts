@@ -24,10 +24,13 @@ export function readSequence(frame: Buffer): number | undefined {
 
 /**
  * Messages from `from` to `to`, in order, as far as the publisher still has them; fewer if it stops answering.
- * Each time on a socket of its own, so that no late answer to one question is taken for that to another.
+ * Aborted, it ends at once. Each time on a socket of its own, so that no late answer to one question is taken for that to another.
  */
-export async function* replay({ Dealer }: ZeroMq, endpoint: string, from: number, to: number, timeoutMs: number): AsyncGenerator<Replayed> {
+export async function* replay({ Dealer }: ZeroMq, endpoint: string, from: number, to: number, timeoutMs: number, signal: AbortSignal): AsyncGenerator<Replayed> {
+  if (signal.aborted) return;
   const socket = new Dealer({ receiveHighWaterMark: 100_000, receiveTimeout: timeoutMs, sendTimeout: timeoutMs, linger: 0, reconnectInterval: 100 });
+  const close = (): void => socket.close();
+  signal.addEventListener('abort', close, { once: true });
   try {
     socket.connect(endpoint);
     await socket.send([Buffer.alloc(0), sequenceFrame(from)]);
@@ -43,8 +46,9 @@ export async function* replay({ Dealer }: ZeroMq, endpoint: string, from: number
     }
   } catch (error) {
     // It has stopped answering, or never did: what came before stands, and the rest counts as lost.
-    if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    if (!signal.aborted && (error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
   } finally {
+    signal.removeEventListener('abort', close);
     socket.close();
   }
 }

@@ -156,3 +156,25 @@ test('a replay socket that never answers costs messages, not the subscription', 
   expect(follower.lost).toBeGreaterThan(0);
   expect(follower.troubles).toContain('kv-lost');
 });
+
+test('is stopped in the middle of a replay that would take for ever, and tells nothing after', async () => {
+  const source = await publisher();
+  await source.publish([removal(4)]);
+  let asked: (() => void) | undefined;
+  const question = new Promise<void>((resolve) => { asked = resolve; });
+  // It takes questions, and answers none.
+  const silent = new zeromq.Router({ linger: 0 });
+  await silent.bind('tcp://127.0.0.1:*');
+  const listening = (async () => { for await (const _ of silent) asked?.(); })();
+  const follower = new Follower(source, { replayEndpoint: silent.lastEndpoint!, replayTimeoutMs: 3_600_000 });
+  let isAsked = false;
+  void question.then(() => { isAsked = true; });
+  while (!isAsked) {
+    await source.publish([removal(5)]);
+    await new Promise((resolve) => { setImmediate(resolve); });
+  }
+  await follower.subscription.stop();
+  expect([follower.seen, follower.lost, follower.troubles]).toEqual([[], 0, []]);
+  silent.close();
+  await listening;
+});

@@ -49,6 +49,7 @@ export class KvSubscription {
   readonly counts: SubscriptionCounts = { messages: 0, events: 0, replayed: 0, lost: 0, restarts: 0, ignored: 0 };
   readonly #options: SubscriptionOptions;
   readonly #sequence = new Sequence();
+  readonly #stopping = new AbortController();
   #socket: Subscriber | undefined;
   #following: Promise<unknown> = Promise.resolve();
   #connected = false;
@@ -79,7 +80,9 @@ export class KvSubscription {
   /** There is evidence from elsewhere that the publisher may be another. */
   suspect(): void { this.#suspect = true; }
 
+  /** At once, also in the middle of a replay: nothing is told of after it. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     this.#socket?.close();
     this.#socket = undefined;
     await this.#following;
@@ -126,6 +129,7 @@ export class KvSubscription {
     if (arrival.kind === 'gap') this.#options.trouble('kv-gap', `${arrival.missed} from ${arrival.from}`);
     const doubtful = arrival.kind === 'gap' || (arrival.kind === 'next' && suspect);
     if (last !== undefined && doubtful && await this.#continues(last, sequence - 1, suspect)) return;
+    if (this.#stopping.signal.aborted) return;
     if (last !== undefined && (doubtful || arrival.kind === 'restart')) {
       this.counts.restarts += 1;
       this.#options.trouble('kv-restart');
@@ -169,7 +173,7 @@ export class KvSubscription {
     const { replayEndpoint, zeromq, replayTimeoutMs } = this.#options;
     if (replayEndpoint === undefined || to < from) return undefined;
     try {
-      yield* replay(zeromq, replayEndpoint, from, to, replayTimeoutMs ?? 5000);
+      yield* replay(zeromq, replayEndpoint, from, to, replayTimeoutMs ?? 5000, this.#stopping.signal);
     } catch (error) {
       // Whatever the socket meets, the messages count as lost.
       this.#options.trouble('kv-replay-failed', error instanceof Error ? error.message : String(error));
@@ -178,12 +182,14 @@ export class KvSubscription {
   }
 
   #lose(messages: number): void {
+    if (this.#stopping.signal.aborted) return;
     this.counts.lost += messages;
     this.#options.trouble('kv-lost', `${messages} messages`);
     this.#options.onLost(messages);
   }
 
   #apply(sequence: number, payload: Buffer): void {
+    if (this.#stopping.signal.aborted) return;
     this.#last = { sequence, payload };
     const batch = this.#options.decoder.decode(payload);
     this.counts.messages += 1;

@@ -8,11 +8,11 @@ import { featuresOf } from './features.ts';
 import { readMetricsPage, type EngineFigures } from './metrics-page.ts';
 import { isFields, packKeys } from './side-channel/messages.ts';
 import type { VllmSettings } from './settings.ts';
-import { exploreSurface, isLoopback, reachableEndpoint, type EventSource, type Surface } from './surface.ts';
+import { exploreSurface, isLoopback, reachableEndpoint, serveTagged, type EventSource, type Surface } from './surface.ts';
 
 const DEFAULT_CONTROL = 'tcp://127.0.0.1:5600';
 const POLL_MS = 1000;
-/** How long a look waits for the package to say hello: on loopback it takes a few milliseconds. */
+/** How long a look waits for the package to say hello, and for a call to show whose it is: on loopback some milliseconds. */
 const HELLO_WAIT_MS = 500;
 const LEVELS = 127;
 
@@ -31,7 +31,7 @@ export class VllmAdapter implements UpstreamAdapter {
   #figures: EngineFigures | undefined;
   #restarts = 0;
   #link: CacheLink | undefined;
-  #helloed: (() => void) | undefined;
+  #settled: (() => void) | undefined;
   #poll: NodeJS.Timeout | undefined;
 
   /** @param version of this program, for the engine's log */
@@ -151,8 +151,9 @@ export class VllmAdapter implements UpstreamAdapter {
     await this.#link?.close();
     const link = new CacheLink({
       host: server.host, replica: server.replica, client: `entresol ${this.#version}`, leaseIntervalMs, ...(this.#secret === undefined ? {} : { secret: this.#secret }),
+      ...(surface.model === undefined || surface.fields.vllm_xargs?.has('completions') !== true ? {} : { tagged: (tag) => serveTagged(server, surface.model ?? '', tag) }),
       changed: () => {
-        this.#helloed?.();
+        if (link.isSettled) this.#settled?.();
         server.capabilitiesChanged();
         // A greeting may come long after the look, and be the first to say where events are.
         if (this.#link === link) void this.#attempt(server, () => this.#followEvents(server, surface, link));
@@ -162,9 +163,9 @@ export class VllmAdapter implements UpstreamAdapter {
     await this.#attempt(server, async () => {
       const channels = typeof control === 'object' ? control.endpoints : control === 'auto' && isLoopback(server.origin) ? [DEFAULT_CONTROL] : [];
       if (channels.length > 0) {
-        const greeted = new Promise<void>((resolve) => { this.#helloed = resolve; });
+        const settled = new Promise<void>((resolve) => { this.#settled = resolve; });
         await link.connect(channels);
-        await Promise.race([greeted, new Promise((resolve) => { setTimeout(resolve, HELLO_WAIT_MS).unref(); })]);
+        await Promise.race([settled, new Promise((resolve) => { setTimeout(resolve, HELLO_WAIT_MS).unref(); })]);
       }
       await this.#followEvents(server, surface, link);
     });

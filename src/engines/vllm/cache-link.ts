@@ -11,6 +11,7 @@ import { CallTouches } from './call-touches.ts';
 import { LeasePublisher } from './leases.ts';
 import { Mirror } from './mirror/mirror.ts';
 import { releaseUnitIds, unitIdsOf } from './mirror/unit-ids.ts';
+import { PackageOwner, type Owner } from './package-owner.ts';
 import { SideChannel, type Codec } from './side-channel/channel.ts';
 import type { CallDone, CallTouch, Fields, Hello } from './side-channel/messages.ts';
 import { packKeys } from './side-channel/messages.ts';
@@ -22,8 +23,10 @@ export interface LinkOptions {
   readonly client: string;
   readonly secret?: Secret;
   readonly leaseIntervalMs: number;
-  /** The package has said hello, or is silent. */
+  /** The package has said hello, or is silent, or it is known whose it is. */
   changed(): void;
+  /** Makes the least call to the engine under a tag that the package repeats: whether it was served. Absent: no call can carry one. */
+  readonly tagged?: (tag: string) => Promise<boolean>;
 }
 
 interface Libraries {
@@ -40,6 +43,8 @@ const IDLE_FLUSH_MS = 5000;
 const FLUSH_SHARE = 6;
 /** What a block is worth until its first lease comes: as much as one that returns in some seconds. Then its lease holds. */
 const GRACE = { ms: 1000, value: 1 } as const;
+/** Where the call that shows whose the package is was not served. */
+const ASK_AGAIN_MS = 5000;
 /** Copies beside the pool, as a share of it, from which the mirror cannot be right. */
 const OVERFULL = 1.02;
 
@@ -63,6 +68,9 @@ export class CacheLink {
   readonly pace = { flushes: 0, tookMs: 0, followed: 0, lagMs: 0 };
   #closed = false;
   readonly #reconciling = new Set<number>();
+  readonly #ownerOf = new PackageOwner();
+  #owner: Owner = 'unknown';
+  #finding = false;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -85,7 +93,12 @@ export class CacheLink {
   /** Of the packages that answer. */
   hellos(): Hello[] { return [...this.#channels.values()].flatMap(({ hello }) => hello ?? []); }
   /** Every rank's package is there and does what it is told. */
-  get steers(): boolean { return this.#channels.size > 0 && [...this.#channels.values()].every(({ hello }) => hello?.mode === 'active'); }
+  get steers(): boolean { return this.#owner === 'ours' && this.#channels.size > 0 && [...this.#channels.values()].every(({ hello }) => hello?.mode === 'active'); }
+  /** What answers at the endpoints is in another vLLM than calls go to. */
+  get isAnothers(): boolean { return this.#owner === 'another'; }
+  /** Whether it is known what can be done with the packages that answer. */
+  get isSettled(): boolean { return this.#owner !== 'unknown' || this.hellos().some(({ mode }) => mode === 'off'); }
+  endpoints(): string[] { return [...this.#channels.values()].map(({ endpoint }) => endpoint); }
   /** Calls carry a tag: someone reads it. */
   get tags(): boolean { return [...this.#channels.values()].some(({ hello }) => hello?.requestFields === true); }
   subscriptions(): Iterable<readonly [number, KvSubscription]> { return this.#subscriptions; }
@@ -205,10 +218,37 @@ export class CacheLink {
       this.#restarted(rank);
       this.#subscriptions.get(rank)?.suspect();
     }
+    if (fresh) this.#owner = 'unknown';
+    if (this.#owner === 'ours') this.#begin(rank, hello);
+    else if (hello.mode !== 'off') void this.#findOwner();
+    this.#options.changed();
+  }
+
+  #begin(rank: number, hello: Hello): void {
     if (hello.mode === 'active') this.#channels.get(rank)?.tell({ type: 'grace', ...GRACE });
     // A mirror that began late lacks what came before.
     if (hello.mode !== 'off') void this.reconcile(rank);
-    this.#options.changed();
+  }
+
+  /** Nothing is told to a package, nor believed of it, before it is known to be in the engine that calls go to. */
+  async #findOwner(): Promise<void> {
+    if (this.#finding) return;
+    this.#finding = true;
+    const { host, tagged, changed } = this.#options;
+    const found = tagged === undefined ? 'ours' : await this.#ownerOf.find(tagged);
+    this.#finding = false;
+    if (this.#closed) return;
+    this.#owner = found;
+    if (found === 'unknown') {
+      setTimeout(() => { if (!this.#closed && this.hellos().length > 0 && this.#owner === 'unknown') void this.#findOwner(); }, ASK_AGAIN_MS).unref();
+      return;
+    }
+    if (found === 'another') {
+      const where = this.endpoints().join(', ');
+      host.log('warn', `the package entresol-vllm that answers at ${where} is in another vLLM than ${this.#options.replica}: nothing is told to it. Give each vLLM of a machine an ENTRESOL_VLLM_ENDPOINT of its own, and name it here (vllm.control.endpoints).`);
+      host.trouble('side-channel-anothers', where);
+    } else for (const [rank, { hello }] of this.#channels) if (hello !== undefined) this.#begin(rank, hello);
+    changed();
   }
 
   #restarted(rank: number): void {
@@ -220,6 +260,7 @@ export class CacheLink {
   #used(rank: number, events: readonly (CallTouch | CallDone)[]): void {
     if (this.#closed) return;
     for (const event of events) {
+      this.#ownerOf.heard(event.tag);
       const by = this.touches.report(rank, event);
       if (by !== undefined) this.#tenants.add(by.tenant);
     }

@@ -55,6 +55,11 @@ function steering(link: CacheLink | undefined, { control }: VllmSettings): Disco
   const hellos = link?.hellos() ?? [];
   const mend = 'Install the package entresol-vllm beside vLLM: pip install entresol-vllm.';
   if (hellos.length === 0 || link === undefined) return [feature('evicts as it is told', control === 'none' ? undefined : false, control === 'none' ? { detail: 'not asked for (control: none)' } : { mend })];
+  if (link.isAnothers) {
+    return [feature('evicts as it is told', false, {
+      detail: `the package that answers at ${link.endpoints().join(', ')} is in another vLLM`, mend: 'Give each vLLM of a machine an ENTRESOL_VLLM_ENDPOINT of its own, and name it under vllm.control.endpoints.',
+    })];
+  }
   const { touched, unknown } = link.touches.counts;
   const { keys, messages } = link.leases.counts;
   return hellos.map(({ packageVersion, mode, reason, rank }) => feature('evicts as it is told', mode === 'active', {

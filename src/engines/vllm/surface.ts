@@ -95,6 +95,12 @@ async function tryCall(server: UpstreamServer, model: string): Promise<Pick<Surf
   return { ordersByPriority: ordered.status === 200, countsCachedTokens: isFields(fieldsIn(content.usage).prompt_tokens_details), timesRequests: isFields(content.metrics) };
 }
 
+/** One token of one token, under a tag that the package repeats in its report of the call. @returns whether it was served */
+export async function serveTagged(server: UpstreamServer, model: string, tag: string): Promise<boolean> {
+  const { status } = await server.ask('/v1/completions', { body: { model, prompt: [1], max_tokens: 1, vllm_xargs: { entresol_tag: tag } } });
+  return status === 200;
+}
+
 /** A map by rank, or (later versions) a list. */
 function readSources(content: unknown): EventSource[] {
   const entries: readonly (readonly [number, unknown])[] = Array.isArray(content) ? content.map((value: unknown, index) => [index, value] as const) : Object.entries(fieldsIn(content)).map(([rank, value]) => [Number(rank), value] as const);

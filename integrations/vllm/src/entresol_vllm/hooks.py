@@ -125,7 +125,7 @@ def attach(scheduler: Scheduler, settings: Settings, off: str | None) -> Attache
             logger.warning("entresol-vllm %s is off, and vLLM as if it were not installed: %s", VERSION, off)
     try:
         facts = _facts(scheduler, settings, steering, off)
-        channel = _open(settings, facts, counters, mailbox)
+        channel = open_channel(settings, facts, counters, mailbox)
     except Exception:
         channel = None
         logger.exception("entresol-vllm: no side channel")
@@ -135,14 +135,16 @@ def attach(scheduler: Scheduler, settings: Settings, off: str | None) -> Attache
     return Attached(steering, channel, mailbox)
 
 
-def _open(settings: Settings, facts: EngineFacts, counters: Counters, mailbox: Mailbox) -> SideChannel | None:
+def open_channel(settings: Settings, facts: EngineFacts, counters: Counters, mailbox: Mailbox) -> SideChannel | None:
+    """:returns: None, said in the log, where there is to be none or it cannot be bound"""
     if not settings.endpoint:
         return None
     endpoint = _for_rank(settings.endpoint, facts.rank)
     try:
         channel = SideChannel(Settings(**{**vars(settings), "endpoint": endpoint}), facts, counters, mailbox)
     except zmq.ZMQError as error:
-        logger.warning("entresol-vllm: no side channel, %s cannot be bound: %s (ENTRESOL_VLLM_ENDPOINT)", endpoint, error)
+        whose = ": another process has it, perhaps another vLLM with this package; each wants one of its own" if error.errno == zmq.EADDRINUSE else ""
+        logger.warning("entresol-vllm: no side channel, so nobody can steer this cache: %s cannot be bound (%s)%s. Set ENTRESOL_VLLM_ENDPOINT", endpoint, error, whose)
         return None
     channel.start()
     logger.info("entresol-vllm: side channel at %s", channel.endpoint)

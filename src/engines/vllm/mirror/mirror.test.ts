@@ -121,6 +121,14 @@ describe('the mirror of a cache', () => {
     expect([world.held(0).size, world.held(1).size]).toEqual([0, 2]);
   });
 
+  test('what is moved below without a word of what it follows stays where it is known to be', () => {
+    const world = new World();
+    const moved = (hash: bigint): unknown => stored([hash], null, { medium: 'CPU', block_size: 0 });
+    world.play([moved(2n), stored([1n, 2n, 3n]), moved(3n), removed(3n)]);
+    expect(world.troubles).toEqual([]);
+    expect([2n, 3n].map((key) => { const block = world.mirror.rank(0).find(key); return [block?.parent?.key, block?.copies, block?.below]; })).toEqual([[1n, 1, 1], [2n, 0, 1]]);
+  });
+
   test('what lies below the accelerator is not resident', () => {
     const world = new World();
     world.play([stored([1n], null, { medium: 'CPU' })]);

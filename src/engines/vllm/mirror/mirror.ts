@@ -185,6 +185,8 @@ export class Mirror {
 
   #store(cache: RankCache, event: BlockStored, changed: Changed): void {
     let parent: Block | undefined;
+    // Of what is moved to a tier below, the engine may say neither what it follows nor what is in it.
+    const isPlaced = event.medium === 'device' || event.parent !== undefined || event.tokens.length > 0;
     if (event.parent !== undefined) {
       const key = shortHash(event.parent);
       if (cache.find(key) === undefined) this.#options.trouble('kv-parent-unknown');
@@ -194,7 +196,7 @@ export class Mirror {
     for (const hash of event.hashes) {
       const block = this.#intern(cache, shortHash(hash));
       if (block === undefined) return;
-      if (!cache.place(block, parent)) this.#options.trouble('kv-hash-collision');
+      if (isPlaced && !cache.place(block, parent)) this.#options.trouble('kv-hash-collision');
       if (event.medium === 'below') cache.setBelow(block, block.below + 1);
       else this.#setCopies(cache, block, block.copies + 1, changed);
       parent = block;

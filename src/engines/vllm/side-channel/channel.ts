@@ -78,6 +78,7 @@ export class SideChannel {
     this.#options = options;
   }
 
+  get endpoint(): string { return this.#options.endpoint; }
   /** What the package said of itself; undefined while it does not answer. */
   get hello(): Hello | undefined { return this.#hello; }
 
