@@ -73,7 +73,7 @@ describe('a configuration file', () => {
 
   it('has what one kind of upstream alone may be told in a group of its name', () => {
     const upstream = (kind: string, group: string): string => `upstreams:\n  - kind: ${kind}\n    url: http://127.0.0.1:1\n    ${group}\n`;
-    expect(load(upstream('sglang', 'sglang: {retainPriority: 3}')).config.upstreams[0]).toMatchObject({ kind: 'sglang', sglang: { retainPriority: 3, sessions: 'off' } });
+    expect(load(upstream('sglang', 'sglang: {retainPriority: 3}')).config.upstreams[0]).toMatchObject({ kind: 'sglang', sglang: { retainPriority: 3, sessions: 'auto' } });
     expect(wrong(upstream('sglang', 'sglang: {retainPriority: x, more: 1}'))).toEqual([
       expect.stringMatching(/^4:\d+ upstreams\[0\]\.sglang\.retainPriority must be a number/), expect.stringMatching(/^4:\d+ there is no setting "more" in upstreams\[0\]\.sglang/),
     ]);
