@@ -101,7 +101,8 @@ describe('an upstream that does not answer', () => {
     const refusal = await chat(server);
     expect([refusal.status, refusal.headers.get('retry-after'), await codeOf(refusal)]).toEqual([503, '10', 'ENT_ENGINE_UNAVAILABLE']);
     expect(upstream.received).toHaveLength(3);
-    expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
+    const ready = await fetch(`${server.url}/readyz`);
+    expect([ready.status, await ready.json()]).toMatchObject([503, { ready: false, state: 'no engine is up' }]);
     nowMs += 10_000;
     upstream.script(speak('back'));
     expect((await chat(server)).status).toBe(200);

@@ -24,7 +24,8 @@ const MODES: readonly PolicyMode[] = ['on', 'shadow', 'off'];
 
 function readiness({ engines, state }: ControlServices): { ready: boolean; state: string; engines: { replica: string; kind: string; healthy: boolean }[] } {
   const states = engines.map((engine) => ({ replica: engine.replica, kind: engine.kind, healthy: engine.healthy() }));
-  return { ready: state() === 'ready' && states.some(({ healthy }) => healthy), state: state(), engines: states };
+  const ready = state() === 'ready' && states.some(({ healthy }) => healthy);
+  return { ready, state: state() === 'ready' && !ready ? 'no engine is up' : state(), engines: states };
 }
 
 async function switchPolicy({ runtime }: ControlServices, context: RouteContext): Promise<void> {
