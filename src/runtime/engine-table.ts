@@ -1,4 +1,4 @@
-import type { CacheFacts, Coordinate, Engine, EngineEvent, ReplicaId } from '../core/index.ts';
+import { BoundedMap, type CacheFacts, type Coordinate, type Engine, type EngineEvent, type ReplicaId } from '../core/index.ts';
 
 /** What the runtime needs of an engine: what it declares, and how it is asked. */
 export type EnginePort = Pick<Engine, 'replica' | 'capabilities' | 'perform' | 'sessionEnded'>;
@@ -8,6 +8,7 @@ const MAXIMUM_REPLICAS = 4096;
 /** Registered engines, in the order of registration, and how each was last seen. */
 export class EngineTable {
   readonly #engines = new Map<ReplicaId, EnginePort>();
+  readonly #removed = new BoundedMap<ReplicaId, true>(MAXIMUM_REPLICAS);
 
   /** By replica and what it tells (`engine-up` and `engine-down` replace each other): what a policy that is made later must hear. */
   readonly #latest = new Map<string, EngineEvent>();
@@ -25,8 +26,19 @@ export class EngineTable {
 
   latest(): Iterable<EngineEvent> { return this.#latest.values(); }
 
-  add(engine: EnginePort): void { this.#engines.set(engine.replica, engine); }
-  remove(replica: ReplicaId): void { this.#engines.delete(replica); }
+  add(engine: EnginePort): void {
+    this.#engines.set(engine.replica, engine);
+    this.#removed.delete(engine.replica);
+  }
+
+  remove(replica: ReplicaId): void {
+    this.#engines.delete(replica);
+    this.#removed.set(replica, true);
+  }
+
+  /** It was here, and was taken away. */
+  removed(replica: ReplicaId): boolean { return this.#removed.peek(replica) !== undefined; }
+
   get(replica: ReplicaId): EnginePort | undefined { return this.#engines.get(replica); }
   all(): readonly EnginePort[] { return [...this.#engines.values()]; }
 

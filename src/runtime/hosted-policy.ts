@@ -18,8 +18,8 @@ export interface HostedServices {
 }
 
 /**
- * One policy for one tenant: made on first use, dropped while the policy is off (its state is kept). If `create`
- * throws there is no instance: the policy counts as throwing in every decision.
+ * One policy for one tenant: made on first use, dropped while the policy is off or the tenant is asleep (its state is
+ * kept). If `create` throws there is no instance: the policy counts as throwing in every decision.
  */
 export class HostedPolicy {
   readonly ledger: PolicyLedger;
@@ -28,6 +28,7 @@ export class HostedPolicy {
   readonly #guard: Guard;
   #instance?: PolicyInstance;
   #failed = false;
+  #asleep = false;
 
   constructor(ledger: PolicyLedger, tenant: TenantId, services: HostedServices, guard: Guard) {
     this.ledger = ledger;
@@ -42,9 +43,9 @@ export class HostedPolicy {
   /** The instance if there is one now. */
   get current(): PolicyInstance | undefined { return this.#instance; }
 
-  /** The instance, made if need be; undefined while the policy is off or cannot be made. */
+  /** The instance, made if need be; undefined while the policy is off or asleep, or cannot be made. */
   instance(): PolicyInstance | undefined {
-    if (this.ledger.mode === 'off') {
+    if (this.#asleep || this.ledger.mode === 'off') {
       if (this.#instance !== undefined) this.drop();
       return undefined;
     }
@@ -104,6 +105,14 @@ export class HostedPolicy {
     this.#instance = undefined;
     this.#failed = false;
   }
+
+  /** Ends the instance, and none is made until `wake`. */
+  sleep(): void {
+    this.drop();
+    this.#asleep = true;
+  }
+
+  wake(): void { this.#asleep = false; }
 
   /** Bytes of state: the retention index's own count, else the size of the snapshot. */
   state(): StateBytes {

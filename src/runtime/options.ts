@@ -33,7 +33,7 @@ export interface RuntimeOptions {
 }
 
 export interface RuntimeLimits {
-  /** Tenants with policies at once; one without an open request makes room. */
+  /** Tenants with policies at once; one without an open request makes room, and begins again with what it could snapshot. */
   readonly tenants: number;
   /** Live sessions; the one idle for longest is ended to make room. As many as identity remembers: what it still knows goes on. */
   readonly sessions: number;

@@ -26,6 +26,10 @@ export class ResidentTree {
   #oldest = NONE;
   #newest = NONE;
   #usedAtMs = new Float64Array(0);
+  #size = 0;
+
+  /** Units that are defined. */
+  get size(): number { return this.#size; }
 
   #grow(id: number): void {
     if (id < this.#parent.length) return;
@@ -78,6 +82,7 @@ export class ResidentTree {
     this.#marginalPrefillMs[unit.id] = unit.marginalPrefillMs;
     this.#restoreMs[unit.id] = unit.restoreMs ?? NaN;
     this.#state[unit.id] = 1;
+    this.#size += 1;
     this.#residentChildren[unit.id] = 0;
     this.#usedAtMs[unit.id] = -Infinity;
     this.#linkOldest(unit.id);
@@ -105,6 +110,7 @@ export class ResidentTree {
     this.setResident(unit, false);
     this.#unlink(unit);
     this.#state[unit] = 0;
+    this.#size -= 1;
   }
 
   /** Resident units, the least recently used first; a child always before its parent. */

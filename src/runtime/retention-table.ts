@@ -26,11 +26,12 @@ export class RetentionTable {
     this.#options = options;
   }
 
-  /** Undefined if no policy retains. */
+  /** Undefined if no policy retains, or the engine was taken away: it may still ask while it ends what it had begun. */
   of(host: TenantHost, replica: ReplicaId): RetentionIndex | undefined {
     const known = host.retention.get(replica);
     if (known !== undefined) return known.fanout;
     const { engines, policies: set, guard, log, metrics, decisionsPerRequest } = this.#options;
+    if (host.asleep || engines.removed(replica)) return undefined;
     let policies = host.policies.filter(retains);
     if (policies.length === 0) return undefined;
     let services: HostedServices | undefined;

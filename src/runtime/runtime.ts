@@ -133,7 +133,7 @@ export class Runtime {
   removeEngine(replica: ReplicaId): void {
     this.#engines.remove(replica);
     this.metrics.engineGone(replica);
-    for (const host of this.#tenants.all()) host.retention.get(replica)?.fanout.clear();
+    for (const host of this.#tenants.all()) host.removeEngine(replica);
   }
 
   /** Beyond what an engine tells itself: something in an answer that it passed on. */
@@ -295,7 +295,8 @@ export class Runtime {
    * force it answers by least recent use. Undefined if no policy here retains: then the engine's own rule holds.
    */
   retention(tenant: TenantId, replica: ReplicaId): RetentionIndex | undefined {
-    const host = this.#tenants.of(tenant);
+    // Engines ask for what they hold of tenants that have long had no call: that wakes none of them.
+    const host = this.#tenants.get(tenant) ?? this.#tenants.of(tenant);
     return host === undefined ? undefined : this.#retention.of(host, replica);
   }
 
