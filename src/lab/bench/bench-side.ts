@@ -3,17 +3,18 @@ import { setMaxListeners } from 'node:events';
 import type OpenAI from 'openai';
 import type { Clock, Engine } from '../../core/index.ts';
 import { EntresolError } from '../../core/index.ts';
-import type { PolicySetting } from '../../runtime/index.ts';
+import type { PolicySetting, Timers } from '../../runtime/index.ts';
 import type { LocalEngine } from '../../engines/embedded/local-engine.ts';
 import { makeEngine, type EngineChoice, type EngineLayout } from './bench-engine.ts';
 import { drive } from './drive.ts';
 import type { CallSample, SliceSample } from './measures.ts';
 import { SideClock } from './side-clock.ts';
+import { sideTimers } from './side-timers.ts';
 import type { LoadSide } from './load-run.ts';
 import type { BenchWorkload } from './workload.ts';
 
 /** The composition root of the gateway, handed in: it belongs to the command line. */
-export type StartGateway = (options: { readonly engines: readonly Engine[]; readonly policies: readonly PolicySetting[]; readonly clock: Clock; readonly log: (level: string, message: string) => void }) => Promise<{ readonly url: string; close(drainMs?: number): Promise<number> }>;
+export type StartGateway = (options: { readonly engines: readonly Engine[]; readonly policies: readonly PolicySetting[]; readonly clock: Clock; readonly timers: Timers; readonly log: (level: string, message: string) => void }) => Promise<{ readonly url: string; close(drainMs?: number): Promise<number> }>;
 
 export interface SideSpec extends Omit<EngineLayout, 'clock'> {
   readonly policies: readonly PolicySetting[];
@@ -69,7 +70,7 @@ export class BenchSide implements LoadSide {
   static async start(spec: SideSpec, parts: SideParts): Promise<BenchSide> {
     const clock = new SideClock();
     const engine = makeEngine(parts.choice, { ...spec, clock });
-    const gateway = await parts.startGateway({ engines: [engine], policies: spec.policies, clock, log: () => undefined });
+    const gateway = await parts.startGateway({ engines: [engine], policies: spec.policies, clock, timers: sideTimers(clock), log: () => undefined });
     try {
       const side = new BenchSide(spec, clock, engine, gateway, await openClient(gateway.url));
       await side.pause();
