@@ -119,8 +119,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const close = async (drainMs?: number): Promise<number> => {
     clearInterval(choosing);
     const cut = await gateway.drain(drainMs);
-    await fleet.stop(ENGINE_GRACE_MS);
-    await runtime.close();
+    try {
+      await fleet.stop(ENGINE_GRACE_MS);
+    } finally {
+      // What was learned is saved, whatever an engine says when it is stopped.
+      await runtime.close();
+    }
     return cut;
   };
   // The port first: whether it is free is known at once, a model may take a minute to load.
