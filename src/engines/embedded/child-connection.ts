@@ -77,6 +77,11 @@ export class ChildConnection {
     });
   }
 
+  /** Ends the process by force, as if it had crashed. */
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
   /** Ends the process, by force after two seconds. What is pending is rejected. */
   async close(): Promise<void> {
     this.#closing = true;

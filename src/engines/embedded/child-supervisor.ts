@@ -5,6 +5,8 @@ import type { ModelFacts, OperationKind, Operations, StartOptions } from './prot
 export interface SupervisorEvents {
   /** The engine has crashed; it is being restarted unless `final`. */
   onDown?(error: EntresolError, final: boolean): void;
+  /** It was being restarted and could not be: it stays down. */
+  onGivenUp?(error: EntresolError): void;
   onUp?(): void;
 }
 
@@ -75,6 +77,11 @@ export class ChildSupervisor {
     return this.#pastCpuMs + this.#lastCpuMs;
   }
 
+  /** Ends the process as a crash would. Does nothing while there is none. */
+  restart(): void {
+    if (this.#healthy) this.#connection?.kill();
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#healthy = false;
@@ -96,6 +103,7 @@ export class ChildSupervisor {
 
   async #restart(cause: EntresolError): Promise<void> {
     let last: unknown = cause;
+    const tries = this.#crashes < MAX_CRASHES;
     for (; this.#crashes < MAX_CRASHES && !this.#closed; this.#crashes++) {
       const delayMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** (this.#crashes - 1));
       await new Promise((resolve) => { setTimeout(resolve, delayMs); });
@@ -110,6 +118,10 @@ export class ChildSupervisor {
       }
     }
     if (this.#closed) return;
-    throw new EntresolError('ENT_ENGINE_UNAVAILABLE', `the engine has crashed ${this.#crashes} times in a row and is not started again.`, { cause: last });
+    const why = last instanceof Error ? ` (${last.message})` : '';
+    const error = new EntresolError('ENT_ENGINE_UNAVAILABLE', `the engine has crashed or not started ${this.#crashes} times in a row and is not started again${why}.`, { cause: last });
+    // Without a try it was known when it went down.
+    if (tries) this.#events.onGivenUp?.(error);
+    throw error;
   }
 }

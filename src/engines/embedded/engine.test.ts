@@ -109,6 +109,25 @@ describe.skipIf(real === undefined)('the embedded engine in trouble', () => {
     await engine.stop(0);
   });
 
+  it('starts its process anew when a sequence cannot even be emptied, in place of refusing calls for good', async () => {
+    const host = new RecordingHost();
+    const engine = new EmbeddedEngine({ ...tiny, slots: 1 });
+    await engine.start(host);
+    const body = { model: TINY_SHAPE.name, messages: [{ role: 'user', content: 'Tell me about it.' }], max_tokens: 6, temperature: 0 };
+    const up = host.next('engine-up');
+    // Somebody works on the manager's one sequence behind its back.
+    const { tokenEngine } = engine.parts.model;
+    let begun = (): void => undefined;
+    const begins = new Promise<void>((resolve) => { begun = resolve; });
+    const intruder = tokenEngine.generate(0, Int32Array.of(300, 301), { maxTokens: 900, temperature: 0, onToken: () => { begun(); } }).catch((error: unknown) => error);
+    await begins;
+    await expect(engine.handle(engineCall('chat', body), new RecordingAnswer())).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    await up;
+    expect(await intruder).toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    expect((await engine.handle(engineCall('chat', body), new RecordingAnswer())).status).toBe('ok');
+    await engine.stop(0);
+  });
+
   it('names a model file that cannot be read', async () => {
     const engine = new EmbeddedEngine({ ...tiny, modelPath: '/nowhere/model.gguf' });
     await expect(engine.start(new RecordingHost())).rejects.toMatchObject({ code: 'ENT_MODEL_UNREADABLE', at: '/nowhere/model.gguf', message: 'the file cannot be read (ENOENT).' });

@@ -8,7 +8,7 @@ export interface EmbeddedEngineOptions {
   readonly replica?: ReplicaId;
   /** A GGUF file; without one a synthetic-weights model: its text is noise, its caches and latencies are real. */
   readonly modelPath?: string;
-  /** Sequences that calls run in, one of them spare. Default 3. */
+  /** Sequences that calls run in. Default 3. */
   readonly slots?: number;
   /** Budget of saved states in host memory, in tokens. Default 65,536. */
   readonly storeTokens?: number;

@@ -57,6 +57,7 @@ export function llamaSource(options: LlamaSourceOptions): ModelSource {
         defaultMaxTokens: synthetic ? SYNTHETIC_MAX_TOKENS : undefined,
         healthy: () => engine.healthy,
         ...(made?.origin === 'rebuilt' ? { mended: new EntresolError('ENT_STATE_CORRUPT', 'the synthetic model was damaged.', { at: made.path }).describe() } : {}),
+        restart: () => { engine.restart(); },
       };
     },
   };

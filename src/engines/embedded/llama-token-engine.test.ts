@@ -1,12 +1,13 @@
 import { fork, spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmdirSync } from 'node:fs';
-import { copyFile, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EntresolError } from '../../core/index.ts';
 import type { GenerateOptions } from '../slots/token-engine.ts';
 import { childPath } from './child-path.ts';
+import { ChildSupervisor } from './child-supervisor.ts';
 import { LlamaTokenEngine } from './llama-token-engine.ts';
 import type { StartOptions } from './protocol.ts';
 import { realEngine, someTokens, startTiny } from './testing/real-engine.ts';
@@ -208,6 +209,40 @@ describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
     expect({ downs, ups }).toEqual({ downs: ['ENT_ENGINE_CRASHED'], ups: 1 });
   });
 
+  it('removes what one that was killed has left on disk, before it puts anything there itself', async () => {
+    const disk = await mkdtemp(join(folder, 'disk-'));
+    const { pid } = spawnSync(process.execPath, ['-e', '']);
+    await mkdir(join(disk, `entresol-states-${pid}-1-0`));
+    const other = await startTiny(real!, { stateParent: folder, diskParent: disk });
+    expect(await readdir(disk)).toEqual([]);
+    await other.close();
+  });
+
+  it('takes a lost sequence that is emptied in the very instant in which the engine went down', async () => {
+    let emptied: Promise<void> | undefined;
+    const other = await startTiny(real!, { stateParent: folder, events: { onDown: () => { emptied = other.trim(0, 0); } } });
+    const inFlight = other.generate(0, someTokens(900), greedy(100, { onToken: () => { process.kill(other.processId!, 'SIGKILL'); } }));
+    await expect(inFlight).rejects.toMatchObject({ code: 'ENT_ENGINE_CRASHED' });
+    await emptied;
+    expect((await other.generate(0, someTokens(5), greedy(2))).output).toHaveLength(2);
+    await other.close();
+  });
+
+  it('says that it stays down when it cannot be started again', async () => {
+    const options = { ...real!, sequences: 1, contextTokens: 256, chunkTokens: 64, threads: 1, recordTopLogits: false };
+    const told: string[] = [];
+    let givenUp = (): void => undefined;
+    const isGivenUp = new Promise<void>((resolve) => { givenUp = resolve; });
+    const supervisor = new ChildSupervisor(options, { onDown: (_error, final) => { told.push(`down ${final}`); }, onUp: () => { told.push('up'); }, onGivenUp: (error) => { told.push(error.code); givenUp(); } });
+    await supervisor.start();
+    options.library = 'file:///nowhere/llama.mjs';
+    process.kill(supervisor.processId!, 'SIGKILL');
+    await isGivenUp;
+    expect(told).toEqual(['down false', 'ENT_ENGINE_UNAVAILABLE']);
+    await expect(supervisor.whenUp()).rejects.toMatchObject({ code: 'ENT_ENGINE_UNAVAILABLE', message: expect.stringContaining('nowhere') });
+    await supervisor.close();
+  }, 60_000);
+
   it('removes its states when closed', async () => {
     const other = await startTiny(real!, { stateParent: folder });
     await other.prefill(0, someTokens(20));
@@ -232,9 +267,13 @@ describe.skipIf(real === undefined)('llama.cpp in its own process', () => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) child.kill(signal);
     expect(await ask({ kind: 'prefill', sequence: 0, tokens: someTokens(20) })).toMatchObject({ kind: 'done' });
     expect(await ask({ kind: 'save', sequence: 0, path: join(states, '0.state') })).toMatchObject({ kind: 'done' });
+    const disk = await mkdtemp(join(folder, 'orphan-disk-'));
+    expect(await ask({ kind: 'save', sequence: 0, path: join(states, '1.state'), state: 1, domain: 'tenant' })).toMatchObject({ kind: 'done', value: { shared: true } });
+    expect(await ask({ kind: 'exportShared', state: 1, path: join(disk, '1.state') })).toMatchObject({ kind: 'done' });
     child.disconnect();
     expect(await ended).toBe(0);
     expect(await readdir(folder)).not.toContain(basename(states));
+    expect(await readdir(folder)).not.toContain(basename(disk));
   });
 
   it('leaves nothing of a save in which it crashed', async () => {

@@ -7,7 +7,7 @@ import { checkModelFile } from './model-check.ts';
 import { ChildSupervisor, type SupervisorEvents } from './child-supervisor.ts';
 import type { ModelFacts, StartOptions, TemplateMessage, TemplateTool } from './protocol.ts';
 import { removeExchangeFiles } from './child/state-exchange.ts';
-import { StateFolder, stateParent } from './state-folder.ts';
+import { StateFolder, stateParent, sweepStaleFolders } from './state-folder.ts';
 
 export interface LlamaOptions {
   /** URL of node-llama-cpp: `locateEngine()`. */
@@ -58,6 +58,8 @@ export class LlamaTokenEngine implements TokenEngine {
     this.#records = records;
     this.#folder = new StateFolder(options.stateParent ?? stateParent());
     this.#diskParent = options.diskParent ?? tmpdir();
+    // Our own folder there is made on first use; what others left behind when they were killed goes at once.
+    sweepStaleFolders(this.#diskParent);
   }
 
   /** @throws EntresolError `ENT_MODEL_UNREADABLE`, `ENT_ENGINE_CRASHED`, ... */
@@ -124,7 +126,8 @@ export class LlamaTokenEngine implements TokenEngine {
 
   async trim(sequence: number, length: number): Promise<void> {
     const record = this.#records[sequence];
-    if (length === 0 && record !== undefined && !record.busy) record.lost = false;
+    // Where it was lost, what may still seem busy went down with the process.
+    if (length === 0 && record !== undefined) record.lost = false;
     await this.#use(sequence, async () => {
       await this.#supervisor.request('trim', { sequence, length });
       this.#records[sequence].length = Math.min(length, this.#records[sequence].length);
@@ -149,7 +152,7 @@ export class LlamaTokenEngine implements TokenEngine {
 
   async load(sequence: number, state: SavedState): Promise<void> {
     const record = this.#records[sequence];
-    if (record !== undefined && !record.busy) record.lost = false;
+    if (record !== undefined) record.lost = false;
     await this.#use(sequence, async () => {
       this.#records[sequence].length = 0;
       const shared = this.#places.get(state.id) === 'shared';
@@ -187,6 +190,8 @@ export class LlamaTokenEngine implements TokenEngine {
     this.#places.set(state.id, tier === 'disk' ? 'disk' : 'file');
   }
 
+  /** Starts the process anew, as after a crash. */
+  restart(): void { this.#supervisor.restart(); }
   async pause(): Promise<void> { await this.#supervisor.pause(); }
   resume(): void { this.#supervisor.resume(); }
   async cpuMs(): Promise<number> { return this.#supervisor.cpuMs(); }

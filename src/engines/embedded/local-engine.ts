@@ -38,6 +38,8 @@ export class LocalEngine implements Engine {
   readonly #options: LocalEngineOptions;
   #started: Started | undefined;
   #stopping = false;
+  /** It stays down. */
+  #givenUp: EntresolError | undefined;
   readonly #inFlight = new Set<Promise<CallReport>>();
   /** A request is read once, whether it is first inspected or served at once. */
   readonly #prepared = new WeakMap<object, Promise<PreparedCall>>();
@@ -64,7 +66,12 @@ export class LocalEngine implements Engine {
         host.log('error', final ? 'the engine has crashed too often and stays down' : 'the engine has crashed and restarts', { error: error.describe() });
         // At once: no call may count on what the sequences held. New ones wait for the engine's return.
         this.#started?.manager.reset();
+        if (final) this.#givenUp = new EntresolError('ENT_ENGINE_UNAVAILABLE', `the engine has crashed too often and is not started again: ${error.message}`, { cause: error });
         host.emit({ type: 'engine-down', atMs: host.clock.nowMs(), replica, code: error.code });
+      },
+      onGivenUp: (error) => {
+        host.log('error', 'the engine does not start any more and stays down', { error: error.message });
+        this.#givenUp = error;
       },
       onUp: () => {
         host.log('info', 'the engine is up again');
@@ -73,7 +80,11 @@ export class LocalEngine implements Engine {
     });
     if (model.mended !== undefined) host.log('warn', 'what was broken has been mended', { error: model.mended });
     try {
-      this.#started = { host, model, manager: createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens, diskTokens }) };
+      const onLost = (error: EntresolError): void => {
+        host.log('error', 'nothing is known any more of what the engine holds: it is started anew', { error: error.message });
+        model.restart?.();
+      };
+      this.#started = { host, model, manager: createSlotManager({ kind, tokenEngine: model.tokenEngine, host, replica, slots, storeTokens, diskTokens, onLost }) };
     } catch (error) {
       await model.tokenEngine.close();
       throw error;
@@ -97,6 +108,7 @@ export class LocalEngine implements Engine {
   async handle(call: EngineCall, answer: Answer): Promise<CallReport> {
     const started = this.#running();
     if (this.#stopping) throw new EntresolError('ENT_DRAINING', 'the engine takes no more calls.');
+    if (this.#givenUp !== undefined) throw this.#givenUp;
     const served = this.#serve(call, answer, started);
     this.#inFlight.add(served);
     try {

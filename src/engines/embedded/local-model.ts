@@ -16,6 +16,8 @@ export interface LocalModel {
   healthy(): boolean;
   /** What was found broken and mended on the way, for the log. */
   readonly mended?: string;
+  /** Starts it anew, as after a crash. Absent: it cannot crash. */
+  restart?(): void;
 }
 
 /** Starts a model: llama.cpp's, or the simulated one. */

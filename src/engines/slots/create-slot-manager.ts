@@ -21,6 +21,8 @@ export interface SlotManagerOptions {
   readonly slots: number;
   /** Budget of saved states in host memory, in tokens. 0: no store. */
   readonly storeTokens: number;
+  /** Called when the manager cannot go on until it is reset: see `SlotRunnerOptions`. */
+  readonly onLost?: (error: EntresolError) => void;
   /** `survival` only. Budget of saved states on disk, in tokens; needs a token engine that can move states. Default 0. */
   readonly diskTokens?: number;
   /** Calls that may wait; one more is refused as `ENT_OVERLOADED`. Default 256. */
@@ -58,16 +60,17 @@ export function createSlotManager(options: SlotManagerOptions): SlotManager {
     if (value !== undefined && !(value >= 0)) throw new EntresolError('ENT_CONFIG_INVALID', `${name} is ${value}, but must be 0 or more.`, { at: name });
   }
   const waitingLimit = options.waitingLimit ?? 256;
+  const lost = options.onLost === undefined ? {} : { onLost: options.onLost };
   if (kind === 'llama-server') {
     return new SlotRunner({
-      engine, host, slots, waitingLimit,
+      engine, host, slots, waitingLimit, ...lost,
       makeRule: (desk) => new LlamaServerRule({ storeTokens, cacheIdleSlots: options.cacheIdleSlots ?? true }, desk),
     });
   }
   const unitTokens = options.unitTokens ?? DEFAULT_UNIT_TOKENS;
   const fitting = (slots * engine.contextTokens + storeTokens + (options.diskTokens ?? 0)) / unitTokens;
   return new SlotRunner({
-    engine, host, slots, waitingLimit,
+    engine, host, slots, waitingLimit, ...lost,
     makeRule: (desk) => new SurvivalRule({
       host, replica, storeTokens, unitTokens,
       spareSlots: options.spareSlots ?? 0,

@@ -18,6 +18,8 @@ export interface SlotRunnerOptions<P extends Placement> {
   readonly slots: number;
   /** Calls that may wait; one more is `ENT_OVERLOADED`. */
   readonly waitingLimit: number;
+  /** The manager cannot go on until `reset`: an operation has said that the engine crashed, or a sequence cannot be emptied. */
+  onLost?(error: EntresolError): void;
   makeRule(desk: SlotDesk): SlotRule<P>;
 }
 
@@ -29,6 +31,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
   readonly #host: EngineHost;
   readonly #rule: SlotRule<P>;
   readonly #waitingLimit: number;
+  readonly #onLost: ((error: EntresolError) => void) | undefined;
   #waiting: Job[] = [];
   readonly #running = new Map<Job, Promise<void>>();
   /** In the order in which they were interrupted. */
@@ -47,6 +50,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     this.engine = options.engine;
     this.#host = options.host;
     this.#waitingLimit = options.waitingLimit;
+    this.#onLost = options.onLost?.bind(options);
     if (options.slots < 1 || options.slots > options.engine.sequences) {
       throw new EntresolError('ENT_CONFIG_INVALID', `${options.slots} slots are asked for, but the engine has ${options.engine.sequences} sequences.`, { at: 'slots' });
     }
@@ -318,7 +322,9 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     this.checkLife(life);
     progress.parkedMs = this.nowMs();
     this.#leave(job, slot);
-    this.#parked.add(job);
+    // Nobody hears of it any more if it was cancelled on its way here.
+    if (job.cancelled) this.#endParked(job);
+    else this.#parked.add(job);
     this.wake();
     return true;
   }
@@ -362,7 +368,9 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
 
   /** A crash that is heard of after the reset is over and done with. */
   #lost(error: EntresolError, life: number): void {
-    if (life === this.#life) this.#crashed(error);
+    if (life !== this.#life || this.#down) return;
+    this.#crashed(error);
+    this.#onLost?.(error);
   }
 
   #crashed(error: EntresolError): void {

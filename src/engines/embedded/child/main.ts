@@ -12,7 +12,7 @@ import { EngineProcess } from './engine-process.ts';
 const BROKEN_STATUS = 70;
 
 let engine: EngineProcess | undefined;
-/** Where states were saved: kept in memory, so that none may outlive a parent that could not remove them itself. */
+/** Where states were saved, in memory and on disk: none may outlive a parent that could not remove them itself. */
 const stateFolders = new Set<string>();
 
 function send(message: ToParent): void {
@@ -44,7 +44,9 @@ async function answer(message: Exclude<ToChild, { kind: 'cancel' }>): Promise<Ex
       return started().save(message);
     case 'load': return started().load(message);
     case 'dropShared': return started().dropShared(message);
-    case 'exportShared': return started().exportShared(message);
+    case 'exportShared':
+      stateFolders.add(dirname(message.path));
+      return started().exportShared(message);
     case 'pause': return started().pause();
     case 'resume': return started().resume();
     case 'cpu': return started().cpu();

@@ -107,6 +107,37 @@ describe('a call that decodes', () => {
     await expectFreshAnswers(heard);
   });
 
+  it('cancelled at any instant, on its way there too, ends at once and gives its room back', async () => {
+    for (let atMs = 62; atMs <= 110; atMs += 0.5) {
+      const world = makeWorld({ slots: 1, storeTokens: 120 });
+      const abort = new AbortController();
+      const late = call(world, 'late', { atMs: 60, promptTokens: 400, maxTokens: 60 });
+      const long = call(world, 'long', { maxTokens: 90, signal: abort.signal });
+      world.clock.schedule(atMs, () => { abort.abort(); });
+      const { endMs, result } = await world.clock.runUntil(long);
+      expect(result.stop).toBe('cancelled');
+      // A batch, or a state on its way, is waited for; the other's answer is not.
+      expect(endMs, `cancelled at ${atMs} ms`).toBeLessThan(atMs + 40);
+      expect((await world.clock.runUntil(late)).endMs).toBeGreaterThan(endMs);
+      expect(world.manager.statistics()).toMatchObject({ running: 0, waiting: 0 });
+    }
+  });
+
+  it('settles when the manager is closed, at whatever instant', async () => {
+    for (let atMs = 62; atMs <= 110; atMs += 0.5) {
+      const world = makeWorld({ slots: 1 });
+      let open = 2;
+      for (const one of [call(world, 'long', { maxTokens: 90 }), call(world, 'late', { atMs: 60, promptTokens: 400 })]) {
+        const settled = (): void => { open--; };
+        one.then(settled, settled);
+      }
+      await world.clock.run(atMs);
+      await world.clock.runUntil(world.manager.close());
+      await world.clock.run();
+      expect(open, `closed at ${atMs} ms`).toBe(0);
+    }
+  });
+
   it('is rejected with the engine while it lies parked', async () => {
     const world = makeWorld({ slots: 1 });
     const both = Promise.allSettled([call(world, 'long'), call(world, 'late', { atMs: 60, maxTokens: 60 })]);
