@@ -13,8 +13,8 @@ import { sideTimers } from './side-timers.ts';
 import type { LoadSide } from './load-run.ts';
 import type { BenchWorkload } from './workload.ts';
 
-/** The composition root of the gateway, handed in: it belongs to the command line. */
-export type StartGateway = (options: { readonly engines: readonly Engine[]; readonly policies: readonly PolicySetting[]; readonly clock: Clock; readonly timers: Timers; readonly log: (level: string, message: string) => void }) => Promise<{ readonly url: string; close(drainMs?: number): Promise<number> }>;
+/** The composition root of the gateway, handed in: it belongs to the command line. A clock that stops goes with timers that stop with it. */
+export type StartGateway = (options: { readonly engines: readonly Engine[]; readonly policies: readonly PolicySetting[]; readonly clock: Clock; readonly timers?: Timers; readonly log: (level: string, message: string) => void }) => Promise<{ readonly url: string; close(drainMs?: number): Promise<number> }>;
 
 export interface SideSpec extends Omit<EngineLayout, 'clock'> {
   readonly policies: readonly PolicySetting[];

@@ -14,6 +14,7 @@ import { drive } from '../bench/drive.ts';
 import type { LoadSide } from '../bench/load-run.ts';
 import type { CallSample, SliceSample } from '../bench/measures.ts';
 import { SideClock } from '../bench/side-clock.ts';
+import { sideTimers } from '../bench/side-timers.ts';
 import type { BenchWorkload } from '../bench/workload.ts';
 import { LlamaServer } from './server.ts';
 
@@ -150,7 +151,7 @@ async function before(server: LlamaServer, { storeMiB, prompts }: ServerSideSpec
   const engine = new LlamaServerEngine({ url: server.url }, llamaServerSettings.parse({ stateMiB: storeMiB, stateFolder, prompts }));
   // The engine looks at its server on this clock.
   clock.start();
-  const gateway = await parts.startGateway({ engines: [engine], policies, clock, log: () => undefined });
+  const gateway = await parts.startGateway({ engines: [engine], policies, clock, timers: sideTimers(clock), log: () => undefined });
   clock.stop();
   if (engine.discovery()?.features.every(({ available }) => available === 'yes') === true) return { url: gateway.url, close: () => gateway.close(0) };
   await gateway.close(0);
