@@ -104,7 +104,8 @@ export class VllmAdapter implements UpstreamAdapter {
   async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const takes = this.#surface?.fields.vllm_xargs;
     const { request, dialect } = call;
-    const headers = editHeaders(call.headers);
+    const shared = request.by.tenant !== LOCAL_TENANT;
+    const headers = editHeaders(call.headers, shared);
     const edited = headers === undefined ? {} : { headers };
     if (dialect === 'other' || !isFields(call.parsed)) {
       if (call.body.length > 0) checkUnread(call.body, call.headers);
@@ -112,7 +113,7 @@ export class VllmAdapter implements UpstreamAdapter {
     }
     const tag = dialect !== 'embeddings' && this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
     if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
-    const body = editBody(call.body, call.parsed, tag, request.by.tenant !== LOCAL_TENANT);
+    const body = editBody(call.body, call.parsed, tag, shared);
     return pass({ ...edited, ...(body === call.body ? {} : { body }), ...(dialect === 'embeddings' ? {} : { readReport: readAnswerEnd }) });
   }
 

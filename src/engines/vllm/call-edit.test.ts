@@ -27,13 +27,15 @@ describe('what a call carries to vLLM', () => {
   });
 
   it('says nothing of the rank: each has a cache of its own, and a client does not choose', () => {
-    expect(editHeaders(['accept', '*/*', 'X-Data-Parallel-Rank', '1'])).toEqual(['accept', '*/*']);
-    expect(editHeaders(['accept', '*/*'])).toBeUndefined();
+    expect(editHeaders(['accept', '*/*', 'X-Data-Parallel-Rank', '1'], false)).toEqual(['accept', '*/*']);
+    expect(editHeaders(['accept', '*/*'], true)).toBeUndefined();
   });
 
   it('puts no tenant before another, and leaves one alone its own priorities', () => {
     expect(edited('{"priority":-1000,"prompt":"x"}', undefined, true)).toBe('{"priority":0,"prompt":"x"}');
     expect(edited('{"priority":-1000,"prompt":"x"}', undefined, false)).toBe('{"priority":-1000,"prompt":"x"}');
+    expect(editHeaders(['X-Vllm-Priority', '-1000', 'accept', '*/*'], true)).toEqual(['accept', '*/*']);
+    expect(editHeaders(['X-Vllm-Priority', '-1000'], false)).toBeUndefined();
   });
 });
 

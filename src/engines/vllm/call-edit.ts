@@ -1,12 +1,14 @@
 /** What a call carries to the package beside what the client sent: a tag that its reports repeat. What clients must not say is taken out. */
 import { addMembersIn, EntresolError, removeMembersIn, setMember } from '../../core/index.ts';
-import { headerIn, withHeaders } from '../upstream/edit-headers.ts';
+import { headerIn, withoutHeaders } from '../upstream/edit-headers.ts';
 import { isFields } from './side-channel/messages.ts';
 
 /** Ours alone (integrations/vllm/PROTOCOL.md, "Fields of a request"): who may set them decides what the cache keeps. */
 const RESERVED = ['entresol_tag', 'entresol_session', 'entresol_lease', 'entresol_tokens'];
 /** vLLM reads here which of its ranks, each with a cache of its own, a call is to go to. */
 const RANK_HEADER = 'x-data-parallel-rank';
+/** Goes over the `priority` of the body. */
+const PRIORITY_HEADER = 'x-vllm-priority';
 
 /**
  * @param parsed the same body, parsed
@@ -24,9 +26,13 @@ export function editBody(client: Buffer, parsed: Readonly<Record<string, unknown
   return addMembersIn(body, { ...parsed, ...(given === undefined ? {} : { vllm_xargs: kept }) }, 'vllm_xargs', { entresol_tag: tag });
 }
 
-/** Undefined: nothing is to be changed of them. */
-export function editHeaders(headers: readonly string[]): string[] | undefined {
-  return headerIn(headers, RANK_HEADER) === undefined ? undefined : withHeaders(headers, { [RANK_HEADER]: undefined });
+/**
+ * @param shared with other tenants
+ * @returns undefined: nothing is to be changed of them
+ */
+export function editHeaders(headers: readonly string[], shared: boolean): string[] | undefined {
+  const taken = shared ? [RANK_HEADER, PRIORITY_HEADER] : [RANK_HEADER];
+  return taken.some((name) => headerIn(headers, name) !== undefined) ? withoutHeaders(headers, (name) => taken.includes(name)) : undefined;
 }
 
 /**
