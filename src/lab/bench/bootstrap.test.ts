@@ -34,12 +34,12 @@ describe('the bootstrap over clusters', () => {
     expect(width(together)).toBeGreaterThan(2 * width(independent));
   });
 
-  it('collapses for equal clusters, repeats for a seed, and has no answer for one cluster', () => {
+  it('collapses for equal clusters, repeats for a seed, and has no answer for a few clusters', () => {
     const interval = bootstrapInterval(Array.from({ length: 9 }, () => [3, 4]), ratio);
     expect(interval).toEqual({ low: 0.75, high: 0.75 });
-    expect(bootstrapInterval([[1, 2]], ratio)).toBeUndefined();
-    expect(bootstrapInterval([[1, 0], [2, 0]], ratio)).toBeUndefined();
-    const clusters = [[1, 2], [5, 4], [2, 9]];
+    expect(bootstrapInterval([[1, 2], [5, 4], [2, 9], [3, 3]], ratio)).toBeUndefined();
+    expect(bootstrapInterval(Array.from({ length: 9 }, () => [1, 0]), ratio)).toBeUndefined();
+    const clusters = [[1, 2], [5, 4], [2, 9], [3, 3], [4, 1]];
     expect(bootstrapInterval(clusters, ratio, 3)).toEqual(bootstrapInterval(clusters, ratio, 3));
   });
 });

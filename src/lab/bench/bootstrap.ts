@@ -8,15 +8,17 @@ export interface Interval { readonly low: number; readonly high: number }
 
 const RESAMPLES = 1_000;
 const TAIL = 0.025;
+/** Of fewer the spread cannot be told: percentiles of a few resampled clusters lie much too close together. */
+const LEAST_CLUSTERS = 5;
 
 /**
  * 95 % interval of a statistic of summed clusters.
  * @param clusters one row of sums per cluster, all of one length
  * @param statistic of the sums over the drawn clusters; draws where it is not finite are left out
- * @returns undefined with fewer than two clusters, or where no draw gave a finite value
+ * @returns undefined with fewer than five clusters, or where no draw gave a finite value
  */
 export function bootstrapInterval(clusters: readonly (readonly number[])[], statistic: (sums: readonly number[]) => number, seed = 1): Interval | undefined {
-  if (clusters.length < 2) return undefined;
+  if (clusters.length < LEAST_CLUSTERS) return undefined;
   const random = seededRandom(seed);
   const width = clusters[0].length;
   const values: number[] = [];

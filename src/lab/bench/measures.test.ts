@@ -15,13 +15,13 @@ describe('the measures', () => {
     expect(completedByAll([off, on]).map((side) => side.map(({ session, step }) => `${session}${step}`))).toEqual([['a0', 'b0'], ['a0', 'b0']]);
   });
 
-  const slices = (calls: number, cpuMs: number): SliceSample[] => Array.from({ length: 4 }, () => slice(calls, 1000, cpuMs));
+  const slices = (calls: number, cpuMs: number): SliceSample[] => Array.from({ length: 10 }, () => slice(calls, 1000, cpuMs));
 
   it('take ratios on / off, means over pairs, throughput and CPU per call over slices', () => {
-    const off = ['a', 'b'].map((session) => sample(session, 0, { ttftMs: 200, endToEndMs: 400, cachedTokens: 200 }));
-    const on = ['a', 'b'].map((session) => sample(session, 0, { ttftMs: 100, endToEndMs: 300, cachedTokens: 700 }));
+    const off = [...'abcde'].map((session) => sample(session, 0, { ttftMs: 200, endToEndMs: 400, cachedTokens: 200 }));
+    const on = [...'abcde'].map((session) => sample(session, 0, { ttftMs: 100, endToEndMs: 300, cachedTokens: 700 }));
     const result = compare(off, [...on, sample('z', 0, { ttftMs: 9_999 })], slices(2, 800), slices(3, 600));
-    expect(result.pairedCalls).toBe(2);
+    expect(result.pairedCalls).toBe(5);
     expect(result.ratio).toEqual({ ttftMean: 0.5, endToEndMean: 0.75, throughput: 1.5, cpu: 0.5 });
     expect(result.hitRateGainPoints).toBeCloseTo(50, 9);
     expect(result.interval.ttftMean).toEqual({ low: 0.5, high: 0.5 });
@@ -30,7 +30,7 @@ describe('the measures', () => {
 
   it('take neighbouring slices as one: what one began and the next ended makes no spread', () => {
     const off = [sample('a', 0, {}), sample('b', 0, {})];
-    const uneven = [slice(1, 1000, 100), slice(5, 1000, 100), slice(1, 1000, 100), slice(5, 1000, 100)];
+    const uneven = Array.from({ length: 5 }, () => [slice(1, 1000, 100), slice(5, 1000, 100)]).flat();
     const { interval } = compare(off, off, slices(3, 100), uneven);
     expect(interval.throughput).toEqual({ low: 1, high: 1 });
   });
