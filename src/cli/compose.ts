@@ -143,11 +143,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     chooseAgain();
   };
   const configurePolicies = (settings: readonly PolicySetting[] | undefined): void => {
-    const before = automatic;
+    if (automatic && settings === undefined) return;
     automatic = settings === undefined;
-    if (settings !== undefined) runtime.configure(settings);
-    else if (!before) runtime.configure(defaultPolicies(engines));
-    chosen = settings ?? (before ? chosen : defaultPolicies(engines));
+    chosen = settings ?? defaultPolicies(engines);
+    runtime.configure(chosen);
   };
   return { url, runtime, engines, engine: engines[0], gateway, replaceEngines, configurePolicies, close: (drainMs) => (closing ??= close(drainMs)) };
 }

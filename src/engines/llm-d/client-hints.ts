@@ -1,7 +1,7 @@
 /** What clients could say to llm-d's routers, and through them to the vLLM replicas behind, in place of whoever runs it. */
-import { setMember, type EngineCall } from '../../core/index.ts';
+import type { EngineCall } from '../../core/index.ts';
 import { namesSession } from '../upstream/edit-headers.ts';
-import { editBody } from '../vllm/call-edit.ts';
+import { editBody, PRIORITY_HEADER } from '../vllm/call-edit.ts';
 
 /** They name replicas, or whose turn it is; the older names are aliases of the newer. */
 const NEVER_FROM_CLIENTS: ReadonlySet<string> = new Set([
@@ -14,12 +14,10 @@ export const steersReplica = (name: string): boolean => NEVER_FROM_CLIENTS.has(n
 
 /** What more one tenant could put itself before others with: objectives, aims, sessions, priorities. @param name in lower case */
 export const steersRouter = (name: string): boolean =>
-  steersReplica(name) || namesSession(name) || ['x-llm-d-', 'x-gateway-', 'x-slo-'].some((prefix) => name.startsWith(prefix)) || name === 'x-session-token' || name === 'x-vllm-priority';
+  steersReplica(name) || namesSession(name) || ['x-llm-d-', 'x-gateway-', 'x-slo-'].some((prefix) => name.startsWith(prefix)) || name === 'x-session-token' || name === PRIORITY_HEADER;
 
 /** The body without what ranks a call among others', or names where another's cache lies. */
 export function withoutSteering({ dialect, body, parsed }: Pick<EngineCall, 'dialect' | 'body' | 'parsed'>): Buffer {
   if (dialect === 'embeddings' || body.length === 0) return body;
-  const members = parsed as Readonly<Record<string, unknown>>;
-  const ranked = editBody(body, members, undefined, true);
-  return Object.hasOwn(members, 'kv_transfer_params') ? setMember(ranked, members, 'kv_transfer_params', 'null') : ranked;
+  return editBody(body, parsed as Readonly<Record<string, unknown>>, undefined, true);
 }

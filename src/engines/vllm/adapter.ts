@@ -1,6 +1,7 @@
 /** vLLM: any version that speaks OpenAI's dialects, stock or with the package entresol-vllm in it. */
 import { EntresolError, LOCAL_TENANT, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Lease, type Outcome, type Secret } from '../../core/index.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
+import { OpenAiServer } from '../upstream/openai-server.ts';
 import { readAnswerEnd } from './answer-end.ts';
 import { CacheLink } from './cache-link.ts';
 import { checkUnread, editBody, editHeaders } from './call-edit.ts';
@@ -16,14 +17,8 @@ const POLL_MS = 1000;
 const HELLO_WAIT_MS = 500;
 const LEVELS = 127;
 
-export class VllmAdapter implements UpstreamAdapter {
+export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   readonly kind = 'vllm';
-  readonly dialects = ['chat', 'completions', 'responses', 'messages', 'embeddings'] as const;
-  readonly uncertain: ReadonlySet<Dialect> = new Set(['responses', 'messages']);
-  readonly hosted = false;
-  readonly credentialHeader = 'authorization';
-  /** uvicorn closes an idle connection after 5 s and does not say so. */
-  readonly keepAliveMs = 4000;
   readonly #settings: VllmSettings;
   readonly #secret: Secret | undefined;
   readonly #version: string;
@@ -36,6 +31,7 @@ export class VllmAdapter implements UpstreamAdapter {
 
   /** @param version of this program, for the engine's log */
   constructor(settings: VllmSettings, secret: Secret | undefined, version: string) {
+    super();
     this.#settings = settings;
     this.#secret = secret;
     this.#version = version;

@@ -8,7 +8,7 @@ const RESERVED = ['entresol_tag', 'entresol_session', 'entresol_lease', 'entreso
 /** vLLM reads here which of its ranks, each with a cache of its own, a call is to go to. */
 const RANK_HEADER = 'x-data-parallel-rank';
 /** Goes over the `priority` of the body. */
-const PRIORITY_HEADER = 'x-vllm-priority';
+export const PRIORITY_HEADER = 'x-vllm-priority';
 
 /**
  * @param parsed the same body, parsed
