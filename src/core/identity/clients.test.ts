@@ -18,7 +18,7 @@ describe('clients that are known without configuration', () => {
     expect(identity.dropped).toEqual([]);
   });
 
-  it('stay the same client when their second kind of call has another user agent', () => {
+  it('that have two user agents for one agent are one client, one session and one agent', () => {
     const caller = new Caller();
     const { body } = CLIENT_EXAMPLES['ai-sdk'];
     const first = caller.call(body, { text: 'a sum', toolCalls: [] }, { 'user-agent': 'ai/6.0.326 ai-sdk/provider-utils/4.0.20 runtime/node.js/v20' });

@@ -31,7 +31,7 @@ function talker(): { readonly script: Script; readonly written: () => number } {
         const goesOn = response.write(`data: ${JSON.stringify(textChunk(TEXT))}\n\n`);
         await new Promise<void>((resolve) => {
           if (goesOn) setImmediate(resolve);
-          else response.once('drain', resolve).once('close', resolve);
+          else response.once('drain', resolve);
         });
       }
       response.end(sse([finishChunk('stop'), usageChunk(12, 8, 3)]));

@@ -67,6 +67,20 @@ describe('a request of Messages', () => {
   });
 
   it.each([
+    ['gone', 'Error:\n\ngone'],
+    ['Error: no such file', 'Error: no such file'],
+    ['[error] no such file', '[error] no such file'],
+    ['terror in the file', 'Error:\n\nterror in the file'],
+    [undefined, 'Error:'],
+    [[{ type: 'text', text: 'seen' }, { type: 'image', source: { type: 'url', url: 'https://a.example/a.png' } }], [{ type: 'text', text: 'Error:' }, { type: 'text', text: 'seen' }, { type: 'image_url', image_url: { url: 'https://a.example/a.png' } }]],
+  ])('says once that a call failed: %j', (content, expected) => {
+    const answer = { role: 'assistant', content: [{ type: 'tool_use', id: 't1', name: 'read', input: {} }] };
+    const result = (failed: boolean): unknown => (messages({ messages: [{ role: 'user', content: 'x' }, answer, { role: 'user', content: [{ type: 'tool_result', tool_use_id: 't1', is_error: failed, content }] }] }).chat.messages as { content: unknown }[])[2].content;
+    expect(result(true)).toEqual(expected);
+    expect(JSON.stringify(result(false))).not.toContain('Error:\\n\\n');
+  });
+
+  it.each([
     [{ type: 'auto' }, { tool_choice: 'auto' }],
     [{ type: 'none' }, { tool_choice: 'none' }],
     [{ type: 'tool', name: 'search' }, { tool_choice: { type: 'function', function: { name: 'search' } } }],
@@ -175,6 +189,7 @@ describe('a request of Responses', () => {
     ['include[0]', { include: ['message.output_text.logprobs'] }],
     ['tools[0].type', { tools: [{ type: 'web_search' }] }],
     ['tools[0].format.type', { tools: [{ type: 'custom', name: 'p', format: { type: 'regexp' } }] }],
+    ['tools[0].tools[1].type', { tools: [{ type: 'namespace', name: 'a', tools: [{ type: 'function', name: 'f' }, { type: 'namespace', name: 'b', tools: [] }] }] }],
     ['tool_choice', { tools: [], tool_choice: { type: 'allowed_tools' } }],
     ['input[0]', { input: [{ type: 'item_reference', id: 'x' }] }],
     ['input[0].type', { input: [{ type: 'web_search_call', id: 'x' }] }],

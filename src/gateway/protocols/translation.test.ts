@@ -114,12 +114,49 @@ describe('Messages before chat completions', () => {
     expect(await (await post(`${server.url}/v1/messages`, JSON.stringify(question))).json()).toMatchObject({ content: [{ type: 'thinking', thinking: 'Let me see.' }, { type: 'text', text: 'North.' }] });
   });
 
+  it.each([
+    ['that the client gave', 'END', { stop_reason: 'stop_sequence', stop_sequence: 'END' }],
+    ['of its own template', '<|im_end|>', { stop_reason: 'end_turn', stop_sequence: null }],
+  ])('that end at a stop string %s say so', async (_what, matched, told) => {
+    const { server } = await before((request, response) => {
+      const stream = (JSON.parse(request.body.toString()) as { stream?: boolean }).stream === true;
+      const body = JSON.stringify({ choices: [{ index: 0, [stream ? 'delta' : 'message']: { content: 'North.' }, finish_reason: 'stop', stop_reason: matched }] });
+      response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+      response.end(stream ? `data: ${body}\n\ndata: [DONE]\n\n` : body);
+    });
+    const asked = { ...question, stop_sequences: ['END'] };
+    expect(await (await post(`${server.url}/v1/messages`, JSON.stringify(asked))).json()).toMatchObject(told);
+    const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...asked, stream: true }))).text());
+    expect(stream.at(-2)).toMatchObject({ type: 'message_delta', delta: told });
+  });
+
+  it('are the first of several choices, though the server gives others', async () => {
+    const { server } = await before((request, response) => {
+      const stream = (JSON.parse(request.body.toString()) as { stream?: boolean }).stream === true;
+      const choice = (index: number, content: string, finish: string): object => ({ index, [stream ? 'delta' : 'message']: { role: 'assistant', content }, finish_reason: finish });
+      response.writeHead(200, { 'content-type': stream ? 'text/event-stream' : 'application/json' });
+      response.end(stream
+        ? [choice(1, 'South', 'length'), choice(0, 'North', 'stop'), choice(1, ' pole.', 'length')].map((one) => `data: ${JSON.stringify({ choices: [one] })}\n\n`).join('') + 'data: [DONE]\n\n'
+        : JSON.stringify({ choices: [choice(0, 'North', 'stop'), choice(1, 'South pole.', 'length')] }));
+    });
+    expect(await (await post(`${server.url}/v1/messages`, JSON.stringify(question))).json()).toMatchObject({ content: [{ type: 'text', text: 'North' }], stop_reason: 'end_turn' });
+    const stream = eventsIn(await (await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }))).text());
+    expect(stream.flatMap(({ delta }) => (delta as { text?: string } | undefined)?.text ?? []).join('')).toBe('North');
+    expect(stream.at(-2)).toMatchObject({ delta: { stop_reason: 'end_turn' } });
+    const items = (await (await post(`${server.url}/v1/responses`, JSON.stringify({ model: 'm', input: 'hello' }))).json()) as { output: object[] };
+    expect(items).toMatchObject({ status: 'completed', output: [{ type: 'message', content: [{ text: 'North' }] }] });
+  });
+
   it('stream', async () => {
     const { server, events } = await before(says(spoken));
     const answer = await post(`${server.url}/v1/messages`, JSON.stringify({ ...question, stream: true }));
     expect(answer.headers.get('content-type')).toContain('text/event-stream');
     const stream = eventsIn(await answer.text());
     expect(stream.map((event) => event.type.replace('content_block_', '')).join(' ')).toMatch(/^message_start (start (delta )+stop ){4}message_delta message_stop$/);
+    // Clients keep thinking for the next turn only with its signature, which comes last in its block, and in no other.
+    const deltas = stream.filter((event) => event.type === 'content_block_delta') as unknown as { index: number; delta: { type: string; signature?: string } }[];
+    expect(deltas.filter(({ index }) => index === 0).at(-1)?.delta).toEqual({ type: 'signature_delta', signature: 'entresol' });
+    expect(deltas.filter(({ delta }) => delta.type === 'signature_delta')).toHaveLength(1);
     expect(stream.at(-2)).toMatchObject({ delta: { stop_reason: 'tool_use' }, usage: { input_tokens: 4, cache_read_input_tokens: 8, output_tokens: 3 } });
     await until(() => eventsOf(events, 'request-end').length > 0);
     expect(eventsOf(events, 'request-end')).toMatchObject([{ status: 'ok', stop: 'tool_calls', promptTokens: 12, cachedTokens: 8, tools: ['search', 'read'] }]);
@@ -306,7 +343,9 @@ describe('Responses before chat completions', () => {
     const sent = { model: 'm', input, tools: [{ type: 'custom', name: 'apply_patch', description: 'Patches.', format: { type: 'text' } }, { type: 'namespace', name: 'mcp__a', tools: [{ type: 'function', name: 'read', parameters: {} }] }] };
     expect(await (await post(`${server.url}/v1/responses`, JSON.stringify(sent))).json()).toMatchObject({ output: [{ type: 'custom_tool_call', call_id: 'call_p', name: 'apply_patch', input: '*** Begin' }, { type: 'function_call', namespace: 'mcp__a', name: 'read' }] });
     const stream = eventsIn(await (await post(`${server.url}/v1/responses`, JSON.stringify({ ...sent, stream: true }))).text());
-    expect(stream).toContainEqual(expect.objectContaining({ type: 'response.custom_tool_call_input.done', input: '*** Begin' }));
+    expect(stream.filter((event) => event.type.startsWith('response.custom_tool_call_input')).map(({ type, delta, input: whole, output_index }) => [type, delta ?? whole, output_index]))
+      .toEqual([['response.custom_tool_call_input.delta', '*** Begin', 0], ['response.custom_tool_call_input.done', '*** Begin', 0]]);
+    expect(stream.filter((event) => event.type.startsWith('response.function_call_arguments')).every((event) => event.output_index === 1)).toBe(true);
     expect((JSON.parse(calls()[0].body.toString()) as { messages: unknown }).messages).toEqual([
       { role: 'user', content: 'patch it' },
       { role: 'assistant', content: null, tool_calls: [{ id: 'call_o', type: 'function', function: { name: 'apply_patch', arguments: '{"input":"x"}' } }] },
