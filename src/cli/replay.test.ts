@@ -93,6 +93,26 @@ describe('entresol replay', () => {
     expect([status, stderr]).toEqual([1, expect.stringMatching(/ENT_POLICY_INVALID at .*leaving\.ts: the policy ended its worker \(exit code 3\)/)]);
   });
 
+  const policy = (create: string): string => `import { definePolicy, rankedRetention } from 'entresol';
+interface Shape { readonly worth: number }
+export default definePolicy({ name: 'faulty', summary: 'for tests', decisions: ['retention'],
+  create: ${create} });`;
+  it.each([
+    ['syntax', 'export default {', /faulty\.ts: the file does not load: .*faulty\.ts:1:/],
+    ['its export', 'export const policy = 1;', /faulty\.ts: expected a default export made by definePolicy/],
+    ['create()', policy("() => { throw new Error('no room'); }"), /faulty\.ts:4: create\(\) of faulty threw: no room\./],
+    ['what create() gives', policy('() => undefined'), /faulty\.ts: Policy faulty has no score\.retention/],
+    ['a worth', policy("() => ({ score: { retention: rankedRetention(() => { throw new TypeError('worthless'); }) } })"), /faulty\.ts:4: faulty threw at step \d+ of session \w+: worthless\./],
+    ['a worth that is no number', policy('() => ({ score: { retention: rankedRetention(() => Number.NaN) } })'), /faulty\.ts: faulty threw at step .*: the worth of unit \d+ is NaN, expected a number\./],
+    ['its victims', policy('() => ({ score: { retention: { ...rankedRetention(() => 1), victims: () => [] } } })'), /faulty\.ts: victims\(\) named 0 units/],
+  ])('a fault in %s of a policy file names the file, the line where one is known, and what was wrong', (_what, text, message) => {
+    writeFileSync(join(folder, 'faulty.ts'), text);
+    const { status, stderr, stdout } = entresol('replay', 'small', '--policy', 'lru,./faulty.ts', '--capacity', '0.1', '--concurrency', '1', '--block-size', '4', '--json');
+    expect(stderr).toMatch(/^ENT_POLICY_INVALID at \//m);
+    expect(stderr).toMatch(message);
+    expect([status, stdout]).toEqual([1, '']);
+  });
+
   it('stops on Ctrl-C, says what is done, and goes on from there', async () => {
     // The policy sends the signal itself, in the midst of its only replay.
     writeFileSync(join(folder, 'stopping.ts'), `import { definePolicy, rankedRetention } from 'entresol';

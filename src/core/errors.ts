@@ -48,7 +48,7 @@ export const ERRORS = {
   ENT_STATE_CORRUPT: { status: 500, mend: 'The saved state is dropped and computed again.' },
   ENT_STATE_UNWRITABLE: { status: 500, mend: 'Make the state directory writable, or set another one with --state.' },
   ENT_SNAPSHOT_INVALID: { status: 500, mend: 'Learning starts afresh; delete the snapshot file to silence this.' },
-  ENT_POLICY_INVALID: { status: 400, mend: 'Export one definePolicy({...}) as the default export; see docs/write-a-policy.md.' },
+  ENT_POLICY_INVALID: { status: 400, mend: 'Correct the policy; docs/write-a-policy.md tells its shape and rules.' },
   ENT_POLICY_UNKNOWN: { status: 400, mend: 'entresol replay --help and GET /entresol/v1/policies list the policies.' },
   ENT_TRACE_MISSING: { status: 400, mend: 'Traces are looked for in traces/, ../shared/traces and $ENTRESOL_TRACES.' },
   ENT_TRACE_TOO_LARGE: { status: 400, mend: 'Replay it with fewer --workers, fewer calls (--max-calls) or larger blocks (--block-size).' },

@@ -16,13 +16,15 @@ describe('addMembersIn', () => {
   });
 
   it('of any body gives JSON that differs by these members only', () => {
-    const member = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.jsonValue(), { noNullPrototype: true });
-    fc.assert(fc.property(fc.dictionary(fc.string(), fc.jsonValue(), { noNullPrototype: true }), fc.option(member, { nil: undefined }), member, fc.constantFrom(undefined, 1, '\t'), (fields, there, members, indent) => {
+    // As a client may have written it: JSON knows no -0.
+    const value = fc.jsonValue().map((each) => JSON.parse(JSON.stringify(each)) as unknown);
+    const member = fc.dictionary(fc.constantFrom('a', 'b', 'c'), value, { noNullPrototype: true });
+    fc.assert(fc.property(fc.dictionary(fc.string(), value, { noNullPrototype: true }), fc.option(member, { nil: undefined }), member, fc.constantFrom(undefined, 1, '\t'), (fields, there, members, indent) => {
       const text = JSON.stringify({ ...fields, ...(there === undefined ? {} : { x: there }) }, null, indent);
       const before = parsed(text);
       const own = there ?? (Object.hasOwn(before, 'x') ? before.x : undefined) ?? {};
       const object = typeof own === 'object' && !Array.isArray(own);
-      expect(parsed(added(text, members))).toEqual(object && Object.keys(members).length > 0 ? { ...before, x: { ...(JSON.parse(JSON.stringify(members)) as object), ...own } } : before);
+      expect(parsed(added(text, members))).toEqual(object && Object.keys(members).length > 0 ? { ...before, x: { ...members, ...own } } : before);
     }));
   });
 });

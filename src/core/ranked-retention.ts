@@ -27,17 +27,27 @@ interface Entry extends RankedUnit {
 /** Bytes of one entry, roughly, for `stateBytes`. */
 const ENTRY_BYTES = 160;
 
-/** @param value worth of a unit now, ≥ 0; a prefix is taken to be worth at least what hangs from it */
+/**
+ * @param value worth of a unit now, ≥ 0; a prefix is taken to be worth at least what hangs from it
+ * @throws TypeError from `value` and `victims` where a worth is no number
+ */
 export function rankedRetention(value: (unit: RankedUnit, nowMs: number) => number): RetentionIndex {
   const entries = new Map<UnitId, Entry>();
   const residents = new Set<Entry>();
   const parentOf = (entry: Entry): Entry | undefined => (entry.parent === undefined ? undefined : entries.get(entry.parent));
 
+  function checked(entry: Entry, nowMs: number): number {
+    const worth = value(entry, nowMs);
+    // NaN compares with nothing: the order would be anything, and nobody would be told.
+    if (typeof worth !== 'number' || Number.isNaN(worth)) throw new TypeError(`the worth of unit ${entry.id} is ${String(worth)}, expected a number`);
+    return worth;
+  }
+
   function worths(nowMs: number): Map<Entry, number> {
     const resident = [...residents].sort((a, b) => b.depth - a.depth);
     const result = new Map<Entry, number>();
     for (const entry of resident) {
-      const worth = Math.max(value(entry, nowMs), result.get(entry) ?? 0);
+      const worth = Math.max(checked(entry, nowMs), result.get(entry) ?? 0);
       result.set(entry, worth);
       const parent = parentOf(entry);
       if (parent?.resident === true) result.set(parent, Math.max(worth, result.get(parent) ?? 0));
@@ -74,7 +84,7 @@ export function rankedRetention(value: (unit: RankedUnit, nowMs: number) => numb
     },
     value(unit, nowMs) {
       const entry = entries.get(unit);
-      return entry === undefined ? 0 : value(entry, nowMs);
+      return entry === undefined ? 0 : checked(entry, nowMs);
     },
     victims(blocks, pinned, nowMs) {
       const worth = worths(nowMs);

@@ -36,7 +36,7 @@ async function loadPolicyFile(path: string): Promise<PolicyDefinition> {
   try {
     exported = await jiti.import(path, { default: true });
   } catch (cause) {
-    throw new EntresolError('ENT_POLICY_INVALID', `the file does not load: ${cause instanceof Error ? cause.message : String(cause)}.`, { at: path, cause });
+    throw new EntresolError('ENT_POLICY_INVALID', `the file does not load: ${(cause instanceof Error ? cause.message : String(cause)).trim().replaceAll(/\s+/g, ' ')}.`, { at: path, cause });
   }
   return checkedDefinition(exported, path);
 }

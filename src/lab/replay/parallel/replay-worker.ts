@@ -4,6 +4,7 @@ import { EntresolError } from '../../../core/index.ts';
 import { readTrace, traceName } from '../../trace/index.ts';
 import { TraceReplays } from '../replay-trace.ts';
 import { resolveContender } from '../resolve-contenders.ts';
+import { placedInFile } from './policy-fault.ts';
 import { sameTrace, type ReplayJob, type TraceSource, type WorkerMessage } from './job.ts';
 
 const PROGRESS_EVERY_MS = 200;
@@ -47,8 +48,9 @@ async function serve(job: ReplayJob): Promise<void> {
     const row = replays.row(contender, job.capacity, job.timing, job.cost, (calls) => show(() => `${facts.trace}: ${contender.name} at ${job.capacity}, ${calls} of ${facts.requests} calls`));
     post({ kind: 'done', result: { facts, row } });
   } catch (error) {
-    const { code, at } = error instanceof EntresolError ? error : {};
-    post({ kind: 'failed', message: error instanceof Error ? error.message : String(error), code, at });
+    const placed = placedInFile(error, job.reference);
+    const { code, at } = placed instanceof EntresolError ? placed : {};
+    post({ kind: 'failed', message: placed instanceof Error ? placed.message : String(placed), code, at });
   }
 }
 
