@@ -93,6 +93,11 @@ export const CLIENT_EXAMPLES: Readonly<Record<string, ClientExample>> = {
     },
     agent: 'worker', session: 'conversation',
   },
+  'langchain-python': {
+    headers: { ...stainless('OpenAI/Python 3.54.0'), 'x-stainless-lang': 'python', 'x-stainless-raw-response': 'true' },
+    body: { messages: [{ content: 'You are the planner.', role: 'system' }, { content: TASK, role: 'user' }], model: 'm', stream: false, tools: [tool('add')] },
+    agent: 'planner', session: 'conversation',
+  },
   'anthropic-sdk': {
     headers: stainless('Anthropic/JS 1.11.0'),
     body: { model: 'claude', max_tokens: 1000, system: 'You are the planner.', messages: [{ role: 'user', content: TASK }] },

@@ -38,6 +38,11 @@ export const CLIENT_ROWS: readonly ClientRow[] = [
   { client: 'crewai', shape: (call) => opensWith(call, '\\nYour personal goal is: '), mend: 'pass extra_headers to each agent\'s LLM' },
   { client: 'google-adk', shape: (call) => opensWith(call, 'Your internal name is \\"') || opensWith(call, 'For context:', /For context:.{0,200}\[\w+\] (?:said|called tool)/s), mend: 'pass extra_headers to LiteLlm of each agent' },
   { client: 'autogen', shape: (call) => opensWith(call, ', adopting the role of ', /Transferred to \w+, adopting the role of \w+ immediately\./), mend: 'pass default_headers to each model client' },
+  {
+    // LangChain and LangGraph for Python name themselves nowhere: they ask for raw answers, and write a message's content before its role.
+    client: 'langchain-python', mend: 'set default_headers x-entresol-agent on each node\'s model, x-entresol-session from thread_id',
+    shape: (call) => call.headers.get('x-stainless-raw-response') === 'true' && opensWith(call, '"messages":[{"content":'),
+  },
   { client: 'anthropic-sdk', userAgent: /^(?:Async)?Anthropic\//i, mend: OWN_HEADERS },
   { client: 'openai-sdk', userAgent: /^(?:Async)?OpenAI\//i, mend: OWN_HEADERS },
 ];

@@ -64,6 +64,35 @@ describe('trees of agents', () => {
     expect(second).toMatchObject({ session: { value: first.session.value, source: 'quote' }, label: 'worker' });
   });
 
+  it('two runs of one task stay apart though their calls come back as text (smolagents)', () => {
+    const caller = new Caller();
+    const text = (role: string, words: string): unknown => ({ role, content: [{ type: 'text', text: words }] });
+    const opening = [text('system', 'You are an expert assistant who can solve any task using tool calls.'), text('user', `New task:\n${TASK}`)];
+    const asked = { tools: [tool('add'), tool('final_answer')], tool_choice: 'required', stop: ['Observation:', 'Calling tools:'] };
+    const printed = (...ids: string[]): unknown => text('assistant', `Calling tools:\n[${ids.map((id) => `{'id': '${id}', 'type': 'function', 'function': {'name': 'add', 'arguments': {'a': 2, 'b': 40}}}`).join(', ')}]`);
+    const left = (...ids: string[]): { text: string; toolCalls: { id: string; name: string; arguments: string }[] } => ({ text: '', toolCalls: ids.map((id) => ({ id, name: 'add', arguments: '{"a": 2, "b": 40}' })) });
+    const one = caller.call({ messages: opening, ...asked }, left('call_one_first'));
+    const other = caller.call({ messages: opening, ...asked }, left('call_other_1st', 'call_other_2nd'));
+    expect(other.session.value).not.toBe(one.session.value);
+    const observed = text('user', 'Observation:\n42');
+    for (const [run, id, next] of [[one, 'call_one_first', 'call_one_second'], [other, 'call_other_2nd', 'call_other_3rd']] as const) {
+      const steps = id === 'call_other_2nd' ? printed('call_other_1st', id) : printed(id);
+      const second = caller.call({ messages: [...opening, steps, observed], ...asked }, left(next));
+      expect(second).toMatchObject({ session: { value: run.session.value, source: 'tool-call-id' }, instance: { value: run.instance.value }, client: { value: 'smolagents' } });
+      const third = caller.call({ messages: [...opening, steps, observed, printed(next), observed], ...asked });
+      expect(third).toMatchObject({ session: { value: run.session.value, source: 'tool-call-id' }, instance: { value: run.instance.value } });
+    }
+  });
+
+  it('a text that only looks like calls joins nothing', () => {
+    const caller = new Caller();
+    caller.call({ messages: planner, tools: [tool('add')] }, { text: '', toolCalls: [{ id: 'call_of_a_plan', name: 'add', arguments: '{}' }] });
+    for (const words of ["Calling tools:\n[{'id': 'call_of_a_pla", "Calling tools:\n[{'id': '", "He said: Calling tools:\n[{'id': 'call_of_a_plan'}]"]) {
+      const next = caller.call({ messages: [user('Something else that opens otherwise, and is long'), { role: 'assistant', content: words }, user("{'id': 'call_of_a_plan'}] and so on")] });
+      expect(next.session.source).toBe('opener');
+    }
+  });
+
   it('a Responses call that names the answer it follows needs no history', () => {
     const caller = new Caller();
     const first = caller.call({ instructions: 'You are the planner.', input: 'Plan my week' }, { text: 'Rest.', toolCalls: [], responseId: 'resp_123456' });

@@ -142,8 +142,35 @@ function oneTemplate(sessions: number, random: Random): SpokenCall[] {
   return calls;
 }
 
+/** A manager and the agents that it gives tasks to, whose calls come back as text (as smolagents has it); sessions come in pairs that ask for the same. */
+function callsAsText(sessions: number, random: Random): SpokenCall[] {
+  const text = (role: string, said: string): Message => ({ role, content: [{ type: 'text', text: said }] });
+  const asCalled = (id: string, name: string, args: string): Message => text('assistant', `Calling tools:\n[{'id': '${id}', 'type': 'function', 'function': {'name': '${name}', 'arguments': ${args.replaceAll('"', '\'')}}}]`);
+  const tools = { manager: ['web_agent', 'final_answer'], web_agent: ['search', 'visit_page', 'final_answer'] } as const;
+  const calls: SpokenCall[] = [];
+  for (let pair = 0; pair < sessions / 2; pair++) {
+    const task = words(random, 9);
+    const around = surroundings(random);
+    const runs = [0, 1].map((run) => {
+      const own: SpokenCall[] = [];
+      for (const [role, names] of Object.entries(tools)) {
+        const system = `You are an expert assistant who can solve any task using tool calls.\n${'Always call a tool, and give the right arguments. '.repeat(10)}\nYour tools: ${names.join(', ')}\n${around}`;
+        const frame = (messages: readonly Message[]): Readonly<Record<string, unknown>> => ({ model: 'model', messages: [text('system', system), ...messages], tools: names.map(tool), tool_choice: 'required', stop: ['Observation:', 'Calling tools:'] });
+        // What the manager gives to its tool stands in the middle of what the other agent's conversation opens with.
+        const given = own.flatMap(({ answer }) => answer.toolCalls).map((call) => (JSON.parse(call.arguments) as { text: string }).text);
+        const opening = role === 'manager' ? task : `You're a helpful agent named '${role}'.\nYou have been submitted this task by your manager.\n---\nTask:\n${given[0]}\n---\nYou're helping your manager solve a wider task.`;
+        own.push(...toolLoop({ application: 'calls-as-text', role, session: `smol-${pair}-${run}` }, frame, [text('user', `New task:\n${opening}`)], names[0], 2, random, asCalled, (_id, said) => text('user', `Observation:\n${said}`)));
+      }
+      return own;
+    });
+    // Both at once, call by call.
+    runs[0].forEach((call, index) => calls.push(call, runs[1][index]));
+  }
+  return calls;
+}
+
 /** All of them, sessions of one application after another in turn. */
 export async function knownConversations(sessions: number, seed = 1): Promise<SpokenCall[]> {
   const random = seededRandom(seed);
-  return [...await sixAgents(sessions, random), ...handOffs(sessions, random), ...subAgents(sessions, random), ...oneTemplate(sessions, random)];
+  return [...await sixAgents(sessions, random), ...handOffs(sessions, random), ...subAgents(sessions, random), ...oneTemplate(sessions, random), ...callsAsText(sessions, random)];
 }

@@ -21,6 +21,9 @@ export interface CallPlace {
 
 /** A tool's result is no user's text, though it may read the same. */
 const RESULT = 0x746f6f6cn;
+/** smolagents sends calls back as text, as Python prints them: `Calling tools:\n[{'id': 'call_…', …}]`. Of those the ids alone are read. */
+const CALLS_AS_TEXT = Buffer.from('Calling tools:');
+const ID_AS_TEXT = Buffer.from("{'id': '");
 /** Members of parts that differ from one sending of the same message to the next. */
 const FLEETING = new Set(['cache_control', 'id', 'status', 'annotations', 'tool_use_id']);
 
@@ -79,7 +82,7 @@ export class MessageParts {
   /** Adds the text and calls of the message that is open to its assistant's turn. */
   addAnswer(scanner: JsonScanner): void {
     const { content, contentEnd, parts, calls, call, role } = this.places;
-    if (content >= 0 && this.bytes[content] === QUOTE) this.text.appendEscaped(this.bytes, content + 1, contentEnd - 1);
+    if (content >= 0 && this.bytes[content] === QUOTE) this.addAnswerText(content + 1, contentEnd - 1);
     for (let index = 0; index < parts.count; index++) this.addAnswerPart(scanner, parts.items[index]);
     for (let index = 0; index < calls.count; index++) this.addCall(calls.items[index]);
     if (role < 0 || (call.name >= 0 && calls.count === 0 && call.args >= 0)) this.addCall(call);
@@ -87,9 +90,19 @@ export class MessageParts {
 
   private addAnswerPart(scanner: JsonScanner, part: PartPlaces): void {
     if (!part.isObject) {
-      if (this.bytes[part.start] === QUOTE) this.text.appendEscaped(this.bytes, part.start + 1, part.end - 1);
+      if (this.bytes[part.start] === QUOTE) this.addAnswerText(part.start + 1, part.end - 1);
     } else if (scanner.wordAt(part.type) === 'tool_use') this.addCall({ id: part.id, name: part.name, args: part.input, argsEnd: part.inputEnd });
-    else if (part.text >= 0 && this.bytes[part.text] === QUOTE) this.text.appendEscaped(this.bytes, part.text + 1, part.textEnd - 1);
+    else if (part.text >= 0 && this.bytes[part.text] === QUOTE) this.addAnswerText(part.text + 1, part.textEnd - 1);
+  }
+
+  private addAnswerText(start: number, end: number): void {
+    const { bytes } = this;
+    this.text.appendEscaped(bytes, start, end);
+    if (bytes[start] !== CALLS_AS_TEXT[0] || bytes.compare(CALLS_AS_TEXT, 0, CALLS_AS_TEXT.length, start, Math.min(end, start + CALLS_AS_TEXT.length)) !== 0) return;
+    const text = bytes.subarray(start, end);
+    for (let at = text.indexOf(ID_AS_TEXT); at >= 0; at = text.indexOf(ID_AS_TEXT, at + ID_AS_TEXT.length)) {
+      this.calls.push({ id: start + at + ID_AS_TEXT.length - 1, name: -1, args: -1, argsEnd: -1 });
+    }
   }
 
   private addCall({ id, name, args, argsEnd }: CallPlaces | CallPlace): void {

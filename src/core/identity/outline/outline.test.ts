@@ -66,7 +66,7 @@ describe('the outline of a body', () => {
         expect(facts(again)).toEqual(facts(reader().read(bytes)));
       }
     }), { numRuns: 400 });
-    expect(resumed).toBeGreaterThan(50);
+    expect(resumed).toBeGreaterThan(20);
   });
 
   it('is the same whatever byte of a known body changes', () => {

@@ -28,6 +28,10 @@ export interface OutlineFacts {
 const FIRST_TEXT_BYTES = 65_536;
 const OPENING_BYTES = 8192;
 
+const APOSTROPHE = 0x27;
+/** Of an id that a text prints. */
+const LONGEST_ID = 256;
+
 const TYPES: Readonly<Record<number, 'string' | 'array' | 'object' | 'null'>> = { 0x22: 'string', 0x5b: 'array', 0x7b: 'object', 0x6e: 'null' };
 
 function parsed(bytes: Buffer, start: number, end: number): unknown {
@@ -123,9 +127,16 @@ export class Outline {
   }
 
   private stringAt(at: number): string {
+    if (at >= 0 && this.bytes[at] === APOSTROPHE) return this.printedAt(at);
     if (at < 0 || this.bytes[at] !== QUOTE) return '';
     const scanner = new JsonScanner(this.bytes, at);
     scanner.skipString();
     return scanner.stringAt(at, scanner.at);
+  }
+
+  /** A word between apostrophes, within a text that prints calls; empty where it is none. */
+  private printedAt(at: number): string {
+    const end = this.bytes.indexOf(APOSTROPHE, at + 1);
+    return end < 0 || end - at > LONGEST_ID ? '' : this.bytes.toString('latin1', at + 1, end);
   }
 }
