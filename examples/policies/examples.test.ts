@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { LOCAL_TENANT, replicaId, requestId, toolCallId, unitId, type RetentionIndex, type ToolCallView } from '../../src/core/index.ts';
-import { loadPolicy } from '../../src/runtime/index.ts';
+import { loadPolicy, renderExplanation } from '../../src/runtime/index.ts';
 import { bench, coordinate, report, request, settled, type Bench } from '../../src/runtime/runtime.fixture.ts';
 
 const path = (name: string): string => fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
@@ -48,7 +48,7 @@ describe('max-concurrent-sessions', () => {
     runtime.observe({ type: 'session-end', atMs: time.nowMs(), by: coordinate({ session: 'a' }), reason: 'explicit' });
     await time.pass(1000);
     expect(went.slice(2)).toEqual(['b1 allow']);
-    expect(runtime.explainText(requestId('c1'))).toContain('hold');
+    expect(renderExplanation(runtime.explain(requestId('c1')))).toContain('hold');
   });
 });
 

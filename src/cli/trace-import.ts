@@ -87,8 +87,11 @@ export default defineCommand({
         else await pipeline(source, createWriteStream(draft, { mode: 0o600 }));
         if (draft !== undefined && out !== undefined) await rename(draft, out);
       } catch (error) {
+        if (draft !== undefined) await rm(draft, { force: true });
+        if (error instanceof EntresolError && error.code === 'ENT_TRACE_INVALID' && !options.flag('skip-broken')) {
+          throw new EntresolError(error.code, `${error.message} --skip-broken counts such records and goes on.`, { at: error.at, cause: error });
+        }
         if (draft === undefined) throw error;
-        await rm(draft, { force: true });
         const { syscall, path, message } = error as NodeJS.ErrnoException;
         if (syscall === undefined || path !== draft) throw error;
         throw new EntresolError('ENT_USAGE', `the trace cannot be written: ${message}.`, { at: '--out', cause: error });

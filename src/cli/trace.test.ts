@@ -1,7 +1,9 @@
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -28,6 +30,51 @@ describe('entresol trace', () => {
     const stats = trace('stats', 'desk.jsonl.gz', '--json');
     expect(JSON.parse(stats.stdout)).toMatchObject({ traces: [{ trace: 'desk', sessions: 2, calls: 3, agents: [{ agent: 'planner', calls: 2 }, {}] }] });
     expect(trace('stats', 'desk.jsonl.gz').stdout).toMatch(/^desk: 2 sessions, 3 calls, 2 agents\n/);
+  });
+
+  it("makes a trace of a running server's own log, as often as it is asked for, and replays it", async () => {
+    const server = spawn(process.execPath, [join(root, 'dist/cli/main.mjs'), 'serve', '--port', '0', '--simulated', '--state', 'none'], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'], env: { PATH: process.env.PATH } });
+    try {
+      const [line] = (await once(createInterface({ input: server.stdout }), 'line')) as [string];
+      const url = line.replace('listening ', '');
+      const log = async (): Promise<string> => (await fetch(`${url}/entresol/v1/explain`)).text();
+      const logs: string[] = [];
+      for (const [session, agent] of [['one', 'planner'], ['one', 'coder'], ['two', 'planner']]) {
+        const messages: { role: string; content: string }[] = [{ role: 'system', content: `A harbour master's ${agent} answers. `.repeat(20) }];
+        for (let turn = 0; turn < 3; turn++) {
+          messages.push({ role: 'user', content: `Which lamp is out on pier ${turn} of ${session}?` });
+          const answer = await fetch(`${url}/v1/chat/completions`, {
+            method: 'POST', headers: { 'content-type': 'application/json', 'x-entresol-session': session, 'x-entresol-agent': agent, 'x-entresol-workload': 'harbour' },
+            body: JSON.stringify({ model: 'entresol-simulated', messages, max_tokens: 8 }),
+          });
+          const { choices } = (await answer.json()) as { choices: { message: { role: string; content: string } }[] };
+          messages.push(choices[0].message);
+        }
+        logs.push(await log());
+      }
+      writeFileSync(join(folder, 'calls.jsonl'), logs.join(''));
+    } finally {
+      server.kill('SIGKILL');
+      await once(server, 'close');
+    }
+    const done = trace('import', 'calls.jsonl', '--out', 'own.jsonl.gz', '--json');
+    expect([done.status, JSON.parse(done.stdout)]).toEqual([0, expect.objectContaining({ format: 'entresol', records: 3 + 6 + 9, sessions: 2, calls: 9 })]);
+    const lines = gunzipSync(readFileSync(join(folder, 'own.jsonl.gz'))).toString().trim().split('\n').map((text) => JSON.parse(text) as { workload: string; agent: string; base: unknown; prompt_tokens: number });
+    expect(lines.map(({ agent, base }) => [agent, base !== null])).toEqual(['planner', 'coder', 'planner'].flatMap((agent) => [[agent, false], [agent, true], [agent, true]]));
+    for (const { workload, prompt_tokens: tokens } of lines) expect([workload, tokens > 50]).toEqual(['harbour', true]);
+    expect(JSON.stringify(lines)).not.toMatch(/lamp|pier|master/);
+    expect(trace('check', 'own.jsonl.gz').status).toBe(0);
+    const replayed = spawnSync(process.execPath, [join(root, 'dist/cli/main.mjs'), 'replay', 'own.jsonl.gz', '--policy', 'lru,cache-sage', '--no-cache', '--json'], { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH } });
+    expect([replayed.status, JSON.parse(replayed.stdout)]).toMatchObject([0, { traces: [{ trace: 'own', requests: 9 }] }]);
+  });
+
+  it('an import names what to do about a broken record; with --skip-broken a broken file is passed over too', () => {
+    writeFileSync(join(folder, 'torn.jsonl'), '{"timestamp":0,"input_length":5,"output_length":1,"hash_ids":[0]}\n{"timestamp":5,"input_le');
+    writeFileSync(join(folder, 'torn.jsonl.gz'), Buffer.from([0x1f, 0x8b, 8, 0, 0]));
+    expect(trace('import', 'torn.jsonl').stderr).toMatch(/^ENT_TRACE_INVALID at torn\.jsonl:2: .* --skip-broken counts such records and goes on\./);
+    const { status, stdout, stderr } = trace('import', 'torn.jsonl.gz', 'torn.jsonl', '--skip-broken');
+    expect([status, stdout.trim().split('\n')]).toEqual([0, [expect.stringContaining('"prompt_tokens":5')]]);
+    expect(stderr).toMatch(/2 broken records were skipped, the first: torn\.jsonl\.gz:1: the file: expected gzip/);
   });
 
   it('imports to standard output, and the same again with the same key', () => {

@@ -1,5 +1,7 @@
 /** Answers of the gateway's own. */
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import type { EntresolError } from '../core/index.ts';
 import { errorBody, errorHeaders, requestIdHeader, type ErrorForm } from './errors.ts';
 
@@ -11,6 +13,21 @@ export function sendBytes(response: ServerResponse, requestId: string, status: n
 
 export function sendJson(response: ServerResponse, requestId: string, value: unknown, status = 200): void {
   sendBytes(response, requestId, status, 'application/json', Buffer.from(`${JSON.stringify(value)}\n`));
+}
+
+/** One JSON value a line, made as the client reads them. */
+export async function sendLines(response: ServerResponse, requestId: string, values: Iterable<unknown>): Promise<void> {
+  if (response.headersSent || response.destroyed) return;
+  response.writeHead(200, ['content-type', 'application/x-ndjson', 'cache-control', 'no-store', 'x-entresol-request-id', requestId]);
+  const lines = function* (): Generator<string> {
+    for (const value of values) yield `${JSON.stringify(value)}\n`;
+  };
+  try {
+    await pipeline(Readable.from(lines()), response);
+  } catch (error) {
+    // The client went away.
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
+  }
 }
 
 export interface ErrorOptions {

@@ -5,4 +5,4 @@ import type { Runtime } from '../runtime/index.ts';
 export type CallRuntime = Pick<Runtime, 'nextStep' | 'arrive' | 'admitOrHold' | 'placement' | 'observe' | 'finish' | 'acting' | 'engineTrouble'>;
 
 /** For the control routes. */
-export type ControlRuntime = Pick<Runtime, 'explain' | 'agents' | 'sessions' | 'session' | 'state' | 'policies' | 'setMode' | 'observe' | 'metrics' | 'subscribe' | 'engineTroubles'>;
+export type ControlRuntime = Pick<Runtime, 'explain' | 'explainAll' | 'agents' | 'sessions' | 'session' | 'state' | 'policies' | 'setMode' | 'observe' | 'metrics' | 'subscribe' | 'engineTroubles'>;

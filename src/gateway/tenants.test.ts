@@ -57,6 +57,9 @@ describe('tenants', () => {
     expect((await read(setup, `/entresol/v1/explain/${id}`, bobKey)).status).toBe(404);
     expect((await read(setup, `/entresol/v1/explain/${id}?tenant=alice`, bobKey)).status).toBe(404);
     expect((await read(setup, `/entresol/v1/explain/${id}?tenant=alice`, adminKey)).status).toBe(200);
+    const log = async (key: string, path = '/entresol/v1/explain'): Promise<unknown> => (await read(setup, path, key)).text.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { tenant: string }).tenant);
+    expect([await log(aliceKey), await log(bobKey), await log(adminKey)]).toEqual([['alice'], ['bob', 'bob'], []]);
+    expect([await log(bobKey, '/entresol/v1/explain?tenant=alice'), await log(adminKey, '/entresol/v1/explain?tenant=alice')]).toEqual([['bob', 'bob'], ['alice']]);
   });
 
   it('join no conversation of another: a tool call\'s id means nothing elsewhere', async () => {

@@ -62,5 +62,12 @@ export class DecisionLog {
     return record;
   }
 
+  /** The tenant's requests that have ended, in the order of their arrival. */
+  * ended(tenant: TenantId): Generator<RequestRecord> {
+    for (const record of this.#records.values()) {
+      if (record.end !== undefined && record.by.tenant === tenant) yield record;
+    }
+  }
+
   get size(): number { return this.#records.size; }
 }

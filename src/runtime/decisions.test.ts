@@ -3,6 +3,7 @@ import {
   definePolicy, replicaId, requestId, tenantId, toolCallId,
   type AdmissionVerdict, type FailureMode, type PolicyDefinition, type Replica, type RequestView, type ToolCallVerdict, type ToolCallView,
 } from '../core/index.ts';
+import { renderExplanation } from './explanation.ts';
 import { bench, coordinate, request } from './runtime.fixture.ts';
 
 const admits = (name: string, verdict: AdmissionVerdict, failure: FailureMode = 'open'): PolicyDefinition =>
@@ -54,7 +55,7 @@ describe('admission', () => {
     closed.runtime.arrive(request('r1'));
     expect(closed.runtime.admission(request('r1'))).toMatchObject({ kind: 'reject', code: 'ENT_POLICY_FAILED_CLOSED' });
     expect(closed.runtime.toolCall(call)).toMatchObject({ kind: 'deny', code: 'ENT_POLICY_FAILED_CLOSED' });
-    expect(closed.runtime.explainText(requestId('r1'))).toContain('safety: threw: ');
+    expect(renderExplanation(closed.runtime.explain(requestId('r1')))).toContain('safety: threw: ');
     closed.runtime.setMode('safety', 'shadow');
     expect(closed.runtime.toolCall(call)).toEqual({ kind: 'allow' });
   });

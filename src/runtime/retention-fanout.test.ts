@@ -2,6 +2,7 @@ import { assert, array, boolean, nat, property, record, constantFrom } from 'fas
 import { describe, expect, it } from 'vitest';
 import { definePolicy, LOCAL_TENANT, replicaId, requestId, unitId, type PolicyDefinition, type RetentionIndex, type UnitId } from '../core/index.ts';
 import { lru } from '../policies/lru/policy.ts';
+import { renderExplanation } from './explanation.ts';
 import { bench, coordinate, RecordingEngine, report, request, type Bench } from './runtime.fixture.ts';
 
 /** An index that values units as told and notes what it is told. */
@@ -128,7 +129,7 @@ describe('retention', () => {
     index.touch({ by: coordinate(), units: Int32Array.of(0, 1, 2), first: 2, origin: 'output' }, 3000);
     made.runtime.finish(requestId('r1'), report());
     expect(made.runtime.explain(requestId('r1')).decisions).toMatchObject([{ decision: 'retention', result: 'kept by a', policies: [{ policy: 'a', answer: { value: 5 } }, { policy: 'b', mode: 'shadow', answer: { value: 6 } }] }]);
-    expect(made.runtime.explainText(requestId('r1'))).toContain('b (shadow): 6.000 ms per block-second');
+    expect(renderExplanation(made.runtime.explain(requestId('r1')))).toContain('b (shadow): 6.000 ms per block-second');
     expect(made.runtime.policies().map(({ stateBytes }) => stateBytes)).toEqual([6, 6]);
     made.runtime.arrive(request('short'));
     index.touch({ by: coordinate(), units: Int32Array.of(), first: 0, origin: 'output' }, 4000);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { definePolicy, LOCAL_TENANT, replicaId, requestId, tenantId, type Event } from '../core/index.ts';
+import { renderExplanation } from './explanation.ts';
 import { bench, coordinate, RecordingEngine, report, request } from './runtime.fixture.ts';
 
 /** Notes every event that it is told. */
@@ -41,7 +42,7 @@ describe('the course of a request', () => {
       engine: { notes: ['restored 60 tokens from host'], queueMs: 3, prefillMs: 9 }, end: { cachedTokens: 60, ttftMs: 12 },
     });
     expect(JSON.parse(JSON.stringify(explained))).toEqual(explained);
-    const text = runtime.explainText(requestId('r1'));
+    const text = renderExplanation(runtime.explain(requestId('r1')));
     for (const part of ['planner (fingerprint, 0.70)', 'against: session other', 'admission  allow', 'easy: allow', 'restored 60 tokens from host', '60 of them cached']) expect(text).toContain(part);
     expect(() => runtime.explain(requestId('r1'), tenantId('someone else'))).toThrow(expect.objectContaining({ code: 'ENT_UNKNOWN_REQUEST' }));
     expect(() => runtime.explain(requestId('never'))).toThrow(expect.objectContaining({ code: 'ENT_UNKNOWN_REQUEST' }));

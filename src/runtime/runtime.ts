@@ -9,7 +9,7 @@ import { Decisions } from './decisions.ts';
 import { Delivery, type EventListener } from './delivery.ts';
 import { EngineTable, type EnginePort } from './engine-table.ts';
 import { EngineTroubles } from './engine-troubles.ts';
-import { explanationOf, renderExplanation, type Explanation } from './explanation.ts';
+import { explanationOf, type Explanation } from './explanation.ts';
 import { Guard } from './guard.ts';
 import { Holds, type AdmissionAnswer } from './holds.ts';
 import type { HostedServices } from './hosted-policy.ts';
@@ -344,9 +344,9 @@ export class Runtime {
     return explanationOf(this.#log.find(request, tenant), this.limits.budgetUs);
   }
 
-  /** The same in words. */
-  explainText(request: RequestId, tenant?: TenantId): string {
-    return renderExplanation(this.explain(request, tenant));
+  /** Every recent request of the tenant that has ended, in the order of arrival: its decision log. */
+  * explainAll(tenant: TenantId): Generator<Explanation> {
+    for (const record of this.#log.ended(tenant)) yield explanationOf(record, this.limits.budgetUs);
   }
 
   /** Whether any policy is on. */

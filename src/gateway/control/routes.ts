@@ -1,7 +1,7 @@
 /** The routes that tell about the server itself and switch its policies. */
 import { EntresolError, requestId, tenantId, type Clock, type Coverage, type Engine, type PolicyMode, type TenantId } from '../../core/index.ts';
 import { parseJson, parseObject, readBody } from '../body.ts';
-import { sendBytes, sendJson } from '../respond.ts';
+import { sendBytes, sendJson, sendLines } from '../respond.ts';
 import type { Handler, Route, RouteContext } from '../router.ts';
 import type { ControlRuntime } from '../runtime-port.ts';
 import type { EventStreams } from './event-stream.ts';
@@ -60,6 +60,7 @@ export function controlRoutes(services: ControlServices): Route[] {
       method: 'GET', pattern: '/metrics', admin: true,
       handle: async ({ response, requestId: id }) => sendBytes(response, id, 200, runtime.metrics.contentType, Buffer.from(await runtime.metrics.render())),
     },
+    { method: 'GET', pattern: '/entresol/v1/explain', handle: (context) => sendLines(context.response, context.requestId, runtime.explainAll(tenantOf(context))) },
     { method: 'GET', pattern: '/entresol/v1/explain/:id', handle: answer((context) => runtime.explain(requestId(context.parameter), tenantOf(context))) },
     { method: 'GET', pattern: '/entresol/v1/agents', handle: answer((context) => ({ agents: runtime.agents(tenantOf(context)), coverage: services.coverage(tenantOf(context)) })) },
     { method: 'GET', pattern: '/entresol/v1/sessions', handle: answer((context) => ({ sessions: runtime.sessions(tenantOf(context)) })) },

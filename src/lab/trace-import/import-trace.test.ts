@@ -103,6 +103,57 @@ describe('importTrace', () => {
     expect(lines[1].segments.slice(0, 3)).toEqual([...lines[0].segments, ...lines[0].out]);
   });
 
+  it('Claude Code: an answer that goes on after the result of a tool that it asked for is one call', async () => {
+    const at = (type: string, second: number, message: object): string => JSON.stringify({ type, sessionId: 's', isSidechain: false, timestamp: new Date(1_746_000_000_000 + second * 1000).toISOString(), message });
+    const answer = (content: object, stop: string | null) => ({ id: 'msg_1', role: 'assistant', content: [content], stop_reason: stop, usage: { input_tokens: 9000, output_tokens: 80 } });
+    const result = (id: string) => ({ role: 'user', content: [{ type: 'tool_result', tool_use_id: id, content: `lamp ${id} is out` }] });
+    const path = join(folder, 'streaming-tools.jsonl');
+    writeFileSync(path, [
+      at('user', 0, { role: 'user', content: 'Which lamps are out?' }),
+      at('assistant', 2, answer({ type: 'tool_use', id: 'a', name: 'Grep', input: { pattern: 'seven' } }, null)), at('user', 3, result('a')),
+      at('assistant', 4, answer({ type: 'tool_use', id: 'b', name: 'Read', input: { file: 'pier' } }, 'tool_use')), at('user', 5, result('b')),
+      at('assistant', 7, { id: 'msg_2', role: 'assistant', content: [{ type: 'text', text: 'Two.' }], stop_reason: 'end_turn', usage: { input_tokens: 9100, output_tokens: 3 } }),
+    ].join('\n'));
+    const { lines } = await run([path]);
+    expect(brief(lines)).toEqual([[0, 'main', 0, 4000, 'tool_use', null, 'Grep,Read'], [1, 'main', 5000, 2000, 'end_turn', [0, 2], '']]);
+    // Both tool uses, then both results.
+    expect(lines[1].segments.slice(0, 2)).toEqual(lines[0].out);
+    expect(lines[1].segments).toHaveLength(4);
+  });
+
+  it('Codex: a sub-agent belongs to the session of its parent, by its role; a fork repeats the old thread', async () => {
+    const item = (second: number, type: string, payload: object): string => JSON.stringify({ timestamp: new Date(1_746_000_000_000 + second * 1000).toISOString(), type, payload });
+    const turn = (second: number, ask: string): string[] => [
+      item(second, 'response_item', { type: 'message', role: 'user', content: [{ type: 'input_text', text: ask }] }),
+      item(second + 1, 'response_item', { type: 'message', role: 'assistant', content: [{ type: 'output_text', text: `${ask}: seven` }] }),
+      item(second + 1, 'event_msg', { type: 'token_count', info: { last_token_usage: { input_tokens: 5000, cached_input_tokens: 0, output_tokens: 9 } } }),
+    ];
+    const path = join(folder, 'threads');
+    mkdirSync(path);
+    writeFileSync(join(path, 'rollout-1.jsonl'), [item(0, 'session_meta', { id: 't1', source: 'cli' }), ...turn(1, 'Which lamp is out?')].join('\n'));
+    writeFileSync(join(path, 'rollout-2.jsonl'), [item(3, 'session_meta', { id: 't2', source: { subagent: { thread_spawn: { parent_thread_id: 't1', depth: 1, agent_role: 'explorer' } } } }), ...turn(4, 'Look for lamp seven')].join('\n'));
+    writeFileSync(join(path, 'rollout-3.jsonl'), [item(6, 'session_meta', { id: 't3', source: { subagent: { thread_spawn: { parent_thread_id: 't2', depth: 2 } } } }), ...turn(7, 'Count the lamps')].join('\n'));
+    writeFileSync(join(path, 'rollout-4.jsonl'), [item(9, 'session_meta', { id: 't4', forked_from_id: 't1', source: 'cli' }), item(9, 'session_meta', { id: 't1', source: 'cli' }), ...turn(10, 'Mend it')].join('\n'));
+    const { lines } = await run([path]);
+    const [first] = lines;
+    expect(lines.map(({ session, step, agent, inst }) => [session === first.session, step, agent, inst === undefined])).toEqual([
+      [true, 0, 'main', true], [true, 1, 'explorer', false], [true, 2, 'subagent', false], [false, 0, 'main', true],
+    ]);
+  });
+
+  it('LiteLLM: batches as arrays; redacted messages are lengths, not one text that all share', async () => {
+    const payload = (call: number, promptTokens: number) => ({
+      call_type: 'acompletion', status: 'success', trace_id: 'trace-r', startTime: 1_746_000_000 + call, endTime: 1_746_000_000.5 + call, prompt_tokens: promptTokens, completion_tokens: 20,
+      messages: [{ role: 'user', content: 'redacted-by-litellm' }], response: { text: 'redacted-by-litellm' }, metadata: { requester_metadata: { agent_name: 'planner' } },
+    });
+    const path = join(folder, 'redacted.jsonl');
+    writeFileSync(path, JSON.stringify([payload(0, 400), payload(1, 480), { ...payload(2, 300), trace_id: 'trace-s' }]));
+    const { lines, summary } = await run([path]);
+    expect(summary).toMatchObject({ format: 'litellm', records: 3, sessions: 2, calls: 3 });
+    expect(lines.map(({ prompt_tokens, base, segments }) => [prompt_tokens, base, segments.length])).toEqual([[400, null, 1], [480, [0, 1], 2], [300, null, 1]]);
+    expect(lines[2].segments[0][0]).not.toBe(lines[0].segments[0][0]);
+  });
+
   it('Codex: calls end where their usage is told, a compaction starts anew', async () => {
     const { lines } = await fixture('codex.jsonl');
     expect(brief(lines)).toEqual([[0, 'main', 0, 1800, 'tool_calls', null, 'shell'], [1, 'main', 2300, 1400, 'stop', [0, 4], ''], [2, 'main', 30_700, 2000, 'stop', [0, 1], '']]);

@@ -5,7 +5,7 @@ import { EntresolError } from '../../core/index.ts';
 import { readLines } from '../trace/read-lines.ts';
 import type { LinePlace } from '../trace/trace-line.ts';
 import { CallSpill } from './call-spill.ts';
-import { importFault } from './fields.ts';
+import { importFault, type Fields } from './fields.ts';
 import { FORMATS, type TraceFormat } from './formats/index.ts';
 import type { FormatReader, ImportedCall } from './imported-call.ts';
 import { isFields } from './messages.ts';
@@ -54,7 +54,11 @@ export async function* importTrace(options: ImportOptions): AsyncGenerator<strin
   try {
     const tally: Tally = { records: 0, brokenRecords: 0, firstBroken: [], format: chosenFormat(options.format), reader: undefined };
     for (const file of options.files) {
-      for await (const record of recordsOf(file)) take(record, tally, spill, options);
+      try {
+        for await (const record of recordsOf(file)) take(record, tally, spill, options);
+      } catch (error) {
+        skip(error, tally, options);
+      }
       tally.reader?.endFile?.();
     }
     if (spill.calls === 0) throw new EntresolError('ENT_TRACE_INVALID', `expected at least one call, found none in ${tally.records} records${tally.format === undefined ? '' : ` read as ${tally.format.name}`}.`, { at: options.files[0] });
@@ -130,26 +134,37 @@ async function* documentRecords(file: string): AsyncGenerator<RawRecord> {
 function take({ text, place, progress }: RawRecord, tally: Tally, spill: CallSpill, options: ImportOptions): void {
   tally.records++;
   try {
-    const record = parsed(text, place);
-    tally.format ??= FORMATS.find((format) => format.matches(record));
-    if (tally.format === undefined) throw importFault(place, '(the record)', `a record of ${FORMATS.map(({ name }) => name).join(', ')}; --from names the format`, record);
-    tally.reader ??= tally.format.open(options.hasher, (call) => spill.add(call));
-    tally.reader.read(record, place);
+    const records = parsed(text, place);
+    tally.records += records.length - 1;
+    for (const record of records) {
+      tally.format ??= FORMATS.find((format) => format.matches(record));
+      if (tally.format === undefined) throw importFault(place, '(the record)', `a record of ${FORMATS.map(({ name }) => name).join(', ')}; --from names the format`, record);
+      tally.reader ??= tally.format.open(options.hasher, (call) => spill.add(call));
+      tally.reader.read(record, place);
+    }
   } catch (error) {
-    if (!options.skipBroken || !(error instanceof EntresolError) || error.code !== 'ENT_TRACE_INVALID') throw error;
-    tally.brokenRecords++;
-    if (tally.firstBroken.length < SHOWN_BROKEN) tally.firstBroken.push(`${error.at ?? ''}: ${error.message}`);
+    skip(error, tally, options);
   }
   if (tally.records % PROGRESS_EVERY_RECORDS === 0) options.onProgress?.(spill.calls, place.file, progress);
 }
 
-function parsed(text: string, place: LinePlace): Readonly<Record<string, unknown>> {
+/** Counts what is broken: a record, or the rest of a file that cannot be read further. @throws anything else, and this too where it is not asked for */
+function skip(error: unknown, tally: Tally, { skipBroken }: ImportOptions): void {
+  if (!skipBroken || !(error instanceof EntresolError) || error.code !== 'ENT_TRACE_INVALID') throw error;
+  tally.brokenRecords++;
+  if (tally.firstBroken.length < SHOWN_BROKEN) tally.firstBroken.push(`${error.at ?? ''}: ${error.message}`);
+}
+
+/** The line's record; of a batch (LiteLLM's generic logger posts arrays) all its records. */
+function parsed(text: string, place: LinePlace): readonly Fields[] {
   let record: unknown;
   try {
     record = JSON.parse(text);
   } catch {
     throw new EntresolError('ENT_TRACE_INVALID', `field (the line): expected one JSON object, found ${text.length} characters that are no JSON.`, { at: `${place.file}:${place.line}` });
   }
-  if (!isFields(record)) throw importFault(place, '(the line)', 'one JSON object', record);
-  return record;
+  const records: unknown[] = Array.isArray(record) ? record : [record];
+  const wrong = records.findIndex((each) => !isFields(each));
+  if (wrong !== -1) throw importFault(place, Array.isArray(record) ? `[${wrong}]` : '(the line)', 'a JSON object', records[wrong]);
+  return records as Fields[];
 }

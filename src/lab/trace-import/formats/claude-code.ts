@@ -33,6 +33,8 @@ class Lineage {
   runs = 0;
   /** Since then. */
   fresh: HashedRun[] = [];
+  /** What came while the answer was being written: tools run as soon as they are asked for, and the answer goes on after their results. */
+  results: HashedRun[] = [];
   lastMs: number | null = null;
   answer: Answer | undefined;
   restarted = true;
@@ -41,6 +43,7 @@ class Lineage {
   restart(): void {
     this.runs = 0;
     this.fresh = [];
+    this.results = [];
     this.restarted = true;
   }
 }
@@ -70,6 +73,8 @@ export function claudeCodeReader(hasher: TextHasher, emit: EmitCall): FormatRead
     const { answer } = lineage;
     if (answer === undefined) return;
     lineage.answer = undefined;
+    lineage.fresh.push(...lineage.results);
+    lineage.results = [];
     const seenIn = answers.peek(answer.id);
     if (answer.id !== '' && seenIn !== undefined && seenIn !== lineage.session) {
       // Told again: it is part of the conversation, and no call.
@@ -117,11 +122,11 @@ export function claudeCodeReader(hasher: TextHasher, emit: EmitCall): FormatRead
   };
 
   const readUser = (lineage: Lineage, message: Fields): void => {
-    if (lineage.runs === 0 && lineage.fresh.length === 0 && lineage.agent === 'subagent') {
+    if (lineage.runs === 0 && lineage.fresh.length === 0 && lineage.answer === undefined && lineage.agent === 'subagent') {
       const told = typeof message.content === 'string' ? message.content : Array.isArray(message.content) && isFields(message.content[0]) ? message.content[0].text : undefined;
       if (typeof told === 'string') lineage.agent = spawns.get(hasher.hash('spawn', told)) ?? lineage.agent;
     }
-    lineage.fresh.push(...messageRuns(hasher, { role: 'user', content: message.content }));
+    (lineage.answer === undefined ? lineage.fresh : lineage.results).push(...messageRuns(hasher, { role: 'user', content: message.content }));
   };
 
   return {
@@ -142,10 +147,7 @@ export function claudeCodeReader(hasher: TextHasher, emit: EmitCall): FormatRead
       // What the harness wrote itself (an error shown in place of an answer) is no call.
       if (type === 'assistant' && (record.isApiErrorMessage === true || message.model === '<synthetic>')) return;
       if (type === 'assistant') readAnswer(lineage, message, atMs);
-      else {
-        close(lineage);
-        readUser(lineage, message);
-      }
+      else readUser(lineage, message);
       lineage.lastMs = atMs ?? lineage.lastMs;
     },
     endFile() {

@@ -3,10 +3,25 @@
  * event tells the usage of the call that has just ended. Instructions that a rollout does not show, and its tools, count
  * as one hidden run.
  */
+import { BoundedMap } from '../../../core/index.ts';
 import { count, durationMs, importFault, requiredText, timeMs, type Fields } from '../fields.ts';
 import type { EmitCall, FormatReader, HashedRun, ImportedCall } from '../imported-call.ts';
 import { calledTools, isFields, messageRuns } from '../messages.ts';
 import type { TextHasher } from '../text-hasher.ts';
+
+const THREADS = 100_000;
+
+interface Spawn { readonly parent?: string; readonly role?: string }
+
+/** Who a sub-agent's thread is and whose: `{subagent: "review"}`, `{subagent: {thread_spawn: {parent_thread_id, agent_role}}}`, `{subagent: {other: "guardian"}}`. */
+function spawnOf(source: unknown): Spawn | undefined {
+  const subagent = isFields(source) ? source.subagent : undefined;
+  if (subagent === undefined) return undefined;
+  if (typeof subagent === 'string') return { role: subagent };
+  const spawn = isFields(subagent) && isFields(subagent.thread_spawn) ? subagent.thread_spawn : {};
+  const role = [spawn.agent_role, isFields(subagent) ? subagent.other : undefined].find((value) => typeof value === 'string' && value !== '');
+  return { ...(typeof spawn.parent_thread_id === 'string' ? { parent: spawn.parent_thread_id } : {}), ...(typeof role === 'string' ? { role } : {}) };
+}
 
 interface Answer {
   readonly keep: number;
@@ -18,8 +33,12 @@ interface Answer {
 }
 
 export function codexReader(hasher: TextHasher, emit: EmitCall): FormatReader {
+  /** The file's own thread; '' before its first line. */
+  let thread = '';
   let session = '';
   let agent = 'main';
+  /** The session that each thread of a sub-agent belongs to. A parent's file comes before its sub-agents', by the dates in their names. */
+  const sessions = new BoundedMap<string, string>(THREADS);
   let runs = 0;
   let fresh: HashedRun[] = [];
   let lastMs: number | null = null;
@@ -36,7 +55,8 @@ export function codexReader(hasher: TextHasher, emit: EmitCall): FormatReader {
     release();
     const tools = calledTools(hasher, answer.items);
     ended = {
-      session, agent, startMs: answer.startMs, durationMs: durationMs(answer.startMs, answer.endMs), lineage: session, keep: answer.keep, add: answer.add,
+      session, agent, ...(thread === session ? {} : { instance: hasher.id('instance', thread) }),
+      startMs: answer.startMs, durationMs: durationMs(answer.startMs, answer.endMs), lineage: thread, keep: answer.keep, add: answer.add,
       out: answer.out, tools, stop: tools.length > 0 ? 'tool_calls' : 'stop', hidden: `codex ${agent}`,
     };
     answer = undefined;
@@ -83,15 +103,18 @@ export function codexReader(hasher: TextHasher, emit: EmitCall): FormatReader {
       if (type !== 'session_meta' && type !== 'response_item' && type !== 'event_msg' && type !== 'compacted') return;
       if (!isFields(payload)) throw importFault(place, 'payload', 'an object', payload);
       if (type === 'session_meta') {
-        restart();
-        session = requiredText(payload, 'id', place);
-        const subagent = isFields(payload.source) ? payload.source.subagent : undefined;
-        agent = typeof subagent === 'string' ? hasher.name('agent', subagent) : subagent === undefined ? 'main' : 'subagent';
+        // A forked thread repeats what it goes on from, the first line of the old thread included.
+        if (thread !== '') return;
+        thread = requiredText(payload, 'id', place);
+        const spawned = spawnOf(payload.source);
+        session = spawned?.parent === undefined ? thread : sessions.get(spawned.parent) ?? spawned.parent;
+        sessions.set(thread, session);
+        agent = spawned === undefined ? 'main' : spawned.role === undefined ? 'subagent' : hasher.name('agent', spawned.role);
         const instructions = isFields(payload.base_instructions) ? payload.base_instructions.text : payload.instructions;
         if (typeof instructions === 'string') fresh.push(...messageRuns(hasher, { role: 'system', content: instructions }));
         return;
       }
-      if (session === '') throw importFault(place, 'type', 'session_meta before anything else', type);
+      if (thread === '') throw importFault(place, 'type', 'session_meta before anything else', type);
       if (type === 'response_item') {
         if (typeof payload.type !== 'string') throw importFault(place, 'payload.type', 'a text', payload.type);
         readItem(payload, timeMs(record.timestamp));
@@ -105,7 +128,7 @@ export function codexReader(hasher: TextHasher, emit: EmitCall): FormatReader {
     },
     endFile() {
       restart();
-      session = '';
+      thread = '';
     },
   };
 }
