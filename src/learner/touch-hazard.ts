@@ -39,7 +39,8 @@ export class TouchHazard {
   private readonly tallySeen = new Float64Array(CELLS);
   /** Parts of a 64th that are not counted yet: rarely used blocks would never count otherwise. */
   private readonly carried = new Float64Array(CELLS);
-  private readonly tallied: number[] = [];
+  private readonly tallied = new Int32Array(CELLS);
+  private talliedCells = 0;
   private readonly beliefs = new Float64Array(RECENCIES);
   /** How often tallies had been learned when the beliefs about that kind were found. */
   private readonly believedAt = new Float64Array(RECENCIES / BUCKETS);
@@ -74,7 +75,7 @@ export class TouchHazard {
     const levels = this.describe(kind, agent, callsSince, agentCallsSince, caller, tool);
     for (let level = 0; level < levels; level++) {
       const cell = this.chain[level];
-      if (this.tallySeen[cell] === 0) this.tallied.push(cell);
+      if (this.tallySeen[cell] === 0) this.tallied[this.talliedCells++] = cell;
       this.tallyTouched[cell] += touched;
       this.tallySeen[cell] += size;
     }
@@ -95,7 +96,8 @@ export class TouchHazard {
   /** One call counts once per cell, however many blocks it had there. */
   learnTallies(): void {
     this.learned++;
-    for (const cell of this.tallied) {
+    for (let place = 0; place < this.talliedCells; place++) {
+      const cell = this.tallied[place];
       if (this.seen[cell] >= COUNTER_LIMIT) {
         this.seen[cell] >>= 1;
         this.touched[cell] >>= 1;
@@ -107,7 +109,7 @@ export class TouchHazard {
       this.tallyTouched[cell] = 0;
       this.tallySeen[cell] = 0;
     }
-    this.tallied.length = 0;
+    this.talliedCells = 0;
   }
 
   save(writer: TableWriter): void {

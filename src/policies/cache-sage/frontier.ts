@@ -20,6 +20,8 @@ export class Frontier {
   total = 0;
   /** What was given up of late was worth no more than this. */
   price = 0;
+  /** Groups that are in the heap or out of it by supposition. */
+  private readonly supposed: number[] = [];
   private readonly groups: GroupTable;
   private readonly rank: (group: number) => number;
   private readonly comes: ((group: number) => void) | undefined;
@@ -102,7 +104,16 @@ export class Frontier {
     this.price = Math.max(key, this.price * PRICE_MEMORY);
   }
 
-  /** Supposes that the group holds nothing: its parent may come into the heap. Undone by `cover`. */
+  /** The group that would go next, out of the heap, on the supposition that it goes; -1 if there is none. Until `settle`, the heap is as if it had gone. */
+  take(): number {
+    const group = this.heap.top();
+    if (group < 0) return -1;
+    this.pay(this.heap.keyOf(group));
+    this.heap.remove(group);
+    this.supposed.push(group);
+    return group;
+  }
+  /** Supposes that the group holds nothing: its parent may come into the heap. Followed by `cover`. */
   expose(group: number): void {
     let parent = this.groups.parent[group];
     if (parent < 0) return;
@@ -114,6 +125,7 @@ export class Frontier {
       this.occupied[parent]--;
     }
     this.place(parent);
+    this.supposed.push(parent);
   }
   cover(group: number): void {
     let parent = this.groups.parent[group];
@@ -122,7 +134,11 @@ export class Frontier {
       parent = this.groups.parent[parent];
       if (parent < 0) return;
     }
-    this.heap.remove(parent);
+  }
+  /** What was supposed to go has gone by now, or stays. */
+  settle(): void {
+    const { supposed } = this;
+    for (let group = supposed.pop(); group !== undefined; group = supposed.pop()) this.place(group);
   }
 
   /** A group was taken out of the heap for a while. */

@@ -1,4 +1,4 @@
-import { grownFloat64, grownInt32 } from './growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from './growing.ts';
 
 /**
  * Groups: maximal runs of units of one prefix with one history (same users, same kinds, same last uses). A call uses
@@ -25,8 +25,10 @@ export class GroupTable {
   usedAt = new Float64Array(64);
   /** Sum of what it was last found to be worth to each member, in hits per block-second. */
   worth = new Float64Array(64);
-  /** Head of the list of members. */
+  /** The list of members: its ends, and how many there are. */
   firstMember = new Int32Array(64).fill(-1);
+  lastMember = new Int32Array(64).fill(-1);
+  members = new Uint8Array(64);
   private readonly free: number[] = [];
   private made = 0;
 
@@ -41,8 +43,8 @@ export class GroupTable {
   create(): number {
     const group = this.free.pop() ?? this.grow();
     this.first[group] = this.last[group] = this.parent[group] = this.firstChild[group] = -1;
-    this.nextSibling[group] = this.previousSibling[group] = this.firstMember[group] = -1;
-    this.units[group] = this.blocks[group] = this.costMs[group] = this.children[group] = 0;
+    this.nextSibling[group] = this.previousSibling[group] = this.firstMember[group] = this.lastMember[group] = -1;
+    this.units[group] = this.blocks[group] = this.costMs[group] = this.children[group] = this.members[group] = 0;
     this.sharers[group] = this.bornAt[group] = this.sharedAt[group] = this.usedAt[group] = this.worth[group] = 0;
     return group;
   }
@@ -76,7 +78,7 @@ export class GroupTable {
   }
 
   get bytes(): number {
-    return this.first.byteLength * 13 + this.costMs.byteLength * 3;
+    return this.first.byteLength * 13 + this.costMs.byteLength * 3 + this.members.byteLength;
   }
 
   private grow(): number {
@@ -99,6 +101,8 @@ export class GroupTable {
     this.usedAt = grownFloat64(this.usedAt, length);
     this.worth = grownFloat64(this.worth, length);
     this.firstMember = grownInt32(this.firstMember, length, -1);
+    this.lastMember = grownInt32(this.lastMember, length, -1);
+    this.members = grownUint8(this.members, length);
     return group;
   }
 }

@@ -134,8 +134,7 @@ export class Guard {
     for (let at = 0; at < chain.length;) {
       const group = units.group[chain[at]];
       if (group < 0) break;
-      let end = at + 1;
-      while (end < chain.length && units.group[chain[end]] === group) end++;
+      const end = this.tree.endOfRun(chain, at, group);
       held += Math.min(end - at, ghost.kept[group]);
       if (ghost.kept[group] < end - at) break;
       at = end;
@@ -157,6 +156,7 @@ export class Guard {
       ghost.pay(ghost.heap.keyOf(group));
       ghost.setKept(group, Math.max(0, ghost.kept[group] - (ghost.total - capacity)));
     }
+    if (setAside.length === 0) return;
     for (const group of setAside) ghost.putBack(group);
     setAside.length = 0;
   }

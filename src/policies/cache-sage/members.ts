@@ -40,29 +40,31 @@ export class MemberTable {
     return this.group.byteLength * 9 + this.worth.byteLength + this.kind.byteLength * 2 + this.firstOfSession.byteLength * 2 + this.free.length * 8;
   }
 
-  /** The session's membership of the group, or -1. */
+  /** The session's membership of the group, or -1. Goes along both lists at once: what all share has many members, and a session few groups. */
   find(group: number, session: number): number {
-    let member = this.groups.firstMember[group];
-    while (member >= 0 && this.session[member] !== session) member = this.nextInGroup[member];
-    return member;
+    let inGroup = this.groups.firstMember[group];
+    let inSession = this.firstOf(session);
+    while (inGroup >= 0 && inSession >= 0) {
+      if (this.session[inGroup] === session) return inGroup;
+      if (this.group[inSession] === group) return inSession;
+      inGroup = this.nextInGroup[inGroup];
+      inSession = this.nextInSession[inSession];
+    }
+    return -1;
   }
 
-  /** Records a use; of a group with too many users the one that used it longest ago is dropped. What it was worth stands until it is found anew. */
-  use(group: number, session: number, agent: number, kind: TouchKind, step: number, nth: number): void {
-    let member = this.groups.firstMember[group];
-    let count = 0;
-    let last = -1;
-    while (member >= 0 && this.session[member] !== session) {
-      last = member;
-      count++;
-      member = this.nextInGroup[member];
-    }
+  /**
+   * Records a use; of a group with too many users the one that used it longest ago is dropped. What it was worth stands until it is found anew.
+   * @param known the session's membership of the group, or -1
+   */
+  use(known: number, group: number, session: number, agent: number, kind: TouchKind, step: number, nth: number): void {
+    let member = known;
     if (member >= 0) {
       this.unlinkFromGroup(member);
       this.unlinkFromSession(member);
       this.linkToSession(member, session);
     } else {
-      if (count >= MEMBERS_PER_GROUP) this.remove(last);
+      if (this.groups.members[group] >= MEMBERS_PER_GROUP) this.remove(this.groups.lastMember[group]);
       member = this.create(session);
     }
     this.group[member] = group;
@@ -74,7 +76,9 @@ export class MemberTable {
     this.nextInGroup[member] = head;
     this.previousInGroup[member] = -1;
     if (head >= 0) this.previousInGroup[head] = member;
+    else this.groups.lastMember[group] = member;
     this.groups.firstMember[group] = member;
+    this.groups.members[group]++;
   }
 
   /** Sets what the group is worth to the session, by the session's forecast of that number. */
@@ -120,20 +124,21 @@ export class MemberTable {
       else this.groups.firstMember[to] = twin;
       tail = twin;
     }
+    this.groups.lastMember[to] = tail;
+    this.groups.members[to] = this.groups.members[from];
     this.groups.worth[to] = this.groups.worth[from];
   }
 
   /** Whether two groups have the same few members with the same uses. */
   equal(first: number, second: number, most: number): boolean {
-    let count = 0;
+    const count = this.groups.members[second];
+    if (count > most || count !== this.groups.members[first]) return false;
     for (let member = this.groups.firstMember[second]; member >= 0; member = this.nextInGroup[member]) {
-      if (++count > most) return false;
       const twin = this.find(first, this.session[member]);
       if (twin < 0 || this.agent[twin] !== this.agent[member] || this.kind[twin] !== this.kind[member]) return false;
       if (this.step[twin] !== this.step[member] || this.nth[twin] !== this.nth[member]) return false;
     }
-    for (let member = this.groups.firstMember[first]; member >= 0; member = this.nextInGroup[member]) count--;
-    return count === 0;
+    return true;
   }
 
   removeAll(group: number): void {
@@ -154,6 +159,8 @@ export class MemberTable {
     if (previous >= 0) this.nextInGroup[previous] = next;
     else this.groups.firstMember[this.group[member]] = next;
     if (next >= 0) this.previousInGroup[next] = previous;
+    else this.groups.lastMember[this.group[member]] = previous;
+    this.groups.members[this.group[member]]--;
   }
 
   private unlinkFromSession(member: number): void {

@@ -62,6 +62,17 @@ export class PrefixTree {
     });
   }
 
+  /** Where the chain leaves the group that begins at `start`. */
+  endOfRun(chain: Int32Array, start: number, group: number): number {
+    const { units, groups } = this;
+    // A chain is a way from the root: where it goes through the whole group, it goes by all its units to the last one.
+    const whole = start + groups.units[group];
+    if (whole <= chain.length && chain[whole - 1] === groups.last[group]) return whole;
+    let end = start + 1;
+    while (end < chain.length && units.group[chain[end]] === group) end++;
+    return end;
+  }
+
   /**
    * The group of the run of `chain` that begins at `start`: an existing one, or a new one for all that follows which
    * has none. The run must begin where a group begins.
@@ -70,9 +81,7 @@ export class PrefixTree {
     const { units, groups } = this;
     const known = units.group[chain[start]];
     if (known >= 0) {
-      let end = start;
-      while (end + 1 < chain.length && units.group[chain[end + 1]] === known) end++;
-      this.endGroupAt(chain[end]);
+      this.endGroupAt(chain[this.endOfRun(chain, start, known) - 1]);
       return units.group[chain[start]];
     }
     const group = this.createGroup();

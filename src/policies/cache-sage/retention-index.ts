@@ -49,7 +49,9 @@ export class SageIndex implements RetentionIndex {
   private mostResidentBlocks = 0;
   private definedUnits = 0;
   private definedBlocks = 0;
+  /** Of the call at hand: units of each group that it uses, and the groups that have any. */
   private touchedUnits = new Int32Array(64);
+  private readonly way: number[] = [];
   /** Last call of each session that has taught the learner which groups it used again. */
   private readonly taughtCall: number[] = [];
   private lastAgent: AgentId | undefined;
@@ -84,6 +86,7 @@ export class SageIndex implements RetentionIndex {
     this.nowMs = nowMs;
     this.values.renew();
     const ordinal = ++this.touches;
+    this.real.settle();
     this.renewals.begin('observing', touch.origin === 'prompt' ? ordinal : undefined);
     this.renewals.dropEnded();
     const { tree } = this;
@@ -135,6 +138,7 @@ export class SageIndex implements RetentionIndex {
     const group = this.tree.units.group[unit];
     if (group < 0) return 0;
     if (this.leader === 'lru') return 1 / (1 + this.touches - this.tree.groups.usedAt[group]);
+    this.real.settle();
     this.renewals.begin('deciding');
     this.renewals.beforeDecision(nowMs);
     return this.values.raisedOf(group, (child) => this.real.isOccupied(child), this.ownValue);
@@ -142,6 +146,7 @@ export class SageIndex implements RetentionIndex {
 
   victims(blocks: number, pinned: (unit: UnitId) => boolean, nowMs: number): Iterable<UnitId> {
     this.nowMs = nowMs;
+    this.real.settle();
     this.renewals.begin('deciding');
     this.renewals.dropEnded();
     this.renewals.beforeDecision(nowMs);
@@ -151,6 +156,7 @@ export class SageIndex implements RetentionIndex {
 
   leases(nowMs: number, max: number): readonly Lease[] {
     this.nowMs = nowMs;
+    this.real.settle();
     this.renewals.begin('deciding');
     this.renewals.dropEnded();
     this.renewals.beforeDecision(nowMs);
@@ -197,11 +203,12 @@ export class SageIndex implements RetentionIndex {
     const group = this.tree.claim(touch.units, at);
     const isNew = groups.sharers[group] === 0;
     const now = this.values.sessionOrdinal;
+    const known = session >= 0 ? members.find(group, session) : -1;
     let kind = touch.origin === 'prompt' ? PROMPT : OUTPUT;
     if (isNew) {
       groups.sharers[group] = 1;
       groups.bornAt[group] = groups.sharedAt[group] = now;
-    } else if (session >= 0 && members.find(group, session) >= 0) kind = PROVEN;
+    } else if (known >= 0) kind = PROVEN;
     else {
       kind = BORROWED;
       groups.sharers[group]++;
@@ -212,7 +219,7 @@ export class SageIndex implements RetentionIndex {
       const live = this.sessions.liveOf(session);
       const forecasts = this.sessions.sourceOf(session);
       const agent = this.agentOf(forecasts, touch.by.agent);
-      members.use(group, session, agent, kind, live.calls - 1, forecasts.agentCalls(live, agent));
+      members.use(known, group, session, agent, kind, live.calls - 1, forecasts.agentCalls(live, agent));
     }
     this.real.rankAnew(group);
     return group;
@@ -231,17 +238,26 @@ export class SageIndex implements RetentionIndex {
   /** Tells the learner which of the session's groups this call has used again, once per call. */
   private teach(session: number, chain: Int32Array): void {
     const { groups, members, units } = this.tree;
+    const { way } = this;
     const live = this.sessions.liveOf(session);
     const forecasts = this.sessions.sourceOf(session);
     if (this.taughtCall[session] === live.calls) return;
     this.taughtCall[session] = live.calls;
     if (this.touchedUnits.length < groups.bound) this.touchedUnits = new Int32Array(groups.bound * 2);
-    for (const unit of chain) if (units.isKnown(unit) && units.group[unit] >= 0) this.touchedUnits[units.group[unit]]++;
+    for (let at = 0; at < chain.length;) {
+      const group = units.group[chain[at]];
+      const end = group >= 0 ? this.tree.endOfRun(chain, at, group) : at + 1;
+      if (group >= 0) {
+        this.touchedUnits[group] = end - at;
+        way.push(group);
+      }
+      at = end;
+    }
     for (let member = members.firstOf(session); member >= 0; member = members.nextInSession[member]) {
       const group = members.group[member];
       forecasts.tallyTouch(live, members.kind[member] as TouchKind, members.agent[member], members.step[member], members.nth[member], this.touchedUnits[group], groups.units[group]);
     }
-    for (const unit of chain) if (units.isKnown(unit) && units.group[unit] >= 0) this.touchedUnits[units.group[unit]] = 0;
+    for (let group = way.pop(); group !== undefined; group = way.pop()) this.touchedUnits[group] = 0;
     forecasts.learnTouches();
   }
 
