@@ -1,12 +1,12 @@
 import type { SessionId } from '../core/index.ts';
-import { SessionNames } from './session-names.ts';
+import { hashText } from './hash.ts';
+import { NumberTable } from './number-table.ts';
+import { RecencyOrder } from './recency-order.ts';
 import { MOST_SESSIONS, SessionRows } from './session-rows.ts';
 import { SessionState } from './session-state.ts';
 
 /** A V8 object of three fields, and its place in an array. */
 const HANDLE_BYTES = 56;
-/** Row 0 is nobody's. */
-const NONE = 0;
 const FIRST_LIVES = 64;
 
 /** The sessions a learner remembers, at most `capacity`: the one that has been silent longest makes room. */
@@ -14,10 +14,10 @@ export class SessionRegistry {
   private readonly rows = new SessionRows();
   /** By row. */
   private readonly sessions: SessionState[] = [];
-  private readonly names = new SessionNames((row) => this.sessions[row].id);
-  /** Ends of the list of all sessions by their last calls. */
-  private oldest = NONE;
-  private latest = NONE;
+  /** Rows by name; row 0 is nobody's. */
+  private readonly names = new NumberTable<SessionId>((row) => this.sessions[row].id, hashText);
+  /** All of them by their last calls. */
+  private readonly order = new RecencyOrder();
   /** Rows of the live sessions, and how many they are: in a ring, so that a few can be looked at per call. */
   private ring = new Uint16Array(FIRST_LIVES);
   private lives = 0;
@@ -30,7 +30,7 @@ export class SessionRegistry {
   }
 
   get(id: SessionId): SessionState | undefined {
-    const row = this.names.rowOf(id);
+    const row = this.names.numberOf(id);
     return row === 0 ? undefined : this.sessions[row];
   }
   get size(): number {
@@ -38,7 +38,7 @@ export class SessionRegistry {
   }
   /** What is kept of the sessions: rows, handles, their places among the names; names not counted. */
   get bytes(): number {
-    return this.rows.bytes + this.names.bytes + this.ring.byteLength + this.sessions.length * HANDLE_BYTES;
+    return this.rows.bytes + this.names.bytes + this.order.bytes + this.ring.byteLength + this.sessions.length * HANDLE_BYTES;
   }
   get liveCount(): number {
     return this.lives;
@@ -47,17 +47,17 @@ export class SessionRegistry {
   /** Adds a session. `onForgotten` gets the one that has to make room. */
   add(id: SessionId, onForgotten: (session: SessionState) => void): SessionState {
     if (this.size >= this.capacity) {
-      const forgotten = this.sessions[this.oldest];
+      const forgotten = this.sessions[this.order.oldest];
       onForgotten(forgotten);
       this.retire(forgotten);
       this.names.remove(forgotten.id);
-      this.unlink(forgotten.row);
+      this.order.remove(forgotten.row);
       forgotten.forget();
     }
     const session = new SessionState(id, this.rows);
     this.sessions[session.row] = session;
     this.names.add(session.row);
-    this.linkLatest(session.row);
+    this.order.add(session.row);
     return session;
   }
 
@@ -65,8 +65,7 @@ export class SessionRegistry {
   refresh(session: SessionState): void {
     const { row } = session;
     const { place } = this.rows;
-    this.unlink(row);
-    this.linkLatest(row);
+    this.order.touch(row);
     if (place.cells[row] > 0) return;
     if (this.lives === this.ring.length) this.ring = doubled(this.ring);
     this.ring[this.lives] = row;
@@ -93,24 +92,6 @@ export class SessionRegistry {
 
   * allLive(): Generator<SessionState> {
     for (let place = 0; place < this.lives; place++) yield this.sessions[this.ring[place]];
-  }
-
-  private linkLatest(row: number): void {
-    const { earlier, later } = this.rows;
-    earlier.cells[row] = this.latest;
-    later.cells[row] = NONE;
-    if (this.latest === NONE) this.oldest = row;
-    else later.cells[this.latest] = row;
-    this.latest = row;
-  }
-  private unlink(row: number): void {
-    const { earlier, later } = this.rows;
-    const before = earlier.cells[row];
-    const after = later.cells[row];
-    if (before === NONE) this.oldest = after;
-    else later.cells[before] = after;
-    if (after === NONE) this.latest = before;
-    else earlier.cells[after] = before;
   }
 }
 

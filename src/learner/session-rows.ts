@@ -11,6 +11,8 @@ const FIRST_ROWS = 64;
 export const MOST_SESSIONS = 65_535;
 /** Room doubles up to so many rows and grows by as many from there on, so that little of it stands empty. */
 const MOST_ROWS_AT_ONCE = 128;
+/** Columns grow one by one, each from so many rows before its end: all of them at once would take as long as ten calls. More than there are columns. */
+const ROWS_AHEAD = 32;
 
 type Cells = Uint8Array | Int8Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array;
 
@@ -27,7 +29,7 @@ export class SessionRows {
   private readonly columns: Column[] = [];
   private readonly free: number[] = [];
   private made = 0;
-  private room = 0;
+  private turn = 0;
 
   readonly calls = this.column(Uint32Array);
   readonly lastCallMs = this.column(Float64Array);
@@ -53,9 +55,6 @@ export class SessionRows {
   readonly agentCalls = this.column(Uint8Array, { width: AGENT_COUNTERS });
   /** Place among the live sessions, from 1; 0: not live. */
   readonly place = this.column(Uint16Array);
-  /** Neighbours in the order of the last calls; 0: none. */
-  readonly earlier = this.column(Uint16Array);
-  readonly later = this.column(Uint16Array);
 
   constructor() {
     const forgotten = this.take();
@@ -69,8 +68,12 @@ export class SessionRows {
   /** A row for a session that has not called yet. */
   take(): number {
     const row = this.free.pop() ?? this.made++;
-    if (row >= this.room) this.grow();
-    for (const { cells, width, start } of this.columns) cells.fill(start, row * width, (row + 1) * width);
+    this.growAhead();
+    for (const column of this.columns) {
+      if (column.cells.length < (row + 1) * column.width) this.grow(column);
+      const { cells, width, start } = column;
+      for (let at = row * width; at < (row + 1) * width; at++) cells[at] = start;
+    }
     return row;
   }
   release(row: number): void {
@@ -82,12 +85,15 @@ export class SessionRows {
     this.columns.push(column);
     return column;
   }
-  private grow(): void {
-    this.room += Math.min(MOST_ROWS_AT_ONCE, Math.max(FIRST_ROWS, this.room));
-    for (const column of this.columns) {
-      const { cells } = column;
-      column.cells = new column.make(this.room * column.width);
-      column.cells.set(cells);
-    }
+  private growAhead(): void {
+    this.turn = (this.turn + 1) % this.columns.length;
+    const column = this.columns[this.turn];
+    if (column.cells.length < (this.made + ROWS_AHEAD) * column.width) this.grow(column);
+  }
+  private grow(column: Column): void {
+    const { cells, width, make } = column;
+    const rows = cells.length / width;
+    column.cells = new make((rows + Math.min(MOST_ROWS_AT_ONCE, Math.max(FIRST_ROWS, rows))) * width);
+    column.cells.set(cells);
   }
 }

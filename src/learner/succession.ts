@@ -21,7 +21,7 @@ const PRIOR = { followed: 0.5, ended: 2 } as const;
 const MEMORY = 0.995;
 /** The latest calls whose sessions can be followed. Among many live sessions fewer are looked at: any of hundreds may be the cause, and little is learned from each. */
 const CANDIDATES = 32;
-const CANDIDATES_OF_MANY = 8;
+const CANDIDATES_OF_MANY = 4;
 const MOST_FOLLOWED = 0.98;
 const MOST_ODDS = 1e6;
 /** Forecasts are made anew at once where the odds have grown by more than this. */

@@ -20,6 +20,11 @@ export class Frontier {
   total = 0;
   /** What was given up of late was worth no more than this. */
   price = 0;
+  /** Groups taken since the heap was last as it is. */
+  get taken(): number {
+    return this.groupsTaken;
+  }
+  private groupsTaken = 0;
   /** Groups that are in the heap or out of it by supposition. */
   private readonly supposed: number[] = [];
   private readonly groups: GroupTable;
@@ -111,6 +116,7 @@ export class Frontier {
     this.pay(this.heap.keyOf(group));
     this.heap.remove(group);
     this.supposed.push(group);
+    this.groupsTaken++;
     return group;
   }
   /** Supposes that the group holds nothing: its parent may come into the heap. Followed by `cover`. */
@@ -138,6 +144,7 @@ export class Frontier {
   /** What was supposed to go has gone by now, or stays. */
   settle(): void {
     const { supposed } = this;
+    this.groupsTaken = 0;
     for (let group = supposed.pop(); group !== undefined; group = supposed.pop()) this.place(group);
   }
 

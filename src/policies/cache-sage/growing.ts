@@ -11,6 +11,12 @@ export function grownFloat64(array: Float64Array<ArrayBuffer>, length: number): 
   grown.set(array);
   return grown;
 }
+export function grownUint16(array: Uint16Array<ArrayBuffer>, length: number): Uint16Array<ArrayBuffer> {
+  if (array.length >= length) return array;
+  const grown = new Uint16Array(doubled(array.length, length));
+  grown.set(array);
+  return grown;
+}
 export function grownUint8(array: Uint8Array<ArrayBuffer>, length: number): Uint8Array<ArrayBuffer> {
   if (array.length >= length) return array;
   const grown = new Uint8Array(doubled(array.length, length));

@@ -104,10 +104,9 @@ export class Guard {
     const capacity = this.capacityUnits();
     return this.lru.total > capacity || this.survival.total > capacity;
   }
-  /** Brings both ghosts back to capacity. To be asked when the call at hand has been seen whole, and not before the next one is. */
-  trim(): void {
-    this.trimOne(this.lru);
-    this.trimOne(this.survival);
+  /** Brings both ghosts back to capacity. To be asked when the call at hand has been seen whole, and not before the next one is. Returns how many groups they have lost something of. */
+  trim(): number {
+    return this.trimOne(this.lru) + this.trimOne(this.survival);
   }
 
   save(writer: TableWriter): void {
@@ -142,7 +141,8 @@ export class Guard {
     return held;
   }
 
-  private trimOne(ghost: Frontier): void {
+  private trimOne(ghost: Frontier): number {
+    let groups = 0;
     const capacity = this.capacityUnits();
     const { setAside } = this;
     while (ghost.total > capacity) {
@@ -153,11 +153,14 @@ export class Guard {
         ghost.heap.remove(group);
         continue;
       }
+      groups++;
       ghost.pay(ghost.heap.keyOf(group));
       ghost.setKept(group, Math.max(0, ghost.kept[group] - (ghost.total - capacity)));
     }
-    if (setAside.length === 0) return;
-    for (const group of setAside) ghost.putBack(group);
-    setAside.length = 0;
+    if (setAside.length > 0) {
+      for (const group of setAside) ghost.putBack(group);
+      setAside.length = 0;
+    }
+    return groups;
   }
 }

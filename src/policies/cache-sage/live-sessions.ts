@@ -1,5 +1,6 @@
 import type { Coordinate, Learner, LearnerSource, LiveSession, SessionForecasts, TenantId } from '../../core/index.ts';
-import { grownInt32 } from './growing.ts';
+import { NumberTable, RecencyOrder, hashText } from '../../learner/index.ts';
+import { grownInt32, grownUint16 } from './growing.ts';
 import { RankedHeap } from './ranked-heap.ts';
 import { SessionWorth } from './worth.ts';
 
@@ -10,14 +11,8 @@ const SESSION_CAPACITY = 8192;
 const LEARNER_CAPACITY = 1024;
 /** The tolerance widens by this factor per decision that leaves forecasts due, up to so much, and narrows by the other when none is left. */
 const STRAIN = { up: 1.1, most: 16, down: 0.98 } as const;
-/** Entry, its place in the map and in the free list: a V8 object of five fields, a hash table's entry, two array slots. */
-const ENTRY_BYTES = 56 + 40 + 16;
-const NONE = -1;
-
-interface Entry {
-  readonly live: LiveSession;
-  readonly source: SessionForecasts;
-}
+/** Two places in arrays. */
+const HANDLE_BYTES = 16;
 
 /**
  * The sessions that use the cache: numbers for the table of members, and when the forecast of each has to be made
@@ -27,15 +22,15 @@ interface Entry {
 export class LiveSessions {
   /** The forecast at hand, of the session that was looked at last. */
   readonly worth = new SessionWorth();
-  private readonly entries: (Entry | undefined)[] = [];
-  private readonly numbers = new Map<LiveSession, number>();
+  /** By number, from 1. */
+  private readonly lives: (LiveSession | undefined)[] = [undefined];
+  private readonly sources: (SessionForecasts | undefined)[] = [undefined];
+  private readonly numbers = new NumberTable<LiveSession | undefined>((number) => this.lives[number], (live) => (live === undefined ? 0 : hashText(live.id)));
   /** How many forecasts of each have been acted on, by number. */
   private forecasts = new Int32Array(64);
-  /** Neighbours in the order of the last touches, by number; and the ends of that order. */
-  private earlier = new Int32Array(64);
-  private later = new Int32Array(64);
-  private oldest = NONE;
-  private latest = NONE;
+  /** The last call of each that has been taught (modulo 65,536), by number. */
+  private taught = new Uint16Array(64);
+  private readonly order = new RecencyOrder();
   private readonly free: number[] = [];
   private readonly due = new RankedHeap();
   /** Learners met so far, and how many endings of each have been seen to. */
@@ -56,7 +51,7 @@ export class LiveSessions {
     return this.numbers.size;
   }
   get bytes(): number {
-    return this.entries.length * ENTRY_BYTES + this.forecasts.byteLength * 3 + this.due.bytes + this.worth.bytes + this.met.size * 40;
+    return this.lives.length * HANDLE_BYTES + this.numbers.bytes + this.order.bytes + this.forecasts.byteLength + this.taught.byteLength + this.free.length * 8 + this.due.bytes + this.worth.bytes + this.met.size * 40;
   }
 
   /** The session's number, or -1 if the learner does not know it as live. `onNew` is called when it is met first. */
@@ -65,24 +60,35 @@ export class LiveSessions {
     this.meet(learner);
     const live = learner.sessions.session(by.session);
     if (live === undefined || live.over) return -1;
-    let number = this.numbers.get(live);
-    if (number === undefined) {
-      number = this.free.pop() ?? this.entries.length;
-      this.entries[number] = { live, source: learner.sessions };
-      this.numbers.set(live, number);
-      this.makeRoom(number + 1);
-      this.forecasts[number] = 0;
-      onNew();
-    } else this.unlink(number);
-    this.linkLatest(number);
+    const known = this.numbers.numberOf(live);
+    if (known > 0) {
+      this.order.touch(known);
+      return known;
+    }
+    const number = this.free.pop() ?? this.lives.length;
+    this.lives[number] = live;
+    this.sources[number] = learner.sessions;
+    this.numbers.add(number);
+    this.order.add(number);
+    this.forecasts = grownInt32(this.forecasts, number + 1);
+    this.taught = grownUint16(this.taught, number + 1);
+    this.forecasts[number] = this.taught[number] = 0;
+    onNew();
     return number;
   }
 
   liveOf(number: number): LiveSession {
-    return this.entry(number).live;
+    return this.kept(this.lives, number);
   }
   sourceOf(number: number): SessionForecasts {
-    return this.entry(number).source;
+    return this.kept(this.sources, number);
+  }
+  /** Whether the session's latest call is to be taught: it is asked once per call. */
+  takeLesson(number: number): boolean {
+    const call = this.liveOf(number).calls & 0xffff;
+    if (this.taught[number] === call) return false;
+    this.taught[number] = call;
+    return true;
   }
   forecastsOf(number: number): number {
     return this.forecasts[number];
@@ -94,7 +100,7 @@ export class LiveSessions {
    */
   ended(): readonly number[] {
     const { over } = this;
-    over.length = 0;
+    if (over.length > 0) over.length = 0;
     for (const [learner, seen] of this.met) {
       const { endings } = learner.sessions;
       if (endings === seen) continue;
@@ -104,20 +110,20 @@ export class LiveSessions {
         if (live === undefined) {
           // Too many since we last looked.
           over.length = 0;
-          for (const other of this.all()) if (this.entry(other).live.over) over.push(other);
+          for (const other of this.all()) if (this.liveOf(other).over) over.push(other);
           return over;
         }
-        const number = live.over ? this.numbers.get(live) : undefined;
-        if (number !== undefined && !over.includes(number)) over.push(number);
+        const number = live.over ? this.numbers.numberOf(live) : 0;
+        if (number > 0 && !over.includes(number)) over.push(number);
       }
     }
-    if (over.length === 0 && this.numbers.size > SESSION_CAPACITY) over.push(this.oldest);
+    if (over.length === 0 && this.numbers.size > SESSION_CAPACITY) over.push(this.order.oldest);
     return over;
   }
   drop(number: number): void {
-    this.numbers.delete(this.entry(number).live);
-    this.entries[number] = undefined;
-    this.unlink(number);
+    this.numbers.remove(this.liveOf(number));
+    this.lives[number] = this.sources[number] = undefined;
+    this.order.remove(number);
     this.due.remove(number);
     this.free.push(number);
   }
@@ -136,13 +142,12 @@ export class LiveSessions {
   }
   /** Makes the session's forecast the one at hand, as things stand now. Returns whether it had to be made. */
   look(number: number, nowMs: number): boolean {
-    const { live, source } = this.entry(number);
-    return this.worth.forecast(live, source, nowMs);
+    return this.worth.forecast(this.liveOf(number), this.sourceOf(number), nowMs);
   }
   /** What the session's earlier forecasts found no longer holds; the next one is due when one made now has aged. */
   renewed(number: number, nowMs: number): void {
     this.forecasts[number]++;
-    const idleMs = Math.max(LEAST_IDLE_MS, nowMs - this.entry(number).live.lastCallMs);
+    const idleMs = Math.max(LEAST_IDLE_MS, nowMs - this.liveOf(number).lastCallMs);
     this.due.set(number, nowMs + this.tolerance * this.strain * idleMs);
   }
   /** A decision has made what forecasts it could: were any left due? */
@@ -150,8 +155,8 @@ export class LiveSessions {
     this.strain = this.nextDue(nowMs) >= 0 ? Math.min(STRAIN.most, this.strain * STRAIN.up) : Math.max(1, this.strain * STRAIN.down);
   }
   /** The one that touched longest ago first. */
-  * all(): Generator<number> {
-    for (let number = this.oldest; number !== NONE; number = this.later[number]) yield number;
+  all(): Iterable<number> {
+    return this.order.oldestFirst();
   }
 
   /** Learned tables of the workloads that were met. */
@@ -161,30 +166,10 @@ export class LiveSessions {
     return bytes;
   }
 
-  private entry(number: number): Entry {
-    const entry = this.entries[number];
-    if (entry === undefined) throw new TypeError(`no session has the number ${number}`);
-    return entry;
-  }
-  private makeRoom(length: number): void {
-    this.forecasts = grownInt32(this.forecasts, length);
-    this.earlier = grownInt32(this.earlier, length);
-    this.later = grownInt32(this.later, length);
-  }
-  private linkLatest(number: number): void {
-    this.earlier[number] = this.latest;
-    this.later[number] = NONE;
-    if (this.latest === NONE) this.oldest = number;
-    else this.later[this.latest] = number;
-    this.latest = number;
-  }
-  private unlink(number: number): void {
-    const before = this.earlier[number];
-    const after = this.later[number];
-    if (before === NONE) this.oldest = after;
-    else this.later[before] = after;
-    if (after === NONE) this.latest = before;
-    else this.earlier[after] = before;
+  private kept<Kept>(column: readonly (Kept | undefined)[], number: number): Kept {
+    const kept = column[number];
+    if (kept === undefined) throw new TypeError(`no session has the number ${number}`);
+    return kept;
   }
   private meet(learner: Learner): void {
     if (this.met.has(learner)) return;

@@ -10,11 +10,17 @@ import type { Guard } from './guard.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { PrefixTree } from './prefix-tree.ts';
 
-/** Costs in units of a step along a session's list, about 40 ns with what it brings with it: making a forecast, finding a worth and ranking by it. */
-const WORK = { renewal: 10, forecast: 80, worth: 60, step: 1 } as const;
+/** Costs in units of a step along a session's list, about 40 ns with what it brings with it: making a forecast, finding a worth and ranking by it, giving up a group. */
+const WORK = { renewal: 10, forecast: 80, worth: 60, step: 1, group: 25 } as const;
 /** Of few sessions each one's worth decides much, and all can be valued; of many what goes is one among many alike. */
 const FEW_SESSIONS = 64;
 const WORK_PER_DECISION = { few: 6000, many: 300 } as const;
+/**
+ * Groups that a decision among many sessions gives up, here or in the ghosts, at no expense of the next one's forecasts. When a cache has just
+ * become full they are five times as many, one small group of a dead session after the other.
+ */
+const USUAL_GROUPS = 6;
+const LEAST_WORK = 80;
 /** For the groups that a call's session used before it. Those of the call itself are always valued; among many sessions, where they are at the brink. */
 const WORK_PER_CALL = { few: 1000, many: 150 } as const;
 /**
@@ -42,6 +48,8 @@ export class Renewals {
   private looked = 0;
   private catchUps = 0;
   private valuedLater = Infinity;
+  /** Work by which the decision before this one was longer than usual. */
+  private owed = 0;
 
   constructor(of: Renewed, all: boolean) {
     this.of = of;
@@ -110,9 +118,14 @@ export class Renewals {
       this.renewAll(nowMs);
       return;
     }
-    this.renewDue(nowMs, nowMs);
+    this.renewDue(nowMs, nowMs, this.areFew ? 0 : this.owed);
     this.of.sessions.feelStrain(nowMs);
     this.lookAround(nowMs);
+  }
+
+  /** A decision has given up so many groups, or parts of them. */
+  decided(groups: number): void {
+    this.owed = WORK.group * Math.max(0, groups - USUAL_GROUPS);
   }
 
   /** A group has come to the brink of one of the caches. */
@@ -121,9 +134,9 @@ export class Renewals {
     this.catchUps -= this.of.values.catchUp(group, nowMs, this.catchUps);
   }
 
-  private renewDue(dueMs: number, nowMs: number): void {
+  private renewDue(dueMs: number, nowMs: number, owed = 0): void {
     const { sessions, values, tree: { members } } = this.of;
-    const most = this.boundOf(WORK_PER_DECISION);
+    const most = Math.max(LEAST_WORK, this.boundOf(WORK_PER_DECISION) - owed);
     let work = 0;
     while (work < most) {
       const session = sessions.nextDue(dueMs);

@@ -52,8 +52,6 @@ export class SageIndex implements RetentionIndex {
   /** Of the call at hand: units of each group that it uses, and the groups that have any. */
   private touchedUnits = new Int32Array(64);
   private readonly way: number[] = [];
-  /** Last call of each session that has taught the learner which groups it used again. */
-  private readonly taughtCall: number[] = [];
   private lastAgent: AgentId | undefined;
   private lastForecasts: SessionForecasts | undefined;
   private lastAgentKey = 0;
@@ -150,8 +148,10 @@ export class SageIndex implements RetentionIndex {
     this.renewals.begin('deciding');
     this.renewals.dropEnded();
     this.renewals.beforeDecision(nowMs);
-    this.guard?.trim();
-    return pickVictims(this.tree, this.real, blocks, pinned);
+    const trimmed = this.guard?.trim() ?? 0;
+    const picked = pickVictims(this.tree, this.real, blocks, pinned);
+    this.renewals.decided(trimmed + this.real.taken);
+    return picked;
   }
 
   leases(nowMs: number, max: number): readonly Lease[] {
@@ -177,7 +177,7 @@ export class SageIndex implements RetentionIndex {
     const { tree } = this;
     return {
       learned: this.sessions.learnedBytes(),
-      working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + this.sessions.bytes + this.touchedUnits.byteLength + this.leaseMaker.bytes + this.taughtCall.length * 8,
+      working: tree.units.bytes + tree.groups.bytes + tree.members.bytes + this.real.bytes + this.values.bytes + this.sessions.bytes + this.touchedUnits.byteLength + this.leaseMaker.bytes,
       ghosts: this.guard?.bytes ?? 0,
     };
   }
@@ -241,8 +241,7 @@ export class SageIndex implements RetentionIndex {
     const { way } = this;
     const live = this.sessions.liveOf(session);
     const forecasts = this.sessions.sourceOf(session);
-    if (this.taughtCall[session] === live.calls) return;
-    this.taughtCall[session] = live.calls;
+    if (!this.sessions.takeLesson(session)) return;
     if (this.touchedUnits.length < groups.bound) this.touchedUnits = new Int32Array(groups.bound * 2);
     for (let at = 0; at < chain.length;) {
       const group = units.group[chain[at]];

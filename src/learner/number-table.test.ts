@@ -1,17 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { sessionId } from '../core/index.ts';
-import { SessionNames } from './session-names.ts';
+import { hashText } from './hash.ts';
+import { NumberTable } from './number-table.ts';
 
-describe('SessionNames', () => {
+describe('NumberTable', () => {
   it('finds whoever was added and not removed, and nobody else, as a Map does', () => {
     const step = fc.record({ add: fc.boolean(), name: fc.integer({ min: 0, max: 400 }) });
     fc.assert(fc.property(fc.array(step, { maxLength: 1500, size: 'max' }), (steps) => {
-      const ids = [sessionId('nobody')];
-      const names = new SessionNames((row) => ids[row]);
+      const ids = ['nobody'];
+      const names = new NumberTable((number) => ids[number], hashText);
       const expected = new Map<string, number>();
       for (const { add, name } of steps) {
-        const id = sessionId(`s${name}`);
+        const id = `s${name}`;
         if (!add) {
           names.remove(id);
           expected.delete(id);
@@ -22,7 +22,7 @@ describe('SessionNames', () => {
         }
       }
       expect(names.size).toBe(expected.size);
-      for (let name = 0; name <= 400; name++) expect(names.rowOf(sessionId(`s${name}`))).toBe(expected.get(`s${name}`) ?? 0);
+      for (let name = 0; name <= 400; name++) expect(names.numberOf(`s${name}`)).toBe(expected.get(`s${name}`) ?? 0);
     }), { numRuns: 60 });
   });
 });
