@@ -49,6 +49,11 @@ export interface RetentionIndex {
   victims(blocks: number, pinned: (unit: UnitId) => boolean, nowMs: number): Iterable<UnitId>;
   /** For engines in another process: at most `max` leases, most valuable first, that decay by themselves if we die. */
   leases(nowMs: number, max: number): readonly Lease[];
+  /**
+   * The same leases in parts, some of which may be empty, least valuable first and children before parents: between two
+   * parts the caller may do something else, also tell the index of more. For large caches; absent: all are made at once.
+   */
+  leaseParts?(nowMs: number, max: number): Iterable<readonly Lease[]>;
   /** Bytes of state: learned tables as snapshotted, working memory, ghost caches. */
   stateBytes(): StateBytes;
 }

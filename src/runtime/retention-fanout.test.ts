@@ -1,6 +1,6 @@
 import { assert, array, boolean, nat, property, record, constantFrom } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { definePolicy, LOCAL_TENANT, replicaId, requestId, unitId, type PolicyDefinition, type RetentionIndex, type UnitId } from '../core/index.ts';
+import { definePolicy, LOCAL_TENANT, replicaId, requestId, unitId, type Lease, type PolicyDefinition, type RetentionIndex, type UnitId } from '../core/index.ts';
 import { lru } from '../policies/lru/policy.ts';
 import { renderExplanation } from './explanation.ts';
 import { bench, coordinate, RecordingEngine, report, request, type Bench } from './runtime.fixture.ts';
@@ -53,6 +53,18 @@ describe('retention', () => {
     expect(made.runtime.retention(LOCAL_TENANT, replicaId('e1'))).toBe(index);
     index.setResident(unitId(3), false);
     expect(first.told.at(-1)).toBe('-3');
+  });
+
+  it('hands out leases in parts where the policy makes them so, as many as are asked for, and as one part where it does not', () => {
+    const lease = (unit: number): Lease => ({ unit: unitId(unit), steps: [{ untilMs: 9000, value: 4 - unit }] });
+    const inParts = retains('in-parts', { leaseParts: () => [[lease(3), lease(2)], [], [lease(1)], [lease(0)]] });
+    const whole = retains('whole', { leases: () => [lease(0), lease(3)] });
+    const breaking = retains('breaking', { * leaseParts() { yield [lease(2)]; throw new Error('broken'); } });
+    const partsOf = (definition: PolicyDefinition, max: number): number[][] => [...fill(bench({ policies: [{ definition }] })).leaseParts?.(3000, max) ?? []].map((part) => part.map(({ unit }) => unit));
+    expect(partsOf(inParts.definition, 9)).toEqual([[3, 2], [], [1], [0]]);
+    expect(partsOf(inParts.definition, 3)).toEqual([[3, 2], [], [1]]);
+    expect(partsOf(whole.definition, 9)).toEqual([[3, 0]]);
+    expect(partsOf(breaking.definition, 9)).toEqual([[2]]);
   });
 
   it('is least recent use while none is on, children first, and values rank the same way', () => {

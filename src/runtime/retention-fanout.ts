@@ -164,6 +164,22 @@ export class RetentionFanout implements RetentionIndex {
     });
   }
 
+  * leaseParts(nowMs: number, max: number): Generator<readonly Lease[]> {
+    const { base, factors } = this.#inForce(this.#active());
+    if (base === undefined) return;
+    const { policy: { ledger }, index } = base;
+    const parts = factors.length > 0 ? undefined : this.#guard.bare(ledger, 'retention.leases', () => index.leaseParts?.(nowMs, max)[Symbol.iterator]());
+    if (parts === undefined) {
+      yield this.leases(nowMs, max).toReversed();
+      return;
+    }
+    let left = max;
+    for (let part = this.#guard.bare(ledger, 'retention.leases', () => parts.next()); part !== undefined && part.done !== true && left > 0; part = this.#guard.bare(ledger, 'retention.leases', () => parts.next())) {
+      yield part.value.slice(0, left);
+      left -= part.value.length;
+    }
+  }
+
   stateBytes(): StateBytes {
     const total = { learned: 0, working: this.tree.bytes(), ghosts: 0 };
     for (const { policy, index } of this.#active()) {

@@ -39,6 +39,8 @@ const DEFAULT_BLOCK_TOKENS = 16;
 /** Values fall while nothing happens: looked at so often while calls come, and rarely else. */
 const BUSY_FLUSH_MS = 250;
 const IDLE_FLUSH_MS = 5000;
+/** So long at a time. */
+const FLUSH_TURN_MS = 2;
 /** Sending leases takes at most one part in so many of the time. */
 const FLUSH_SHARE = 6;
 /** What a block is worth until its first lease comes: as much as one that returns in some seconds. Then its lease holds. */
@@ -287,24 +289,42 @@ export class CacheLink {
     if (this.#closed || this.#dueMs <= dueMs) return;
     clearTimeout(this.#timer);
     this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#flush(), Math.max(0, dueMs - this.#options.host.clock.nowMs())).unref();
+    this.#timer = setTimeout(() => void this.#flush(), Math.max(0, dueMs - this.#options.host.clock.nowMs())).unref();
   }
 
-  #flush(): void {
-    this.#dueMs = Infinity;
+  async #flush(): Promise<void> {
+    // Asked for again meanwhile: what has changed since shows at its end.
+    this.#dueMs = -Infinity;
     const { clock } = this.#options.host;
-    const began = performance.now();
-    if (this.steers) this.leases.flush(this.#tenants);
-    const tookMs = performance.now() - began;
+    const newsMs = this.#newsSinceMs;
+    this.#newsSinceMs = undefined;
+    const tookMs = await this.#tellLeases();
+    if (this.#closed) return;
     const nowMs = clock.nowMs();
     this.#lastFlush = { endedMs: nowMs, tookMs };
     this.pace.flushes += 1;
     this.pace.tookMs += tookMs;
-    if (this.#newsSinceMs !== undefined) {
+    if (newsMs !== undefined) {
       this.pace.followed += 1;
-      this.pace.lagMs += nowMs - this.#newsSinceMs;
-      this.#newsSinceMs = undefined;
+      this.pace.lagMs += nowMs - newsMs;
     }
+    this.#dueMs = Infinity;
     this.#at(nowMs + Math.max(FLUSH_SHARE * tookMs, nowMs - this.#lastCallMs < 60_000 ? BUSY_FLUSH_MS : IDLE_FLUSH_MS));
+    if (this.#newsSinceMs !== undefined) this.#soon();
+  }
+
+  /** Calls get their turn between the parts of it. @returns how long it took without those */
+  async #tellLeases(): Promise<number> {
+    let tookMs = 0;
+    let beganMs = performance.now();
+    const parts = this.leases.flush(this.#tenants);
+    while (!this.#closed && this.steers && parts.next().done !== true) {
+      const turnMs = performance.now() - beganMs;
+      if (turnMs < FLUSH_TURN_MS) continue;
+      tookMs += turnMs;
+      await new Promise((resolve) => { setImmediate(resolve); });
+      beganMs = performance.now();
+    }
+    return tookMs + performance.now() - beganMs;
   }
 }

@@ -20,6 +20,11 @@ const STEPS_MS = [5_000, 20_000, 80_000, 320_000] as const;
 /** What things will be worth if nothing is heard is found anew at most so often: it takes a forecast per session and step. */
 const FADING_MS = 2_000;
 const LATER_STEPS = STEPS_MS.length - 1;
+/** A part takes about a millisecond. */
+const GROUPS_PER_PART = 32;
+const SESSIONS_PER_PART = 16;
+const LEASES_PER_PART = 512;
+const NONE: readonly Lease[] = [];
 
 /**
  * What a group is worth now is kept up to date as victims are; how that will fade is looked up from time to time, as
@@ -32,28 +37,42 @@ export class LeaseMaker {
 
   get bytes(): number { return this.#fading.byteLength; }
 
-  /** At most `max` leases, most valuable first, parents before children. @param valueNow of a group, raised to what hangs from it */
-  make(source: LeaseSource, valueNow: (group: number) => number, nowMs: number, max: number): Lease[] {
+  /**
+   * At most `max` leases, the most valuable, least valuable first and children before parents, a part at a time. Between
+   * two parts calls may come and go: a group that has changed by then is passed over or valued as it was, and is right
+   * in the leases after these.
+   * @param valueNow of a group, raised to what hangs from it
+   */
+  * parts(source: LeaseSource, valueNow: (group: number) => number, nowMs: number, max: number): Generator<readonly Lease[]> {
     const { tree, real } = source;
     const { groups, units } = tree;
+    const isHeld = (group: number): boolean => groups.units[group] > 0 && real.kept[group] > 0;
     const held: number[] = [];
-    for (let group = 0; group < groups.bound; group++) if (groups.units[group] > 0 && real.kept[group] > 0) held.push(group);
-    const now = held.map((group) => (source.leader === 'lru' ? 1 / (1 + source.touches - groups.usedAt[group]) : valueNow(group)));
-    if (nowMs - this.#lookedAtMs >= FADING_MS) this.#look(source, held, now, nowMs);
-    const order = held.map((_, place) => place).sort((a, b) => now[b] - now[a] || groups.usedAt[held[b]] - groups.usedAt[held[a]] || depth(tree, held[a]) - depth(tree, held[b]));
-    const leases: Lease[] = [];
-    for (const place of order) {
-      const steps = STEPS_MS.map((lengthMs, step) => ({ untilMs: nowMs + lengthMs, value: now[place] * (step === 0 ? 1 : this.#fadesTo(held[place], step - 1)) }));
-      const run: number[] = [];
-      for (let unit = groups.last[held[place]]; unit >= 0 && units.group[unit] === held[place]; unit = units.parent[unit]) {
-        if (units.resident[unit] === 1) run.push(unit);
-      }
-      for (const unit of run.toReversed()) {
-        if (leases.length >= max) return leases;
-        leases.push({ unit: unitId(unit), steps });
-      }
+    for (let group = 0; group < groups.bound; group++) if (isHeld(group)) held.push(group);
+    const now: number[] = [];
+    for (const group of held) {
+      now.push(!isHeld(group) ? 0 : source.leader === 'lru' ? 1 / (1 + source.touches - groups.usedAt[group]) : valueNow(group));
+      if (now.length % GROUPS_PER_PART === 0) yield NONE;
     }
-    return leases;
+    if (nowMs - this.#lookedAtMs >= FADING_MS) yield* this.#look(source, held, now, nowMs);
+    const order = held.map((_, place) => place).sort((a, b) => now[b] - now[a] || groups.usedAt[held[b]] - groups.usedAt[held[a]] || depth(tree, held[a]) - depth(tree, held[b]));
+    let room = max;
+    const least = order.findIndex((place) => (room -= real.kept[held[place]]) <= 0);
+    let part: Lease[] = [];
+    for (const place of (least < 0 ? order : order.slice(0, least + 1)).toReversed()) {
+      const group = held[place];
+      if (!isHeld(group)) continue;
+      const steps = STEPS_MS.map((lengthMs, step) => ({ untilMs: nowMs + lengthMs, value: now[place] * (step === 0 ? 1 : this.#fadesTo(group, step - 1)) }));
+      // Of the last that there is room for, only its beginning.
+      let over = least >= 0 && place === order[least] ? -room : 0;
+      for (let unit = groups.last[group]; unit >= 0 && units.group[unit] === group; unit = units.parent[unit]) {
+        if (units.resident[unit] === 1 && over-- <= 0) part.push({ unit: unitId(unit), steps });
+      }
+      if (part.length < LEASES_PER_PART) continue;
+      yield part;
+      part = [];
+    }
+    if (part.length > 0) yield part;
   }
 
   #fadesTo(group: number, later: number): number {
@@ -61,34 +80,43 @@ export class LeaseMaker {
     return Number.isNaN(share) ? this.#mean[later] : share;
   }
 
-  #look(source: LeaseSource, held: readonly number[], now: readonly number[], nowMs: number): void {
+  * #look(source: LeaseSource, held: readonly number[], now: readonly number[], nowMs: number): Generator<readonly Lease[]> {
     this.#lookedAtMs = nowMs;
-    this.#fading = new Float64Array(source.tree.groups.bound * LATER_STEPS).fill(NaN);
+    const fading = new Float64Array(source.tree.groups.bound * LATER_STEPS).fill(NaN);
     const total = now.reduce((sum, value) => sum + value, 0);
-    this.#mean = STEPS_MS.slice(1).map((_, later) => {
-      const values = valuesAt(source, held, nowMs + STEPS_MS[later]);
-      held.forEach((group, place) => { if (now[place] > 0) this.#fading[group * LATER_STEPS + later] = values[place] / now[place]; });
-      return total > 0 ? values.reduce((sum, value) => sum + value, 0) / total : 1;
-    });
-    source.values.renew();
+    const mean: number[] = [];
+    for (let later = 0; later < LATER_STEPS; later++) {
+      const values = yield* valuesAt(source, held, nowMs + STEPS_MS[later + 1]);
+      held.forEach((group, place) => { if (now[place] > 0) fading[group * LATER_STEPS + later] = values[place] / now[place]; });
+      mean.push(total > 0 ? values.reduce((sum, value) => sum + value, 0) / total : 1);
+    }
+    this.#fading = fading;
+    this.#mean = mean;
   }
 }
 
 /** What each held group will be worth then if nothing is heard until then. Nothing of it is kept. */
-function valuesAt(source: LeaseSource, held: readonly number[], atMs: number): number[] {
+function* valuesAt(source: LeaseSource, held: readonly number[], atMs: number): Generator<readonly Lease[], number[]> {
   const { sessions, values, real, tree: { groups, members } } = source;
   if (source.leader === 'lru') return held.map((group) => 1 / (1 + source.touches - groups.usedAt[group]));
   const worth = new Float64Array(groups.bound);
-  for (const session of sessions.all()) {
+  let looked = 0;
+  const listed = Array.from(sessions.all());
+  for (const session of listed) {
+    if (!sessions.isKnown(session)) continue;
     sessions.look(session, atMs);
     for (let member = members.firstOf(session); member >= 0; member = members.nextInSession[member]) worth[members.group[member]] += values.worthTo(member);
+    if (++looked % SESSIONS_PER_PART === 0) yield NONE;
   }
   const own = (group: number): number => {
     const used = values.usedAtOrAbove(group);
-    return values.ofGiven(used, worth[used], atMs);
+    return values.ofGiven(used, worth[used] ?? 0, atMs);
   };
+  // Without a pause: what is raised by what will be must not be taken for what is.
   values.renew();
-  return held.map((group) => values.raisedOf(group, (child) => real.isOccupied(child), own));
+  const raised = held.map((group) => (groups.units[group] > 0 && real.kept[group] > 0 ? values.raisedOf(group, (child) => real.isOccupied(child), own) : 0));
+  values.renew();
+  return raised;
 }
 
 function depth(tree: PrefixTree, group: number): number {

@@ -154,6 +154,10 @@ export class LiveSessions {
   feelStrain(nowMs: number): void {
     this.strain = this.nextDue(nowMs) >= 0 ? Math.min(STRAIN.most, this.strain * STRAIN.up) : Math.max(1, this.strain * STRAIN.down);
   }
+  /** Whether a session has this number: one that had it may have ended. */
+  isKnown(number: number): boolean {
+    return this.entries[number] !== undefined;
+  }
   /** The one that touched longest ago first. */
   all(): Iterable<number> {
     return this.order.oldestFirst();

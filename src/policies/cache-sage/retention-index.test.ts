@@ -122,6 +122,28 @@ describe('SageIndex', () => {
     }
   });
 
+  it('makes leases in parts, while calls come and sessions end, without failing or naming what is not there', () => {
+    const cache = new Cache(4000);
+    for (let session = 0; session < 120; session++) cache.call(`s${session}`, 'coder', chainOf(session + 1, 20), 18, session * 50);
+    const whole = cache.index.leases(10_000, 4000).map(({ unit }) => unit);
+    expect(new Set([...cache.index.leaseParts(10_000, 4000)].flat().map(({ unit }) => unit))).toEqual(new Set(whole));
+    expect([...cache.index.leaseParts(10_000, 7)].flat()).toHaveLength(7);
+    let parts = 0;
+    const seen = new Set<number>();
+    for (const part of cache.index.leaseParts(20_000, 4000)) {
+      for (const { unit } of part) {
+        expect(seen.has(unit)).toBe(false);
+        seen.add(unit);
+      }
+      const coordinate = by(`s${parts}`, 'coder');
+      cache.learners.of(TENANT, coordinate.workload).observe({ type: 'session-end', atMs: 20_000, by: coordinate, reason: 'explicit' });
+      cache.call(`s${parts + 40}`, 'coder', chainOf(parts + 41, 20), 19, 20_000 + parts);
+      parts += 1;
+    }
+    expect(parts).toBeGreaterThan(5);
+    expect(seen.size).toBeGreaterThan(0.9 * whole.length);
+  });
+
   it('does not grow with agents and sessions that come once and are gone', () => {
     const cache = new Cache(400);
     const sizes: number[] = [];

@@ -155,6 +155,10 @@ export class SageIndex implements RetentionIndex {
   }
 
   leases(nowMs: number, max: number): readonly Lease[] {
+    return [...this.leaseParts(nowMs, max)].flat().toReversed();
+  }
+
+  leaseParts(nowMs: number, max: number): Iterable<readonly Lease[]> {
     this.nowMs = nowMs;
     this.real.settle();
     this.renewals.begin('deciding');
@@ -162,7 +166,7 @@ export class SageIndex implements RetentionIndex {
     this.renewals.beforeDecision(nowMs);
     this.values.renew();
     const valueNow = (group: number): number => this.values.raisedOf(group, (child) => this.real.isOccupied(child), this.ownValue);
-    return this.leaseMaker.make({ tree: this.tree, sessions: this.sessions, values: this.values, real: this.real, leader: this.leader, touches: this.touches }, valueNow, nowMs, max);
+    return this.leaseMaker.parts({ tree: this.tree, sessions: this.sessions, values: this.values, real: this.real, leader: this.leader, touches: this.touches }, valueNow, nowMs, max);
   }
 
   /** Where the history of a session that waits for a tool is best kept. */
