@@ -156,7 +156,7 @@ export class LiveSessions {
   }
   /** Whether a session has this number: one that had it may have ended. */
   isKnown(number: number): boolean {
-    return this.entries[number] !== undefined;
+    return this.lives[number] !== undefined;
   }
   /** The one that touched longest ago first. */
   all(): Iterable<number> {
