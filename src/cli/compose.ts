@@ -4,7 +4,7 @@
  */
 import createXxhash from 'xxhash-wasm';
 import type { Clock, Engine, LearnerSource, Random } from '../core/index.ts';
-import { Gateway, hashingOf, type GatewayLimits, type KeyRing } from '../gateway/index.ts';
+import { Gateway, hashingOf, type GatewayLimits, type HostedTools, type KeyRing } from '../gateway/index.ts';
 import { createLearnerSource } from '../learner/index.ts';
 import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Stopwatch, type Timers } from '../runtime/index.ts';
 import { registeredPolicy } from '../runtime/load-policy.ts';
@@ -27,6 +27,8 @@ export interface ServerOptions {
   /** Makes the salts that keep caches of tenants apart; by default one that the state directory keeps, else a new one. */
   readonly saltSecret?: Buffer;
   readonly limits?: Partial<GatewayLimits>;
+  /** What is done with tools that only a vendor's servers have, where a call is translated; refused by default. */
+  readonly hostedTools?: HostedTools;
   /** What /healthz tells of the configuration in force. */
   readonly configuration?: () => object;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
@@ -102,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.keys === undefined ? {} : { keys: options.keys }),
     saltSecret: options.saltSecret ?? await saltSecretOf(options.state, log),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
+    ...(options.hostedTools === undefined ? {} : { hostedTools: options.hostedTools }),
     ...(options.configuration === undefined ? {} : { configuration: options.configuration }),
   });
   const fleet = new EngineFleet(engines, runtime);

@@ -1,6 +1,7 @@
 /** What `entresol serve` starts: the configuration file, with flags in place of what they name. */
 import type { Config } from '../config/index.ts';
 import { EntresolError } from '../core/index.ts';
+import { HOSTED_TOOLS } from '../gateway/index.ts';
 import { processClock } from '../runtime/index.ts';
 import { createLogger, logSink, type LogSink } from '../telemetry/index.ts';
 import { defaultPolicies, type ServerOptions } from './compose.ts';
@@ -25,6 +26,7 @@ export async function serveSettings(options: Options): Promise<ServeSettings> {
     host: options.text('host'),
     port: options.number('port', { minimum: 0, maximum: 65_535, integer: true }),
     bodyBytes: options.number('body-limit', { minimum: 1, integer: true }),
+    hostedTools: options.choice('hosted-tools', HOSTED_TOOLS),
     drainSeconds: options.number('drain', { minimum: 0, maximum: 86_400 }),
     upstreams: upstreamEngines(options.list('upstream')),
     policies: options.list('policies'),
@@ -55,6 +57,7 @@ export async function serveSettings(options: Options): Promise<ServeSettings> {
       port: flagged.port ?? config?.listen.port ?? 8080,
       insecure: insecure || config?.listen.insecure === true,
       policies: byFlags || opened === undefined ? await policySettings(flagged.policies, flagged.files) : (opened.policies ?? defaultPolicies),
+      hostedTools: flagged.hostedTools ?? config?.translation.hostedTools ?? 'refuse',
       limits: {
         ...config?.limits,
         ...(flagged.bodyBytes === undefined ? {} : { bodyBytes: flagged.bodyBytes }),

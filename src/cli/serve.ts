@@ -15,6 +15,7 @@ const ARGUMENTS = {
   policies: { type: 'string', description: 'Policies by name, or none; default: cache-sage where the engine can retain' },
   policy: { type: 'string', description: 'A policy file of your own (.ts or .js); may be repeated' },
   insecure: { type: 'boolean', description: 'Listen beyond loopback without keys: whoever reaches the port uses the engine' },
+  'hosted-tools': { type: 'string', description: 'Where a call is translated, tools that only its vendor\'s servers have: refuse (default), or leave-out, named in x-entresol-left-out' },
   'body-limit': { type: 'string', description: 'Largest request body, in bytes (67108864)' },
   drain: { type: 'string', description: 'Seconds that calls in flight get on SIGTERM (30)' },
   state: { type: 'string', description: 'Directory for what was learned, or none' },

@@ -108,6 +108,9 @@ export const configSchemaOf = (kinds: readonly UpstreamKindSettings[]) => z.stri
     drainMs: z.int().min(0).max(86_400_000).default(30_000).describe('What calls in flight get on SIGTERM'),
     keepAliveMs: wholeMs.default(75_000).describe('Idle connections of clients are kept this long'),
   }).prefault({}),
+  translation: z.strictObject({
+    hostedTools: z.enum(['refuse', 'leave-out']).default('refuse').describe('Tools that only the vendor\'s own servers have, such as web search: `refuse` the call, or `leave-out` the tool, named in the answer\'s `x-entresol-left-out`, where others are beside it'),
+  }).prefault({}).describe('For calls of Messages or Responses before engines that speak chat completions only'),
   state: z.string().min(1).optional().describe('Directory for what was learned, or `none`; by default the platform\'s own place'),
   log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info') }).prefault({}),
 });

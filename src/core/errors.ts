@@ -5,7 +5,7 @@ export interface ErrorKind {
 }
 
 export const ERRORS = {
-  ENT_BAD_JSON: { status: 400, mend: 'Send one JSON object as the body.' },
+  ENT_BAD_JSON: { status: 400, mend: 'Send one JSON object as the body (an array to /entresol/v1/events).' },
   ENT_BAD_REQUEST: { status: 400, mend: 'Correct the named field.' },
   ENT_UNTRANSLATABLE: { status: 400, mend: 'Leave it out, or serve with an engine that speaks this API itself; docs/protocols.md lists what is translated.' },
   ENT_UNKNOWN_MODEL: { status: 404, mend: 'Ask GET /v1/models for the models served here.' },

@@ -17,6 +17,7 @@ import { coordinateOf, requestView, type Identified, type Identifier, type Promp
 import { fieldsOf, isFields, jsonOrUndefined, textOf } from './json-fields.ts';
 import { LazyBody } from './lazy-body.ts';
 import { PromptEstimates } from './protocols/prompt-estimate.ts';
+import type { HostedTools } from './protocols/field-table.ts';
 import type { TranslatedAnswer } from './protocols/translated-answer.ts';
 import { CHAT_PATH, chatHeaders, Translator, type TranslatedCall } from './protocols/translate.ts';
 import { ask } from './ask.ts';
@@ -39,6 +40,8 @@ export interface CallServices {
   readonly identityMetrics: IdentityMetrics;
   readonly clock: Clock;
   readonly bodyBytes: number;
+  /** What is done with tools that only a vendor's servers have, where a call is translated; refused by default. */
+  readonly hostedTools?: HostedTools;
   hash(text: string): string;
   /** What keeps a tenant's caches apart in engines that share theirs; undefined: there is one tenant. */
   cacheSalt(tenant: TenantId): string | undefined;
@@ -61,11 +64,12 @@ interface Prepared {
 
 export class Calls {
   private readonly services: CallServices;
-  private readonly translator = new Translator();
+  private readonly translator: Translator;
   private readonly estimates = new PromptEstimates();
 
   constructor(services: CallServices) {
     this.services = services;
+    this.translator = new Translator(services.hostedTools === undefined ? {} : { hostedTools: services.hostedTools });
   }
 
   /** A call of a dialect that we read: it is identified, admitted and observed. */

@@ -13,6 +13,7 @@ import { engineRoutes } from './engine-routes.ts';
 import { Identifier } from './identify.ts';
 import { IdentityMetrics } from './identity-metrics.ts';
 import { DEFAULT_GATEWAY_LIMITS, type GatewayLimits } from './limits.ts';
+import type { HostedTools } from './protocols/field-table.ts';
 import { OpenCalls } from './open-calls.ts';
 import { newRequestId } from './request-id.ts';
 import { refuseUnreadable } from './refuse-unreadable.ts';
@@ -37,6 +38,8 @@ export interface GatewayOptions {
   /** Bind beyond loopback though no keys are configured. */
   readonly insecure?: boolean;
   readonly limits?: Partial<GatewayLimits>;
+  /** What is done with tools that only a vendor's servers have, where a call is translated; refused by default. */
+  readonly hostedTools?: HostedTools;
   /** What `/healthz` tells of the configuration in force; anyone may read it. */
   readonly configuration?: () => object;
 }
@@ -82,6 +85,7 @@ export class Gateway {
     const identityMetrics = new IdentityMetrics(runtime.metrics.registry);
     this.calls = new Calls({
       engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics, bodyBytes: this.limits.bodyBytes,
+      ...(options.hostedTools === undefined ? {} : { hostedTools: options.hostedTools }),
     });
     this.openCalls = new OpenCalls(clock, this.limits);
     this.events = new EventStreams(this.limits.eventBacklogBytes);

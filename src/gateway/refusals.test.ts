@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater, eventsOf, post, setUp, until } from '../../test/support/gateway-setup.ts';
 import { speak } from '../../test/support/scripted-upstream.ts';
 import { startServer, type RunningServer } from '../cli/compose.ts';
+import { SimulatedEngine } from '../engines/simulated/engine.ts';
 import { OpenAiEngine } from '../engines/openai/engine.ts';
 
 afterEach(closeAll);
@@ -68,6 +69,21 @@ describe('bad input', () => {
       const answer = await fetch(server.url + path);
       expect(answer.status).toBe(404);
       expect(await answer.json()).toMatchObject({ error: { code: 'ENT_UNKNOWN_ROUTE', message: expect.stringContaining('docs/http.md') } });
+    }
+  });
+});
+
+describe('a body that is no JSON object', () => {
+  it.each([
+    ['', 'is empty, not a JSON object'], ['[]', 'is an array, not a JSON object'], ['null', 'is null, not'], ['7', 'is a number, not'], ['-1', 'is a number, not'], ['"x"', 'is a string, not'], ['true', 'is true, not'],
+    ['hello', 'it begins with h at byte 0'], ['\u00e9', 'it begins with the byte 0xc3 at byte 0'], ['\ufeff{}', 'a byte order mark stands before it'], ['  x', 'it begins with x at byte 2'],
+    ['{"model":"m","messages":[{"role":"user","content":"a\nb"}]}', 'within "messages"'],
+  ])('is told what it is: %j', async (body, told) => {
+    const server = await startServer({ engines: [new SimulatedEngine()], log: () => undefined });
+    closeLater(() => server.close(0));
+    for (const path of ['/v1/chat/completions', '/v1/messages']) {
+      const answer = await post(server.url + path, body);
+      expect([answer.status, await answer.json()]).toMatchObject([400, { error: { code: 'ENT_BAD_JSON', param: 'body', message: expect.stringContaining(told) } }]);
     }
   });
 });

@@ -67,12 +67,14 @@ const WIRES: readonly Wire[] = [
       tools: [
         { type: 'function', name: 'lookup', description: 'Looks up.', strict: false, parameters: schema },
         { type: 'custom', name: 'apply_patch', description: 'Edits files.', format: { type: 'grammar', syntax: 'lark', definition: 'start: begin_patch hunk+ end_patch' } },
+        { type: 'web_search', external_web_access: false },
+        { type: 'image_generation', output_format: 'png' },
         { type: 'namespace', name: 'mcp__docs', description: 'Documents.', tools: [{ type: 'function', name: 'read', strict: false, parameters: schema }] },
       ],
       reasoning: { effort: 'medium', summary: 'auto' }, text: { verbosity: 'low' }, client_metadata: { 'x-codex-installation-id': 'i' },
     },
     by: { session: '019a-session', instance: '019a-thread' }, own: /^x-codex-/,
-    leftOut: 'client_metadata, namespace.description, prompt_cache_key, summary, verbosity',
+    leftOut: 'client_metadata, namespace.description, prompt_cache_key, summary, tools.image_generation, tools.web_search, verbosity',
   },
   {
     name: 'OpenCode, a sub-agent', dialect: 'chat', hosted: 'openai', path: '/v1/chat/completions',
@@ -89,7 +91,7 @@ const WIRES: readonly Wire[] = [
 ];
 
 async function before(engine: Engine): Promise<{ server: RunningServer; events: Event[] }> {
-  const server = await startServer({ engines: [engine], log: () => undefined });
+  const server = await startServer({ engines: [engine], hostedTools: 'leave-out', log: () => undefined });
   closeLater(() => server.close(0));
   const events: Event[] = [];
   server.runtime.subscribe((event) => events.push(event));

@@ -11,7 +11,19 @@ export interface FieldTable {
   readonly leftOut?: readonly string[];
 }
 
-export type LeftOut = Set<string>;
+/** What is done with tools that only a vendor's own servers have (web search and others). */
+export const HOSTED_TOOLS = ['refuse', 'leave-out'] as const;
+export type HostedTools = (typeof HOSTED_TOOLS)[number];
+
+/** The names of what one request loses, and what it may lose. */
+export class LeftOut extends Set<string> {
+  readonly hostedTools: HostedTools;
+
+  constructor(hostedTools: HostedTools = 'refuse') {
+    super();
+    this.hostedTools = hostedTools;
+  }
+}
 
 /** A place that chat completions have no words for. */
 export function untranslatable(at: string, why = 'has no counterpart in chat completions, which this engine speaks'): EntresolError {

@@ -110,6 +110,7 @@ describe('a request of Messages', () => {
     ['system', { system: 7 }],
     ['messages[0].role', { messages: [{ role: 'tool', content: 'x' }] }],
     ['messages[0].content', { messages: [{ role: 'user' }] }],
+    ['messages[0].content', { messages: [{ role: 'user', content: 7 }] }],
     ['messages[0].content[0].tool_use_id', { messages: [{ role: 'user', content: [{ type: 'tool_result' }] }] }],
     ['tools[0].input_schema', { tools: [{ name: 'x' }] }],
     ['tool_choice.type', { tool_choice: { type: 'maybe' } }],
@@ -198,6 +199,44 @@ describe('a request of Responses', () => {
     ['a_field_of_tomorrow', { a_field_of_tomorrow: 1 }],
   ])('is refused for %s', (at, body) => {
     expect(() => responses(body)).toThrow(expect.objectContaining({ code: 'ENT_UNTRANSLATABLE', status: 400, at }));
+  });
+});
+
+describe('tools that only a vendor\'s servers have, where they may be left out', () => {
+  const translate = (dialect: 'messages' | 'responses', body: JsonObject): { chat: JsonObject; leftOut: readonly string[] } => {
+    const asked = dialect === 'messages' ? { model: 'm', max_tokens: 5, messages: [{ role: 'user', content: 'hi' }] } : { model: 'm', input: 'hi' };
+    const { parsed, leftOut } = new Translator({ hostedTools: 'leave-out' }).translate(dialect, { ...asked, ...body }, LOCAL_TENANT);
+    return { chat: parsed, leftOut };
+  };
+  const search = { type: 'web_search_20250305', name: 'web_search', max_uses: 8 };
+  const read = { name: 'read', input_schema: {} };
+  const call = { type: 'function', name: 'shell', parameters: {} };
+
+  it('are named and the others kept, in Messages', () => {
+    const { chat, leftOut } = translate('messages', { tools: [search, read], tool_choice: { type: 'tool', name: 'read' } });
+    expect(chat.tools).toEqual([{ type: 'function', function: { name: 'read', parameters: {} } }]);
+    expect(leftOut).toEqual(['tools.web_search_20250305']);
+  });
+
+  it('are named and the others kept, in Responses, with searches of earlier answers', () => {
+    const input = [{ role: 'user', content: 'x' }, { type: 'web_search_call', id: 'ws_1', status: 'completed', action: { type: 'search', query: 'q' } }, { role: 'assistant', content: 'Found.' }, { role: 'user', content: 'y' }];
+    const { chat, leftOut } = translate('responses', { input, tools: [call, { type: 'web_search', external_web_access: false }, { type: 'image_generation', output_format: 'png' }], tool_choice: 'auto' });
+    expect(chat).toMatchObject({ tools: [{ function: { name: 'shell' } }], tool_choice: 'auto', messages: [{ content: 'x' }, { content: 'Found.' }, { content: 'y' }] });
+    expect(leftOut).toEqual(['tools.image_generation', 'tools.web_search', 'web_search_call']);
+  });
+
+  it.each([
+    ['messages', 'tools[0].type', { tools: [search] }],
+    ['messages', 'tool_choice.name', { tools: [read, search], tool_choice: { type: 'tool', name: 'web_search' } }],
+    ['messages', 'tools[1].type', { tools: [read, { type: 'web\r\nx: y', name: 'z' }] }],
+    ['messages', 'tools[1].type', { tools: [read, { type: 7, name: 'z' }] }],
+    ['messages', 'container', { tools: [read], container: 'c' }],
+    ['responses', 'tools[0].type', { tools: [{ type: 'web_search' }, { type: 'file_search' }] }],
+    ['responses', 'tool_choice', { tools: [call, { type: 'web_search' }], tool_choice: { type: 'web_search' } }],
+    ['responses', 'tools[0].tools[0].type', { tools: [{ type: 'namespace', name: 'n', tools: [{ type: 'web_search' }] }] }],
+    ['responses', 'input[0].type', { input: [{ type: 'file_search_call', id: 'x' }] }],
+  ] as const)('are refused all the same where the call wants what they do, or cannot be named: %s, %s', (dialect, at, body) => {
+    expect(() => translate(dialect, body)).toThrow(expect.objectContaining({ code: 'ENT_UNTRANSLATABLE', at }));
   });
 });
 

@@ -4,7 +4,7 @@ import type { Answer, Dialect, TenantId } from '../../core/index.ts';
 import type { JsonObject } from '../../core/fields.ts';
 import { listOf } from '../json-fields.ts';
 import type { AnswerWriter } from './answer-writer.ts';
-import type { LeftOut } from './field-table.ts';
+import { LeftOut, type HostedTools } from './field-table.ts';
 import { MessagesWriter } from './messages/answer-writer.ts';
 import { chatFromMessages } from './messages/request.ts';
 import { ResponsesWriter } from './responses/answer-writer.ts';
@@ -33,16 +33,18 @@ export const CHAT_PATH = '/v1/chat/completions';
 
 export class Translator {
   private readonly kept: KeptResponses;
+  private readonly hostedTools: HostedTools;
 
-  constructor(kept = new KeptResponses()) {
+  constructor({ kept = new KeptResponses(), hostedTools = 'refuse' }: { readonly kept?: KeptResponses; readonly hostedTools?: HostedTools } = {}) {
     this.kept = kept;
+    this.hostedTools = hostedTools;
   }
 
   /** @throws EntresolError `ENT_BAD_REQUEST`, `ENT_UNTRANSLATABLE`, naming the place */
   translate(dialect: Dialect, body: JsonObject, tenant: TenantId): TranslatedCall {
     // Members of a body may be parsed anew at each look: all of them are wanted, once.
     const request = { ...body };
-    const leftOut: LeftOut = new Set();
+    const leftOut = new LeftOut(this.hostedTools);
     const parsed = dialect === 'messages' ? chatFromMessages(request, leftOut) : chatFromResponses(this.kept.resolve(tenant, request), leftOut);
     const names = [...leftOut].sort();
     return {

@@ -1,5 +1,6 @@
 /** Reads what identity needs of a body, from its bytes: all of it, or only what is new since a body that began alike. */
 import { BoundedMap } from '../../bounded-map.ts';
+import { EntresolError } from '../../errors.ts';
 import type { Hashing } from '../hashing.ts';
 import { Checkpoints, type Checkpoint, type ConversationKind, type Suffix } from './checkpoints.ts';
 import { ConversationReader, emptyConversation, type ConversationState } from './conversation.ts';
@@ -24,6 +25,19 @@ export interface OutlineLimits {
   readonly gridBytes: number;
 }
 export const DEFAULT_OUTLINE_LIMITS: OutlineLimits = { checkpoints: 65_536, gridBytes: 16_384 };
+
+const OTHER_VALUES: Readonly<Record<string, string>> = { '[': 'an array', '"': 'a string', t: 'true', f: 'false', n: 'null', '-': 'a number' };
+
+/** Says by its first byte what a body is that is no object. */
+function refuseOther(scanner: JsonScanner): never {
+  const first = scanner.peek();
+  const letter = String.fromCharCode(Math.max(0, first));
+  const what = first < 0 ? 'empty' : /\d/.test(letter) ? 'a number' : OTHER_VALUES[letter];
+  if (what !== undefined) throw new EntresolError('ENT_BAD_JSON', `The body is ${what}, not a JSON object.`, { at: 'body' });
+  // Some editors put three bytes before a text that say how it is written.
+  if (scanner.bytes.readUIntBE(0, Math.min(3, scanner.bytes.length)) === 0xefbbbf) scanner.fail('a byte order mark stands before it');
+  scanner.fail(`it begins with ${/[!-~]/.test(letter) ? letter : `the byte 0x${first.toString(16).padStart(2, '0')}`}`);
+}
 
 /** The conversation of a body that is being read, and what stood before it. */
 interface Conversation {
@@ -67,7 +81,7 @@ export class OutlineReader {
     let suffix: Suffix | undefined;
     let regular = true;
     if (from === undefined) {
-      if (!scanner.take(OPEN_OBJECT)) scanner.fail('it is no object');
+      if (!scanner.take(OPEN_OBJECT)) refuseOther(scanner);
     } else {
       conversation = this.converse(scanner, from, from.state, prefixes);
       suffix = this.sameSuffix(scanner, from.suffix);

@@ -34,12 +34,12 @@ const LONGEST_ID = 256;
 
 const TYPES: Readonly<Record<number, 'string' | 'array' | 'object' | 'null'>> = { 0x22: 'string', 0x5b: 'array', 0x7b: 'object', 0x6e: 'null' };
 
-function parsed(bytes: Buffer, start: number, end: number): unknown {
+function parsed(bytes: Buffer, { name, start, end }: Member): unknown {
   try {
     return JSON.parse(bytes.toString('utf8', start, end)) as unknown;
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new EntresolError('ENT_BAD_JSON', `The body is not JSON: ${why.slice(0, 200)}.`, { at: 'body', cause: error });
+    throw new EntresolError('ENT_BAD_JSON', `The body is not JSON, within ${JSON.stringify(name)}: ${why.slice(0, 200)}.`, { at: 'body', cause: error });
   }
 }
 
@@ -76,7 +76,7 @@ export class Outline {
   value(name: string): unknown {
     if (this.values.has(name)) return this.values.get(name);
     const member = this.member(name);
-    const value = member === undefined ? undefined : parsed(this.bytes, member.start, member.end);
+    const value = member === undefined ? undefined : parsed(this.bytes, member);
     this.values.set(name, value);
     return value;
   }

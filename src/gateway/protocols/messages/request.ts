@@ -2,6 +2,7 @@
 import { arrayOf, badField, isObject, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { jsonSchemaFormat, joinTexts, reasoningEffort, withOneSystemMessage, type ChatMessage } from '../chat/request.ts';
 import { checkFields, untranslatable, type FieldTable, type LeftOut } from '../field-table.ts';
+import { LEAVE_OUT_HINT, toolsToTranslate } from '../hosted-tools.ts';
 import { assistantMessage, partsOf, userMessages } from './content.ts';
 
 export const REQUEST_TABLE: FieldTable = {
@@ -47,7 +48,7 @@ function messagesOf(body: JsonObject, leftOut: LeftOut): ChatMessage[] {
 function toolOf(value: unknown, at: string, leftOut: LeftOut): object {
   const tool = objectOf(value, at);
   const { type } = tool;
-  if (type !== undefined && type !== null && type !== 'custom') throw untranslatable(`${at}.type`, `is ${JSON.stringify(type)}, a tool that only Anthropic's API has`);
+  if (type !== undefined && type !== null && type !== 'custom') throw untranslatable(`${at}.type`, `is ${JSON.stringify(type)}, a tool that only Anthropic's API has; ${LEAVE_OUT_HINT}`);
   checkFields(tool, at, TOOL_TABLE, leftOut);
   const description = optional(tool, 'description', stringOf, `${at}.description`);
   return {
@@ -63,9 +64,10 @@ function toolOf(value: unknown, at: string, leftOut: LeftOut): object {
 
 const TOOL_CHOICES: Readonly<Record<string, string>> = { auto: 'auto', any: 'required', none: 'none' };
 
-function toolChoice(choice: JsonObject, leftOut: LeftOut): JsonObject {
+function toolChoice(choice: JsonObject, tools: readonly { readonly tool: unknown }[], leftOut: LeftOut): JsonObject {
   checkFields(choice, 'tool_choice', TOOL_CHOICE_TABLE, leftOut);
   const type = stringOf(choice.type, 'tool_choice.type');
+  if (type === 'tool' && leftOut.hostedTools === 'leave-out' && !tools.some(({ tool }) => isObject(tool) && tool.name === choice.name)) throw untranslatable('tool_choice.name', 'names no tool that is left');
   const named = type === 'tool' ? { type: 'function', function: { name: stringOf(choice.name, 'tool_choice.name') } } : undefined;
   const chosen = named ?? (Object.hasOwn(TOOL_CHOICES, type) ? TOOL_CHOICES[type] : undefined);
   if (chosen === undefined) throw badField('tool_choice.type', 'must be "auto", "any", "tool" or "none"');
@@ -99,13 +101,13 @@ export function chatFromMessages(body: JsonObject, leftOut: LeftOut): JsonObject
   checkFields(body, '', REQUEST_TABLE, leftOut);
   optional(body, 'context_management', (value) => checkContextEdits(value, leftOut));
   const system = optional(body, 'system', (value, at) => systemText(value, at, leftOut)) ?? '';
-  const tools = optional(body, 'tools', arrayOf) ?? [];
+  const tools = toolsToTranslate(optional(body, 'tools', arrayOf) ?? [], (type) => type !== 'custom', leftOut);
   const copied = Object.fromEntries(['model', 'max_tokens', 'temperature', 'top_p', 'top_k', 'entresol_force'].flatMap((name) => (body[name] === undefined || body[name] === null ? [] : [[name, body[name]]])));
   return {
     ...copied,
     messages: withOneSystemMessage([...(system === '' ? [] : [{ role: 'system' as const, content: system }]), ...messagesOf(body, leftOut)]),
-    ...(tools.length === 0 ? {} : { tools: tools.map((tool, index) => toolOf(tool, `tools[${index}]`, leftOut)) }),
-    ...optional(body, 'tool_choice', (value, at) => toolChoice(objectOf(value, at), leftOut)),
+    ...(tools.length === 0 ? {} : { tools: tools.map(({ tool, index }) => toolOf(tool, `tools[${index}]`, leftOut)) }),
+    ...optional(body, 'tool_choice', (value, at) => toolChoice(objectOf(value, at), tools, leftOut)),
     ...(body.stop_sequences === undefined || body.stop_sequences === null ? {} : { stop: body.stop_sequences }),
     ...optional(body, 'output_format', formatOf),
     ...optional(body, 'output_config', (value, at) => outputConfig(objectOf(value, at), leftOut)),

@@ -40,7 +40,8 @@ function partOf(value: unknown, at: string, leftOut: LeftOut): ChatPart {
 
 function partsOf(content: unknown, at: string, leftOut: LeftOut): ChatPart[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];
-  return arrayOf(content, at).map((part, index) => partOf(part, `${at}[${index}]`, leftOut));
+  if (!Array.isArray(content)) throw badField(at, 'must be a string or an array');
+  return content.map((part, index) => partOf(part, `${at}[${index}]`, leftOut));
 }
 
 function textOf(content: unknown, at: string, leftOut: LeftOut, join: (texts: readonly string[]) => string): string {
@@ -71,6 +72,11 @@ export class ItemReader {
     const item = objectOf(value, at);
     // An item with a role alone is a message: the short form.
     const type = item.type === undefined || item.type === null ? 'message' : stringOf(item.type, `${at}.type`);
+    // Of a search that the API has made, this says no more than that there was one: what was found is in the answer.
+    if (type === 'web_search_call' && this.leftOut.hostedTools === 'leave-out') {
+      this.leftOut.add(type);
+      return;
+    }
     const table = Object.hasOwn(ITEM_TABLES, type) ? ITEM_TABLES[type] : undefined;
     if (table === undefined) throw untranslatable(`${at}.type`, `is ${JSON.stringify(type)}, which chat completions have no counterpart of`);
     checkFields(item, at, table, this.leftOut);

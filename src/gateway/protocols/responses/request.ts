@@ -2,8 +2,9 @@
 import { arrayOf, badField, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { jsonSchemaFormat, reasoningEffort, withOneSystemMessage, type ChatMessage } from '../chat/request.ts';
 import { checkFields, untranslatable, type FieldTable, type LeftOut } from '../field-table.ts';
+import { toolsToTranslate } from '../hosted-tools.ts';
 import { ItemReader } from './items.ts';
-import { chatTools } from './tools.ts';
+import { chatTools, TOOL_TABLES } from './tools.ts';
 
 export const REQUEST_TABLE: FieldTable = {
   translated: [
@@ -23,7 +24,8 @@ function messagesOf(body: JsonObject, leftOut: LeftOut): ChatMessage[] {
   const instructions = optional(body, 'instructions', stringOf) ?? '';
   const reader = new ItemReader(leftOut);
   if (typeof body.input === 'string') reader.read({ role: 'user', content: body.input }, 'input');
-  else arrayOf(body.input, 'input').forEach((item, index) => reader.read(item, `input[${index}]`));
+  else if (!Array.isArray(body.input)) throw badField('input', 'must be a string or an array');
+  else body.input.forEach((item, index) => reader.read(item, `input[${index}]`));
   return withOneSystemMessage([...(instructions === '' ? [] : [{ role: 'system' as const, content: instructions }]), ...reader.finish()]);
 }
 
@@ -65,7 +67,7 @@ export function chatFromResponses(body: JsonObject, leftOut: LeftOut): JsonObjec
   (optional(body, 'include', arrayOf) ?? []).forEach((name, index) => {
     if (typeof name !== 'string' || !EMPTY_INCLUSIONS.test(name)) throw untranslatable(`include[${index}]`);
   });
-  const tools = optional(body, 'tools', arrayOf) ?? [];
+  const tools = toolsToTranslate(optional(body, 'tools', arrayOf) ?? [], (type) => !Object.hasOwn(TOOL_TABLES, type), leftOut);
   const copied = Object.fromEntries(['model', 'temperature', 'top_p', 'entresol_force'].flatMap((name) => (body[name] === undefined || body[name] === null ? [] : [[name, body[name]]])));
   return {
     ...copied,

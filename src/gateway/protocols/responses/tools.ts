@@ -1,6 +1,7 @@
 /** Tools of OpenAI's Responses as functions of a chat completion, and the way back for their calls. */
 import { arrayOf, isObject, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { checkFields, untranslatable, type FieldTable, type LeftOut } from '../field-table.ts';
+import { LEAVE_OUT_HINT } from '../hosted-tools.ts';
 
 export const TOOL_TABLES: Readonly<Record<string, FieldTable>> = {
   function: { translated: ['type', 'name', 'description', 'parameters', 'strict'] },
@@ -30,7 +31,7 @@ function toolsOf(value: unknown, at: string, namespace: string | undefined, left
   const tool = objectOf(value, at);
   const type = stringOf(tool.type, `${at}.type`);
   const table = Object.hasOwn(TOOL_TABLES, type) ? TOOL_TABLES[type] : undefined;
-  if (table === undefined) throw untranslatable(`${at}.type`, `is ${JSON.stringify(type)}, a tool that only OpenAI's API has${type === 'web_search' ? ' (in Codex: web_search = "disabled")' : ''}`);
+  if (table === undefined) throw untranslatable(`${at}.type`, `is ${JSON.stringify(type)}, a tool that only OpenAI's API has${type === 'web_search' ? ' (in Codex: web_search = "disabled")' : ''}; ${LEAVE_OUT_HINT}`);
   checkFields(tool, at, table, leftOut);
   const name = stringOf(tool.name, `${at}.name`);
   const description = optional(tool, 'description', stringOf, `${at}.description`);
@@ -53,9 +54,12 @@ function toolsOf(value: unknown, at: string, namespace: string | undefined, left
   }];
 }
 
-/** @throws EntresolError `ENT_BAD_REQUEST`, `ENT_UNTRANSLATABLE` */
-export function chatTools(tools: readonly unknown[], leftOut: LeftOut): object[] {
-  return tools.flatMap((tool, index) => toolsOf(tool, `tools[${index}]`, undefined, leftOut));
+/**
+ * @param tools each with its place in the request
+ * @throws EntresolError `ENT_BAD_REQUEST`, `ENT_UNTRANSLATABLE`
+ */
+export function chatTools(tools: readonly { readonly tool: unknown; readonly index: number }[], leftOut: LeftOut): object[] {
+  return tools.flatMap(({ tool, index }) => toolsOf(tool, `tools[${index}]`, undefined, leftOut));
 }
 
 /** How the client knows a tool that the engine calls by its name in chat completions. */
