@@ -63,24 +63,21 @@ export class SessionRegistry {
 
   /** Marks the session as the most recent one, and as live. */
   refresh(session: SessionState): void {
-    const { row } = session;
-    const { place } = this.rows;
-    this.order.touch(row);
-    if (place.cells[row] > 0) return;
+    this.order.touch(session.row);
+    if (session.place > 0) return;
     if (this.lives === this.ring.length) this.ring = doubled(this.ring);
-    this.ring[this.lives] = row;
-    place.cells[row] = ++this.lives;
+    this.ring[this.lives] = session.row;
+    session.place = ++this.lives;
   }
 
   /** Takes the session out of the live ones; it is still remembered. */
   retire(session: SessionState): void {
-    const { place } = this.rows;
-    const gap = place.cells[session.row];
+    const gap = session.place;
     if (gap === 0) return;
     const last = this.ring[--this.lives];
     this.ring[gap - 1] = last;
-    place.cells[last] = gap;
-    place.cells[session.row] = 0;
+    this.sessions[last].place = gap;
+    session.place = 0;
   }
 
   /** The live session whose turn it is to be looked at. */

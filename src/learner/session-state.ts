@@ -1,6 +1,6 @@
 import type { LiveSession, RequestId, SessionId } from '../core/index.ts';
 import { hashText } from './hash.ts';
-import { AGENT_COUNTERS, END_FEATURES, GAP_FEATURES, type SessionRows } from './session-rows.ts';
+import { AGENT_COUNTERS, F32, F64, PER_ROW, U16, U32, U8, type SessionRows } from './session-rows.ts';
 
 /** Stands for what is not known (yet). */
 export const UNKNOWN_KEY = 0;
@@ -29,75 +29,80 @@ export class SessionState implements LiveSession {
     this.row = 0;
   }
 
-  get calls(): number { return this.rows.calls.cells[this.row]; }
-  get lastCallMs(): number { return this.rows.lastCallMs.cells[this.row]; }
-  get revision(): number { return this.rows.revision.cells[this.row]; }
-  get over(): boolean { return this.rows.over.cells[this.row] === 1; }
-  set over(over: boolean) { this.rows.over.cells[this.row] = over ? 1 : 0; }
+  /** Place among the live sessions, from 1; 0: it is not live. */
+  get place(): number { return this.rows.u16[this.row * PER_ROW.u16 + U16.place]; }
+  set place(place: number) { this.rows.u16[this.row * PER_ROW.u16 + U16.place] = place; }
+  get calls(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.calls]; }
+  get lastCallMs(): number { return this.rows.f64[this.row * PER_ROW.f64 + F64.lastCallMs]; }
+  get revision(): number { return this.rows.u16[this.row * PER_ROW.u16 + U16.revision]; }
+  get over(): boolean { return this.rows.u8[this.row * PER_ROW.u8 + U8.over] === 1; }
+  set over(over: boolean) { this.rows.u8[this.row * PER_ROW.u8 + U8.over] = over ? 1 : 0; }
   /** Some signal said that the session has ended; index into `END_SIGNALS`, or -1. */
-  get endSignal(): number { return this.rows.endSignal.cells[this.row]; }
-  set endSignal(signal: number) { this.rows.endSignal.cells[this.row] = signal; }
-  get agent(): number { return this.rows.agent.cells[this.row]; }
+  get endSignal(): number { return this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] - 1; }
+  set endSignal(signal: number) { this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] = signal + 1; }
+  get agent(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.agent]; }
   /** Slot of the agent in the table of agents. */
-  get agentSlot(): number { return this.rows.agentSlot.cells[this.row]; }
-  set agentSlot(slot: number) { this.rows.agentSlot.cells[this.row] = slot; }
-  get previousAgent(): number { return this.rows.previousAgent.cells[this.row]; }
+  get agentSlot(): number { return this.rows.u8[this.row * PER_ROW.u8 + U8.agentSlot]; }
+  set agentSlot(slot: number) { this.rows.u8[this.row * PER_ROW.u8 + U8.agentSlot] = slot; }
+  get previousAgent(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.previousAgent]; }
   /** Last tool of the last ended call, or its stop reason; UNKNOWN_KEY while the call is running. */
-  get tool(): number { return this.rows.tool.cells[this.row]; }
-  set tool(tool: number) { this.rows.tool.cells[this.row] = tool; }
-  get previousTool(): number { return this.rows.previousTool.cells[this.row]; }
+  get tool(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.tool]; }
+  set tool(tool: number) { this.rows.u32[this.row * PER_ROW.u32 + U32.tool] = tool; }
+  get previousTool(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.previousTool]; }
   /** How long the last call took; -1 while it is running. */
-  get callDurationMs(): number { return this.rows.callDurationMs.cells[this.row]; }
-  set callDurationMs(durationMs: number) { this.rows.callDurationMs.cells[this.row] = durationMs; }
-  get endMask(): number { return this.rows.endMask.cells[this.row]; }
-  set endMask(mask: number) { this.rows.endMask.cells[this.row] = mask; }
+  get callDurationMs(): number { return this.rows.f32[this.row * PER_ROW.f32 + F32.callDurationMs]; }
+  set callDurationMs(durationMs: number) { this.rows.f32[this.row * PER_ROW.f32 + F32.callDurationMs] = durationMs; }
+  get endMask(): number { return this.rows.u16[this.row * PER_ROW.u16 + U16.endMask]; }
+  set endMask(mask: number) { this.rows.u16[this.row * PER_ROW.u16 + U16.endMask] = mask; }
   /** The probability at the last evaluation, or -1. */
-  get endProbability(): number { return this.rows.endProbability.cells[this.row]; }
-  set endProbability(probability: number) { this.rows.endProbability.cells[this.row] = probability; }
+  get endProbability(): number { return this.rows.f32[this.row * PER_ROW.f32 + F32.endProbability]; }
+  set endProbability(probability: number) { this.rows.f32[this.row * PER_ROW.f32 + F32.endProbability] = probability; }
   /** How likely the beginnings since its last call are if one of them took its place, against their being others' or their own. */
-  get followed(): number { return this.rows.followed.cells[this.row]; }
-  set followed(odds: number) { this.rows.followed.cells[this.row] = odds; }
+  get followed(): number { return this.rows.f32[this.row * PER_ROW.f32 + F32.followed]; }
+  set followed(odds: number) { this.rows.f32[this.row * PER_ROW.f32 + F32.followed] = odds; }
   /** Share of this session that the expectation step counts as ended; -1 while it is not counted. */
-  get expectedEnd(): number { return this.rows.expectedEnd.cells[this.row]; }
-  set expectedEnd(share: number) { this.rows.expectedEnd.cells[this.row] = share; }
+  get expectedEnd(): number { return this.rows.f32[this.row * PER_ROW.f32 + F32.expectedEnd]; }
+  set expectedEnd(share: number) { this.rows.f32[this.row * PER_ROW.f32 + F32.expectedEnd] = share; }
   /** Cells of what the arrival of the call told, and of what its end added, in the two tables of gaps. */
-  arrivalGapCell(feature: number): number { return this.rows.arrivalGapCells.cells[this.row * GAP_FEATURES + feature]; }
-  setArrivalGapCell(feature: number, cell: number): void { this.rows.arrivalGapCells.cells[this.row * GAP_FEATURES + feature] = cell; }
-  endGapCell(feature: number): number { return this.rows.endGapCells.cells[this.row * GAP_FEATURES + feature]; }
-  setEndGapCell(feature: number, cell: number): void { this.rows.endGapCells.cells[this.row * GAP_FEATURES + feature] = cell; }
-  endCell(feature: number): number { return this.rows.endCells.cells[this.row * END_FEATURES + feature]; }
-  setEndCell(feature: number, cell: number): void { this.rows.endCells.cells[this.row * END_FEATURES + feature] = cell; }
+  arrivalGapCell(feature: number): number { return this.rows.u8[this.row * PER_ROW.u8 + U8.arrivalGapCells + feature]; }
+  setArrivalGapCell(feature: number, cell: number): void { this.rows.u8[this.row * PER_ROW.u8 + U8.arrivalGapCells + feature] = cell; }
+  endGapCell(feature: number): number { return this.rows.u8[this.row * PER_ROW.u8 + U8.endGapCells + feature]; }
+  setEndGapCell(feature: number, cell: number): void { this.rows.u8[this.row * PER_ROW.u8 + U8.endGapCells + feature] = cell; }
+  endCell(feature: number): number { return this.rows.u16[this.row * PER_ROW.u16 + U16.endCells + feature]; }
+  setEndCell(feature: number, cell: number): void { this.rows.u16[this.row * PER_ROW.u16 + U16.endCells + feature] = cell; }
   /** Evidence of each end feature (log odds against the base rate) at the last evaluation. */
-  endEvidence(feature: number): number { return this.rows.endEvidence.cells[this.row * END_FEATURES + feature]; }
-  setEndEvidence(feature: number, evidence: number): void { this.rows.endEvidence.cells[this.row * END_FEATURES + feature] = evidence; }
+  endEvidence(feature: number): number { return this.rows.f32[this.row * PER_ROW.f32 + F32.endEvidence + feature]; }
+  setEndEvidence(feature: number, evidence: number): void { this.rows.f32[this.row * PER_ROW.f32 + F32.endEvidence + feature] = evidence; }
 
   /** A call arrives: what the last one told is history. */
   called(request: RequestId, agent: number, agentSlot: number, atMs: number): void {
-    const { rows, row } = this;
-    rows.previousAgent.cells[row] = rows.agent.cells[row];
-    rows.previousTool.cells[row] = rows.tool.cells[row];
-    rows.agent.cells[row] = agent;
-    rows.agentSlot.cells[row] = agentSlot;
-    rows.tool.cells[row] = UNKNOWN_KEY;
-    rows.request.cells[row] = hashText(request);
-    rows.calls.cells[row]++;
-    rows.agentCalls.cells[row * AGENT_COUNTERS + (agent % AGENT_COUNTERS)]++;
-    rows.lastCallMs.cells[row] = atMs;
-    rows.callDurationMs.cells[row] = -1;
-    rows.endSignal.cells[row] = -1;
-    rows.revision.cells[row]++;
+    const { u32, u16, u8, f32, f64 } = this.rows;
+    const { row } = this;
+    const first = row * PER_ROW.u32;
+    u32[first + U32.previousAgent] = u32[first + U32.agent];
+    u32[first + U32.previousTool] = u32[first + U32.tool];
+    u32[first + U32.agent] = agent;
+    u32[first + U32.tool] = UNKNOWN_KEY;
+    u32[first + U32.request] = hashText(request);
+    u32[first + U32.calls]++;
+    f32[row * PER_ROW.f32 + F32.callDurationMs] = -1;
+    f64[row * PER_ROW.f64 + F64.lastCallMs] = atMs;
+    u16[row * PER_ROW.u16 + U16.revision]++;
+    u8[row * PER_ROW.u8 + U8.agentSlot] = agentSlot;
+    u8[row * PER_ROW.u8 + U8.endSignal] = 0;
+    u8[row * PER_ROW.u8 + U8.agentCalls + (agent % AGENT_COUNTERS)]++;
   }
   /** Whether the session's last call is this one. */
   isLastCall(request: RequestId): boolean {
-    return this.rows.request.cells[this.row] === hashText(request);
+    return this.rows.u32[this.row * PER_ROW.u32 + U32.request] === hashText(request);
   }
   /** What is forecast of it may have changed. */
   revise(): void {
-    this.rows.revision.cells[this.row]++;
+    this.rows.u16[this.row * PER_ROW.u16 + U16.revision]++;
   }
   /** Ordinal of the agent's last call in the session, modulo 256. */
   agentCalls(agent: number): number {
-    return this.rows.agentCalls.cells[this.row * AGENT_COUNTERS + (agent % AGENT_COUNTERS)];
+    return this.rows.u8[this.row * PER_ROW.u8 + U8.agentCalls + (agent % AGENT_COUNTERS)];
   }
   agentCallsSince(agent: number, nth: number): number {
     return (this.agentCalls(agent) - nth) & AGENT_CALLS_MASK;
