@@ -27,7 +27,7 @@ export interface CacheWrites {
 }
 
 export interface SessionStart extends AgentEventBase { readonly type: 'session-start' }
-/** `reason`: who says so. `explicit`: a client's header or event; `idle`: nothing came for long. */
+/** `reason`: who says so. `explicit`: a client's header or event; `closed`: its connection, or its session with a tool server, was closed; `idle`: nothing came for long. */
 export interface SessionEnd extends AgentEventBase { readonly type: 'session-end'; readonly reason: 'explicit' | 'closed' | 'idle' }
 export interface RequestArrive extends AgentEventBase {
   readonly type: 'request-arrive';

@@ -26,6 +26,7 @@ import { OutgoingCall } from './outgoing-call.ts';
 import { sendBytes, sendError, sendJson } from './respond.ts';
 import type { RouteContext } from './router.ts';
 import type { CallRuntime } from './runtime-port.ts';
+import type { SessionConnections } from './session-connections.ts';
 import { askForUsage } from './splice.ts';
 import { observeToldDurations } from './told-durations.ts';
 import { validateRequest } from './validate.ts';
@@ -38,6 +39,7 @@ export interface CallServices {
   readonly runtime: CallRuntime;
   readonly identifier: Identifier;
   readonly identityMetrics: IdentityMetrics;
+  readonly connections: SessionConnections;
   readonly clock: Clock;
   readonly bodyBytes: number;
   /** What is done with tools that only a vendor's servers have, where a call is translated; refused by default. */
@@ -202,6 +204,7 @@ export class Calls {
     observeToldDurations(runtime, identified.input.headers, arrived);
     runtime.arrive(arrived, { identity: identified.identity });
     this.services.identityMetrics.record(identified.identity, identified.tenant);
+    this.services.connections.used(context.request.socket, arrived.by);
     const observed = new ObservedCall(this.services, prepared, arrived, this.estimates);
     try {
       if (refusal !== undefined) throw refusal;

@@ -20,6 +20,7 @@ import { refuseUnreadable } from './refuse-unreadable.ts';
 import { sendError } from './respond.ts';
 import { Router, type RouteContext } from './router.ts';
 import type { CallRuntime, ControlRuntime } from './runtime-port.ts';
+import { SessionConnections } from './session-connections.ts';
 
 export interface GatewayOptions {
   readonly host: string;
@@ -73,6 +74,7 @@ export class Gateway {
   private readonly events: EventStreams;
   private readonly unsubscribe: () => void;
   private readonly openCalls: OpenCalls;
+  private readonly connections: SessionConnections;
   private state: 'starting' | 'ready' | 'draining' = 'starting';
 
   /** @throws EntresolError `ENT_INSECURE_BIND` */
@@ -83,8 +85,9 @@ export class Gateway {
     this.limits = { ...DEFAULT_GATEWAY_LIMITS, ...options.limits };
     const { engines, runtime, clock, hashing, log } = options;
     const identityMetrics = new IdentityMetrics(runtime.metrics.registry);
+    this.connections = new SessionConnections(this.limits.connectionGraceMs, (by) => runtime.observe({ type: 'session-end', atMs: clock.nowMs(), by, reason: 'closed' }));
     this.calls = new Calls({
-      engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics, bodyBytes: this.limits.bodyBytes,
+      connections: this.connections, engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics, bodyBytes: this.limits.bodyBytes,
       ...(options.hostedTools === undefined ? {} : { hostedTools: options.hostedTools }),
     });
     this.openCalls = new OpenCalls(clock, this.limits);
@@ -140,6 +143,7 @@ export class Gateway {
     this.state = 'draining';
     this.unsubscribe();
     this.events.close();
+    this.connections.close();
     const closed = new Promise<void>((resolve) => {
       this.server.close(() => resolve());
     });

@@ -15,6 +15,8 @@ export interface GatewayLimits {
   readonly drainMs: number;
   /** Idle connections of clients are kept this long; longer than SDKs keep theirs, so that it is they who close. */
   readonly keepAliveMs: number;
+  /** A session whose client closed its connection has this long to open another before that is taken for a sign of its end. */
+  readonly connectionGraceMs: number;
   /** Clients of the event stream that do not read are dropped beyond this much unsent. */
   readonly eventBacklogBytes: number;
 }
@@ -29,5 +31,6 @@ export const DEFAULT_GATEWAY_LIMITS: GatewayLimits = {
   stallMs: 600_000,
   drainMs: 30_000,
   keepAliveMs: 75_000,
+  connectionGraceMs: 1000,
   eventBacklogBytes: 1024 * 1024,
 };

@@ -89,6 +89,21 @@ describe('sessions', () => {
     expect(runtime.nextStep(coordinate())).toBe(1);
   });
 
+  it('whose connection closed are told of as ended, once, and live on: a call that comes after all goes on with them', () => {
+    const { events, definition } = spy();
+    const { runtime } = bench({ policies: [{ definition }] });
+    runtime.arrive(request('r1'));
+    runtime.finish(requestId('r1'), report());
+    for (let time = 0; time < 2; time++) runtime.observe({ type: 'session-end', atMs: 10, by: coordinate(), reason: 'closed' });
+    expect(runtime.nextStep(coordinate())).toBe(1);
+    runtime.arrive(request('r2'));
+    runtime.finish(requestId('r2'), report());
+    runtime.observe({ type: 'session-end', atMs: 20, by: coordinate(), reason: 'closed' });
+    runtime.observe({ type: 'session-end', atMs: 30, by: coordinate(), reason: 'explicit' });
+    expect(events.flatMap((event) => (event.type === 'session-end' ? event.reason : event.type === 'session-start' ? 'start' : []))).toEqual(['start', 'closed', 'start', 'closed']);
+    expect(runtime.sessions(coordinate().tenant)).toEqual([]);
+  });
+
   it('are bounded: the one idle for longest is ended', () => {
     const { events, definition } = spy();
     const { runtime } = bench({ policies: [{ definition }], limits: { sessions: 2 } });
@@ -120,7 +135,7 @@ function eventOf(kind: AgentEvent['type'], id: string, session: string, atMs: nu
     case 'request-arrive': return { ...base, type: kind, model: 'm', promptTokens: 5, warmup: false };
     case 'request-end': return { ...base, type: kind, status: 'ok', promptTokens: 5, cachedTokens: 0, outputTokens: 1, tools: [], warmup: false };
     case 'first-token': return { ...base, type: kind, ttftMs: 1 };
-    case 'session-end': return { ...base, type: kind, reason: 'explicit' };
+    case 'session-end': return { ...base, type: kind, reason: id === 'r0' ? 'closed' : 'explicit' };
     case 'request-cancel': case 'session-start': return { ...base, type: kind };
     default: return { ...base, type: 'request-cancel' };
   }

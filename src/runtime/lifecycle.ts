@@ -133,10 +133,13 @@ export class Lifecycle {
   }
 
   #endSession(event: SessionEnd): void {
-    const session = this.#options.sessions.end(event.by);
-    if (session === undefined) return this.#ignore('unknown-session-end');
-    this.#options.delivery.agentEvent(event);
-    this.#options.sessionEnded(session.by);
+    const { sessions, delivery } = this.#options;
+    // A closed connection is a sign and no more: the session, and what engines hold of it, stay until it is idle for too long.
+    const session = event.reason === 'closed' ? sessions.get(event.by) : sessions.end(event.by);
+    if (session === undefined || (event.reason === 'closed' && !session.announced)) return this.#ignore('unknown-session-end');
+    if (session.announced) delivery.agentEvent(event);
+    session.announced = false;
+    if (event.reason !== 'closed') this.#options.sessionEnded(session.by);
   }
 
   /** Ends sessions that are idle for too long, or beyond the bound. */

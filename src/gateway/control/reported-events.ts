@@ -7,7 +7,7 @@ const id = z.string().regex(/^[\x20-\x7e]{1,256}$/, 'must be 1 to 256 printable 
 const reported = z.discriminatedUnion('type', [
   z.object({ type: z.literal('tool-start'), session: id, agent: id.optional(), toolCallId: id.optional(), name: id }),
   z.object({ type: z.literal('tool-end'), session: id, agent: id.optional(), toolCallId: id.optional(), name: id, durationMs: z.number().nonnegative() }),
-  z.object({ type: z.literal('session-end'), session: id, agent: id.optional() }),
+  z.object({ type: z.literal('session-end'), session: id, agent: id.optional(), reason: z.enum(['explicit', 'closed']).optional() }),
 ]);
 const MAXIMUM_EVENTS = 1000;
 const schema = z.array(reported).max(MAXIMUM_EVENTS);
@@ -40,7 +40,7 @@ export function reportEvents(body: unknown, tenant: TenantId, runtime: Pick<Cont
 }
 
 function asEvent(event: z.infer<typeof reported>, by: Coordinate, atMs: number): AgentEvent {
-  if (event.type === 'session-end') return { type: 'session-end', atMs, by, reason: 'explicit' };
+  if (event.type === 'session-end') return { type: 'session-end', atMs, by, reason: event.reason ?? 'explicit' };
   const base = { atMs, by, toolCall: toolCallId(event.toolCallId ?? ''), name: event.name };
   return event.type === 'tool-start' ? { type: 'tool-start', ...base } : { type: 'tool-end', ...base, durationMs: event.durationMs };
 }
