@@ -80,6 +80,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     const poll = async (): Promise<void> => {
       const timer = this.#poll;
       await this.#read(server).catch(() => undefined);
+      await this.#link?.askCounters();
       // It went down meanwhile, and may have come up again with a poll of its own.
       if (this.#poll === undefined || this.#poll !== timer) return;
       server.host.emit({ type: 'engine-load', atMs: server.host.clock.nowMs(), replica: server.replica, runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0, ...this.load() });
@@ -165,6 +166,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
         await Promise.race([settled, new Promise((resolve) => { setTimeout(resolve, HELLO_WAIT_MS).unref(); })]);
       }
       await this.#followEvents(server, surface, link);
+      await link.askCounters();
     });
   }
 
@@ -201,7 +203,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
 
   #publish(leases: readonly Lease[]): Promise<readonly Outcome[]> {
     const link = this.#link;
-    const nowMs = performance.now();
+    const nowMs = link?.nowMs() ?? 0;
     return Promise.resolve(leases.map(({ unit, steps }): Outcome => {
       const key = link?.mirror.block(unit)?.key;
       if (link === undefined || key === undefined) return { status: 'rejected', why: 'no such block' };

@@ -4,7 +4,10 @@
  */
 import type { EngineHost, ReplicaId, Secret, TenantId, UnitId } from '../../core/index.ts';
 import { loadDecoder, loadZeroMq, type ZeroMq } from '../kv-events/libraries.ts';
+import { shortHash } from '../kv-events/block-hash.ts';
 import type { KvDecoder } from '../kv-events/decode.ts';
+import type { KvEvent } from '../kv-events/event.ts';
+import { prefixKeys } from '../kv-events/prefix-hash.ts';
 import { KvSubscription } from '../kv-events/subscription.ts';
 import { DEFAULT_STEP_COST, prefillCostMs } from '../simulated/paged/step-cost.ts';
 import { CallTouches } from './call-touches.ts';
@@ -47,6 +50,8 @@ const FLUSH_SHARE = 6;
 const GRACE = { ms: 1000, value: 1 } as const;
 /** Where the call that shows whose the package is was not served. */
 const ASK_AGAIN_MS = 5000;
+const ASK_COUNTERS_MS = 5000;
+const COUNTERS_MS = 1000;
 /** Copies beside the pool, as a share of it, from which the mirror cannot be right. */
 const OVERFULL = 1.02;
 
@@ -69,7 +74,11 @@ export class CacheLink {
   /** How long leases took to make, and to follow what calls for them: sums over so many flushes. */
   readonly pace = { flushes: 0, tookMs: 0, followed: 0, lagMs: 0 };
   #closed = false;
+  readonly #packageCounts = new Map<number, Fields>();
+  #countsAskedMs = -Infinity;
   readonly #reconciling = new Set<number>();
+  /** Its blocks have the names that can be computed from a prompt; undefined before it has stored one that tells. */
+  computesNames: boolean | undefined;
   readonly #ownerOf = new PackageOwner();
   #owner: Owner = 'unknown';
   #finding = false;
@@ -103,6 +112,10 @@ export class CacheLink {
   endpoints(): string[] { return [...this.#channels.values()].map(({ endpoint }) => endpoint); }
   /** Calls carry a tag: someone reads it. */
   get tags(): boolean { return [...this.#channels.values()].some(({ hello }) => hello?.requestFields === true); }
+  /** Of the engine's host, in which leases have their ends. */
+  nowMs(): number { return this.#options.host.clock.nowMs(); }
+  /** What the packages last said that they did, by rank. */
+  packageCounts(): ReadonlyMap<number, Fields> { return this.#packageCounts; }
   subscriptions(): Iterable<readonly [number, KvSubscription]> { return this.#subscriptions; }
   get blockTokens(): number { return this.#blockTokens; }
 
@@ -122,6 +135,7 @@ export class CacheLink {
         onBatch: ({ events }) => {
           if (this.#closed) return;
           this.mirror.apply(rank, events);
+          if (this.computesNames === undefined) this.#compareNames(events);
           this.#checkFullness(rank);
           this.#soon();
         },
@@ -154,6 +168,18 @@ export class CacheLink {
       this.#channels.set(rank, channel);
       channel.start();
     }
+  }
+
+  /** Asks each package, at most once in a while, what it has done. */
+  async askCounters(): Promise<void> {
+    const { clock } = this.#options.host;
+    if (clock.nowMs() - this.#countsAskedMs < ASK_COUNTERS_MS || this.#owner !== 'ours') return;
+    this.#countsAskedMs = clock.nowMs();
+    await Promise.all([...this.#channels].map(async ([rank, channel]) => {
+      const counts = channel.hello === undefined ? undefined : await channel.ask({ type: 'counters' }, COUNTERS_MS);
+      if (counts === undefined) this.#packageCounts.delete(rank);
+      else this.#packageCounts.set(rank, counts);
+    }));
   }
 
   /** Drops blocks of the prefix cache that no call uses. @returns whether it will be done */
@@ -203,6 +229,15 @@ export class CacheLink {
     const packr = new Packr({ useRecords: false, variableMapSize: true, mapsAsObjects: true });
     this.#libraries = { zeromq, decoder, codec: { pack: (value) => packr.pack(value), unpack: (bytes) => packr.unpack(bytes) } };
     return this.#libraries;
+  }
+
+  /** By the first block of a prompt into which nothing went but its tokens. */
+  #compareNames(events: readonly KvEvent[]): void {
+    for (const event of events) {
+      if (event.type !== 'stored' || event.parent !== undefined || event.blockTokens === 0 || event.tokens.length < event.blockTokens || event.extraKeys[0] !== undefined) continue;
+      this.computesNames = prefixKeys(event.tokens.slice(0, event.blockTokens), event.blockTokens)[0] === shortHash(event.hashes[0]);
+      return;
+    }
   }
 
   #told(type: 'kv-stored' | 'kv-removed', units: readonly UnitId[], replica: ReplicaId): void {
@@ -255,6 +290,7 @@ export class CacheLink {
 
   #restarted(rank: number): void {
     if (this.#closed) return;
+    this.computesNames = undefined;
     this.leases.forget(rank);
     this.mirror.clear(rank);
   }

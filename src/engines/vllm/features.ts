@@ -2,6 +2,7 @@
 import type { DiscoveredFeature } from '../../core/index.ts';
 import type { CacheLink } from './cache-link.ts';
 import type { VllmSettings } from './settings.ts';
+import type { Fields } from './side-channel/messages.ts';
 import type { Surface } from './surface.ts';
 
 type Available = DiscoveredFeature['available'];
@@ -29,6 +30,7 @@ export function featuresOf(surface: Surface, link: CacheLink | undefined, settin
     feature('takes fields for plugins', fields.vllm_xargs === undefined ? undefined : fields.vllm_xargs.size > 0, having('vllm_xargs')),
     prefixCache(surface),
     ...events(link, settings),
+    ...(link?.computesNames === undefined ? [] : [feature('names blocks as can be computed from a prompt', link.computesNames, { mend: 'Start it with --prefix-caching-hash-algo sha256_cbor (and without PYTHONHASHSEED), for routers that name blocks by themselves; nothing here needs it.' })]),
     ...steering(link, settings),
   ];
 }
@@ -63,7 +65,13 @@ function steering(link: CacheLink | undefined, { control }: VllmSettings): Disco
   const { touched, unknown } = link.touches.counts;
   const { keys, messages } = link.leases.counts;
   return hellos.map(({ packageVersion, mode, reason, rank }) => feature('evicts as it is told', mode === 'active', {
-    detail: `rank ${rank}: entresol-vllm ${packageVersion}, ${mode}${reason === undefined ? '' : ` (${reason})`}; ${touched} calls reported, ${unknown} of others; ${keys} leases in ${messages} messages`,
+    detail: `rank ${rank}: entresol-vllm ${packageVersion}, ${mode}${reason === undefined ? '' : ` (${reason})`}; ${touched} calls reported, ${unknown} of others; ${keys} leases in ${messages} messages${ofPackage(link.packageCounts().get(rank))}`,
     ...(reason === undefined ? {} : { mend: 'The reason says which probe failed; a newer package may know this vLLM.' }),
   }));
+}
+
+/** What the package itself counts: what is protected now, and what pressure took all the same. */
+function ofPackage(counts: Fields | undefined): string {
+  const of = (name: string): number => (typeof counts?.[name] === 'number' ? counts[name] : 0);
+  return counts === undefined ? '' : `; it holds ${of('leases')} leases, has handed out ${of('handedOut')} blocks, ${of('handedOutLeased')} of them under a lease, evicted ${of('evictedOnCommand')} on command, let ${of('leasesExpired')} leases run out; ${of('malformed') + of('refused')} messages refused, ${of('faults')} faults`;
 }

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type RunningServer } from '../../cli/compose.ts';
 import { realVllm, startVllm, type VllmServer } from '../../lab/vllm-server/index.ts';
 import { registeredPolicy } from '../../runtime/load-policy.ts';
+import { prefixKeys } from '../kv-events/prefix-hash.ts';
 import { VllmEngine } from './engine.ts';
 import { vllmSettings } from './settings.ts';
 
@@ -67,6 +68,16 @@ describe.skipIf(environment === undefined)('a real vLLM with the package', () =>
     await until(() => link.leases.counts.keys > 0);
     // The last events come a moment after the last answer.
     await until(async () => (await link.reconcile(0) ?? 0) >= 0.999);
+  });
+
+  test('names its blocks as we compute them, also under a salt', async () => {
+    const prompt = tokens(77, 300);
+    expect((await complete(prompt, 'names')).status).toBe(200);
+    expect((await complete(prompt, 'names', { cache_salt: 'of one tenant' })).status).toBe(200);
+    const resident = (keys: readonly bigint[]): boolean => keys.length === 9 && keys.every((key) => (engine.link!.mirror.rank(0).find(key)?.copies ?? 0) > 0);
+    await until(() => resident(prefixKeys(prompt, BLOCK_TOKENS)) && resident(prefixKeys(prompt, BLOCK_TOKENS, 'of one tenant')));
+    expect(engine.link!.computesNames).toBe(true);
+    expect(engine.discovery()!.features).toContainEqual({ name: 'names blocks as can be computed from a prompt', available: 'yes' });
   });
 
   test('a client cannot set what is ours to set', async () => {
