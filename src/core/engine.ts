@@ -86,6 +86,17 @@ export interface EngineHost {
   trouble(kind: string, detail?: string): void;
 }
 
+/** Longer bodies lie in memory that is used again once the call is over. */
+export const REUSED_FROM_BYTES = 32 * 1024;
+
+/** The memory of a call's body. */
+export interface CallMemory {
+  /** For a changed copy of it: exactly so many bytes, whatever is in them. */
+  readonly take: (bytes: number) => Buffer;
+  /** Something may read it after `handle` has settled: then it is not used again. */
+  keep(): void;
+}
+
 /** One call on its way to an engine. */
 export interface EngineCall {
   readonly request: RequestView;
@@ -95,8 +106,10 @@ export interface EngineCall {
   readonly path: string;
   /** Alternating names and values, as they came, less our own and hop-by-hop headers. */
   readonly headers: readonly string[];
-  /** The client's bytes, with the permitted splices only. */
+  /** The client's bytes, with the permitted splices only. Not to be read once `handle` has settled, unless its `memory` is kept. */
   readonly body: Buffer;
+  /** Absent: it is the body's alone. */
+  readonly memory?: CallMemory;
   /** A parsed copy; undefined where the body is not JSON. */
   readonly parsed: unknown;
   readonly signal: CallSignal;

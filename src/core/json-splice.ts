@@ -3,13 +3,23 @@ import { findMember, findMembers, type ByteRange, type MemberRange } from './jso
 
 type Members = Readonly<Record<string, unknown>>;
 
-export function replaceBytes(body: Buffer, range: ByteRange, text: string): Buffer {
-  return Buffer.concat([body.subarray(0, range.start), Buffer.from(text), body.subarray(range.end)]);
+/** Where changed bytes are written: as many as are asked for, whatever is in them. */
+export type Memory = (bytes: number) => Buffer;
+
+const fresh: Memory = (bytes) => Buffer.allocUnsafe(bytes);
+
+export function replaceBytes(body: Buffer, range: ByteRange, text: string, memory: Memory = fresh): Buffer {
+  const insertedBytes = Buffer.byteLength(text);
+  const changed = memory(body.length - (range.end - range.start) + insertedBytes);
+  body.copy(changed, 0, 0, range.start);
+  changed.write(text, range.start);
+  body.copy(changed, range.start + insertedBytes, range.end);
+  return changed;
 }
 
 /** Inserts a member before the brace that closes the object in `range`. */
-export function insertMember(body: Buffer, range: ByteRange, member: string, empty: boolean): Buffer {
-  return replaceBytes(body, { start: range.end - 1, end: range.end - 1 }, empty ? member : `,${member}`);
+export function insertMember(body: Buffer, range: ByteRange, member: string, empty: boolean, memory?: Memory): Buffer {
+  return replaceBytes(body, { start: range.end - 1, end: range.end - 1 }, empty ? member : `,${member}`, memory);
 }
 
 /** The range of the JSON value that the whole body is, without the white space around it. */
@@ -24,11 +34,11 @@ export function wholeValue(body: Buffer): ByteRange {
  * @param parsed the same body, parsed
  * @param value as JSON
  */
-export function setMember(body: Buffer, parsed: Members, name: string, value: string): Buffer {
+export function setMember(body: Buffer, parsed: Members, name: string, value: string, memory?: Memory): Buffer {
   const whole = wholeValue(body);
   const members = Object.hasOwn(parsed, name) ? findMembers(body, whole, name) : [];
-  if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0);
-  return members.reduceRight((bytes, range) => replaceBytes(bytes, range, value), body);
+  if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0, memory);
+  return members.reduceRight((bytes, range) => replaceBytes(bytes, range, value, memory), body);
 }
 
 /**
@@ -36,16 +46,16 @@ export function setMember(body: Buffer, parsed: Members, name: string, value: st
  * absent or null. What the client has set there itself stays; where the client has something else there, nothing is added.
  * @param parsed the same body, parsed
  */
-export function addMembersIn(body: Buffer, parsed: Members, name: string, members: Members): Buffer {
+export function addMembersIn(body: Buffer, parsed: Members, name: string, members: Members, memory?: Memory): Buffer {
   if (Object.keys(members).length === 0) return body;
   const there = Object.hasOwn(parsed, name) ? parsed[name] : undefined;
-  if (there === undefined || there === null) return setMember(body, parsed, name, JSON.stringify(members));
+  if (there === undefined || there === null) return setMember(body, parsed, name, JSON.stringify(members), memory);
   const at = findMember(body, wholeValue(body), name);
   if (at === undefined || typeof there !== 'object' || Array.isArray(there)) return body;
   const missing = Object.entries(members).filter(([member]) => !Object.hasOwn(there, member));
   if (missing.length === 0) return body;
   const text = missing.map(([member, value]) => `${JSON.stringify(member)}:${JSON.stringify(value)}`).join(',');
-  return insertMember(body, at, text, Object.keys(there).length === 0);
+  return insertMember(body, at, text, Object.keys(there).length === 0, memory);
 }
 
 const COMMA = 0x2c;

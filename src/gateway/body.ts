@@ -1,5 +1,6 @@
 /** Reads a request's body within its bounds, and a parsed copy of it. */
 import { EntresolError } from '../core/index.ts';
+import { LentBuffers, type BodyBuffers } from './body-buffers.ts';
 import { codingsOf, unpack } from './encodings.ts';
 import type { OpenCall } from './open-call.ts';
 
@@ -8,29 +9,54 @@ const MAXIMUM_DEPTH = 256;
 
 const expectsContinue = (expect: string | undefined): boolean => expect !== undefined && /^100-continue$/i.test(expect.trim());
 
+/** Where the pieces of a body come together. */
+interface Gathering {
+  add(part: Buffer): void;
+  whole(): Buffer;
+}
+
+const fresh = (): Gathering => {
+  const parts: Buffer[] = [];
+  return { add: (part) => { parts.push(part); }, whole: () => (parts.length === 1 ? parts[0] : Buffer.concat(parts)) };
+};
+
+/** @param memory as long as the body was announced to be: the parser lets no more through */
+const into = (memory: Buffer): Gathering => {
+  let bytes = 0;
+  return {
+    add: (part) => {
+      memory.set(part, bytes);
+      bytes += part.length;
+    },
+    whole: () => memory.subarray(0, bytes),
+  };
+};
+
 /** @throws EntresolError `ENT_BODY_TOO_LARGE`, `ENT_OVERLOADED`, `ENT_CANCELLED` */
-export function readBody(call: OpenCall, maximumBytes: number): Promise<Buffer> {
+export function readBody(call: OpenCall, maximumBytes: number, memory?: Buffer): Promise<Buffer> {
   const { request, response } = call;
   const tooLarge = (): EntresolError => new EntresolError('ENT_BODY_TOO_LARGE', `The body is larger than ${maximumBytes} bytes.`);
-  const announced = Number(request.headers['content-length'] ?? 0);
-  if (announced > maximumBytes) return Promise.reject(tooLarge());
+  if (announcedBytes(call) > maximumBytes) return Promise.reject(tooLarge());
   // Only now: a client that asks first is told of a refusal before it has sent anything.
   if (expectsContinue(request.headers.expect)) response.writeContinue();
   return new Promise((resolve, reject) => {
-    const parts: Buffer[] = [];
+    let gathering = memory === undefined ? fresh() : into(memory);
     let bytes = 0;
+    let refused = false;
     const refuse = (error: EntresolError): void => {
-      parts.length = 0;
+      refused = true;
+      gathering = fresh();
       request.pause();
       reject(error);
     };
     request.on('data', (part: Buffer) => {
+      if (refused) return;
       bytes += part.length;
       if (bytes > maximumBytes) refuse(tooLarge());
       else if (!call.hold(part.length)) refuse(new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.'));
-      else parts.push(part);
+      else gathering.add(part);
     });
-    request.on('end', () => resolve(parts.length === 1 ? parts[0] : Buffer.concat(parts)));
+    request.on('end', () => resolve(gathering.whole()));
     request.on('close', () => {
       if (!request.complete) reject(new EntresolError('ENT_CANCELLED', 'The connection closed before the whole body had come.'));
     });
@@ -39,21 +65,42 @@ export function readBody(call: OpenCall, maximumBytes: number): Promise<Buffer> 
   });
 }
 
+const announcedBytes = ({ request }: OpenCall): number => Number(request.headers['content-length'] ?? 0);
+
 export interface ReceivedBody {
   /** As it came. */
   readonly bytes: Buffer;
   /** What it says: the same, unless it came compressed. */
   readonly plain: Buffer;
+  /** Its memory, and that of changed copies. */
+  readonly lent: LentBuffers;
+}
+
+/** @throws EntresolError as `readBody` */
+export async function receiveUnread(call: OpenCall, maximumBytes: number, buffers: BodyBuffers): Promise<ReceivedBody> {
+  const lent = new LentBuffers(buffers);
+  try {
+    const bytes = await readBody(call, maximumBytes, lent.lend(announcedBytes(call)));
+    return { bytes, plain: bytes, lent };
+  } catch (thrown) {
+    lent.release();
+    throw thrown;
+  }
 }
 
 /** @throws EntresolError as `readBody` and `unpack` */
-export async function receiveBody(call: OpenCall, maximumBytes: number): Promise<ReceivedBody> {
-  const bytes = await readBody(call, maximumBytes);
+export async function receiveBody(call: OpenCall, maximumBytes: number, buffers: BodyBuffers): Promise<ReceivedBody> {
+  const received = await receiveUnread(call, maximumBytes, buffers);
   const encoding = call.request.headers['content-encoding'];
-  if (encoding === undefined || codingsOf(encoding).length === 0) return { bytes, plain: bytes };
-  const plain = await unpack(bytes, encoding, maximumBytes);
-  if (!call.hold(plain.length)) throw new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.');
-  return { bytes, plain };
+  if (encoding === undefined || codingsOf(encoding).length === 0) return received;
+  try {
+    const plain = await unpack(received.bytes, encoding, maximumBytes);
+    if (!call.hold(plain.length)) throw new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.');
+    return { ...received, plain };
+  } catch (thrown) {
+    received.lent.release();
+    throw thrown;
+  }
 }
 
 /** Walks without recursion: the value may be nested a hundred thousand deep. */

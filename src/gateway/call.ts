@@ -1,9 +1,10 @@
 /** The life of one LLM call: read → identify → arrive → admit → place → dispatch → tap → end. */
 import {
   EntresolError, rememberAnswer, requestId, setMember, toolCallId,
-  type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type RequestStatus, type RequestView, type TenantId,
+  type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type Memory, type RequestStatus, type RequestView, type TenantId,
 } from '../core/index.ts';
-import { readBody, receiveBody, type JsonObject, type ReceivedBody } from './body.ts';
+import { receiveBody, receiveUnread, type JsonObject, type ReceivedBody } from './body.ts';
+import { BodyBuffers } from './body-buffers.ts';
 import { completeReport } from './call-outcome.ts';
 import { ClientAnswer } from './client-answer.ts';
 import { checkSharedCredential } from './access/index.ts';
@@ -68,6 +69,7 @@ export class Calls {
   private readonly services: CallServices;
   private readonly translator: Translator;
   private readonly estimates = new PromptEstimates();
+  private readonly buffers = new BodyBuffers();
 
   constructor(services: CallServices) {
     this.services = services;
@@ -76,8 +78,16 @@ export class Calls {
 
   /** A call of a dialect that we read: it is identified, admitted and observed. */
   async serve(context: RouteContext, dialect: Dialect): Promise<void> {
-    const { clock, identifier, bodyBytes } = this.services;
-    const body = await receiveBody(context.call, bodyBytes);
+    const body = await receiveBody(context.call, this.services.bodyBytes, this.buffers);
+    try {
+      await this.served(context, dialect, body);
+    } finally {
+      body.lent.release();
+    }
+  }
+
+  private async served(context: RouteContext, dialect: Dialect, body: ReceivedBody): Promise<void> {
+    const { clock, identifier } = this.services;
     const receivedAtMs = clock.nowMs();
     const outline = identifier.read(body.plain, context.caller);
     validateRequest(outline, dialect);
@@ -91,7 +101,15 @@ export class Calls {
 
   /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
   async countTokens(context: RouteContext): Promise<void> {
-    const received = await receiveBody(context.call, this.services.bodyBytes);
+    const received = await receiveBody(context.call, this.services.bodyBytes, this.buffers);
+    try {
+      await this.counted(context, received);
+    } finally {
+      received.lent.release();
+    }
+  }
+
+  private async counted(context: RouteContext, received: ReceivedBody): Promise<void> {
     const outline = this.services.identifier.read(received.plain, context.caller);
     validateRequest(outline, 'messages');
     const request = new LazyBody(outline);
@@ -149,16 +167,15 @@ export class Calls {
     const { bodyBytes, engines } = this.services;
     // The model matters only where lists say who serves it.
     const listed = engines.some(({ capabilities }) => capabilities.serves !== undefined);
-    const body = listed ? await receiveBody(context.call, bodyBytes) : await this.unread(context);
+    const body = listed ? await receiveBody(context.call, bodyBytes, this.buffers) : await this.unread(context);
     const fitting = listed ? enginesForModel(engines, textOf(fieldsOf(jsonOrUndefined(body.plain.toString())).model)) : engines;
     const able = await enginesFor(fitting, dialect, context.path, context.headers);
     await this.passTo(able.engines, context, body);
   }
 
   /** A body that nobody reads here. */
-  private async unread(context: RouteContext): Promise<ReceivedBody> {
-    const bytes = await readBody(context.call, this.services.bodyBytes);
-    return { bytes, plain: bytes };
+  private unread(context: RouteContext): Promise<ReceivedBody> {
+    return receiveUnread(context.call, this.services.bodyBytes, this.buffers);
   }
 
   private unreadView(context: RouteContext, bytes: number): RequestView {
@@ -166,7 +183,15 @@ export class Calls {
     return requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, undefined, bytes, this.services.clock.nowMs(), undefined);
   }
 
-  private async passTo(able: readonly Engine[], context: RouteContext, { bytes }: ReceivedBody): Promise<void> {
+  private async passTo(able: readonly Engine[], context: RouteContext, body: ReceivedBody): Promise<void> {
+    try {
+      await this.passUnread(able, context, body.bytes);
+    } finally {
+      body.lent.release();
+    }
+  }
+
+  private async passUnread(able: readonly Engine[], context: RouteContext, bytes: Buffer): Promise<void> {
     const { call: signal } = context;
     const request = this.unreadView(context, bytes.length);
     const answer = new ClientAnswer(signal, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
@@ -227,17 +252,17 @@ export class Calls {
   }
 
   private engineCall(prepared: Prepared, engine: Engine): { call: OutgoingCall; removeUsageChunk: boolean } {
-    const { context, dialect, parsed, body: { bytes, plain }, translated } = prepared;
+    const { context, dialect, parsed, body: { bytes, plain, lent }, translated } = prepared;
     this.checkCredential(engine, context);
     if (translated !== undefined) return this.translatedCall(translated, engine, context);
     const { hosted, countsCachedTokens, passThrough, editsBody } = engine.capabilities;
     const wanted = (dialect === 'chat' || dialect === 'completions') && parsed.value('stream') === true && !countsCachedTokens && (hosted !== true || this.services.runtime.acting);
-    const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed.members) : { body: plain, removeUsageChunk: false };
-    const spliced = this.salted(asked, parsed, engine, context.caller.tenant);
+    const { body: asked, removeUsageChunk } = wanted ? askForUsage(plain, parsed.members, lent.take) : { body: plain, removeUsageChunk: false };
+    const spliced = this.salted(asked, parsed, engine, context.caller.tenant, lent.take);
     // A compressed body goes on as it came, to whoever reads it, unless something has to be added to it.
     const body = spliced === plain && passThrough === true && editsBody !== true ? bytes : spliced;
     const headers = requestHeaders(context.headers, { accept: removeUsageChunk ? 'plain' : 'readable', hosted: hosted === true, unpacked: body !== bytes });
-    const call = new OutgoingCall({ dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, content: parsed, signal: context.call });
+    const call = new OutgoingCall({ dialect, method: context.request.method ?? 'POST', path: context.target, headers, body, content: parsed, signal: context.call, memory: lent });
     return { call, removeUsageChunk };
   }
 
@@ -250,9 +275,9 @@ export class Calls {
   }
 
   /** With the salt of the tenant in place of any that the client sent: by a guessed one it could feel for another's prompts. */
-  private salted(body: Buffer, content: { readonly members: JsonObject }, engine: Engine, tenant: TenantId): Buffer {
+  private salted(body: Buffer, content: { readonly members: JsonObject }, engine: Engine, tenant: TenantId, memory?: Memory): Buffer {
     const salt = engine.capabilities.saltsCache === true ? this.services.cacheSalt(tenant) : undefined;
-    return salt === undefined ? body : setMember(body, content.members, 'cache_salt', JSON.stringify(salt));
+    return salt === undefined ? body : setMember(body, content.members, 'cache_salt', JSON.stringify(salt), memory);
   }
 
   /** The same for a body that is not read otherwise; one that is no JSON object has no place for a salt. */

@@ -1,5 +1,5 @@
 /** A call on its way to an engine. */
-import type { CallSignal, Dialect, EngineCall, RequestView } from '../core/index.ts';
+import type { CallSignal, Dialect, EngineCall, CallMemory, RequestView } from '../core/index.ts';
 import type { JsonObject } from './body.ts';
 
 export interface OutgoingParts {
@@ -11,6 +11,7 @@ export interface OutgoingParts {
   /** What the body says; engines that pass it on never ask. */
   readonly content: { readonly members: JsonObject };
   readonly signal: CallSignal;
+  readonly memory?: CallMemory;
 }
 
 export class OutgoingCall implements Omit<EngineCall, 'request'> {
@@ -20,17 +21,19 @@ export class OutgoingCall implements Omit<EngineCall, 'request'> {
   readonly headers: readonly string[];
   readonly body: Buffer;
   readonly signal: CallSignal;
+  readonly memory: CallMemory | undefined;
   mayDecline = false;
   request: RequestView | undefined;
   readonly #content: OutgoingParts['content'];
 
-  constructor({ dialect, method, path, headers, body, content, signal }: OutgoingParts) {
+  constructor({ dialect, method, path, headers, body, content, signal, memory }: OutgoingParts) {
     this.dialect = dialect;
     this.method = method;
     this.path = path;
     this.headers = headers;
     this.body = body;
     this.signal = signal;
+    this.memory = memory;
     this.#content = content;
   }
 

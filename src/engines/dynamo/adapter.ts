@@ -67,7 +67,7 @@ export class DynamoAdapter extends OpenAiServer implements UpstreamAdapter {
       'x-dynamo-session-final': final ? 'true' : undefined,
     };
     const { body } = call;
-    const edited = body.length === 0 ? body : hinted(body, call.parsed as Readonly<Record<string, unknown>>, this.#hints(call), shared);
+    const edited = body.length === 0 ? body : hinted(body, call.parsed as Readonly<Record<string, unknown>>, this.#hints(call), shared, call.memory?.take);
     return pass({ headers: withHeaders(theirs, { ...apart, ...sessions }), ...(edited === body ? {} : { body: edited }) });
   }
 

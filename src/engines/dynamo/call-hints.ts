@@ -1,5 +1,5 @@
 /** What calls say to Dynamo beside what they ask of the model: hints in `nvext`, and headers. */
-import { addMembersIn, setMember } from '../../core/index.ts';
+import { addMembersIn, setMember, type Memory } from '../../core/index.ts';
 import { isObject } from '../../core/fields.ts';
 import { namesSession } from '../upstream/edit-headers.ts';
 
@@ -14,9 +14,9 @@ export const steersDynamo = (name: string): boolean => name.startsWith('x-dynamo
  * @param hints ours; beside a client's own these are not added
  * @param shared with other tenants: then ours are the only ones
  */
-export function hinted(body: Buffer, parsed: Readonly<Record<string, unknown>>, hints: Readonly<Record<string, unknown>>, shared: boolean): Buffer {
+export function hinted(body: Buffer, parsed: Readonly<Record<string, unknown>>, hints: Readonly<Record<string, unknown>>, shared: boolean, memory?: Memory): Buffer {
   const ours = Object.keys(hints).length === 0 ? {} : { agent_hints: hints };
-  if (!shared || !Object.hasOwn(parsed, 'nvext')) return addMembersIn(body, parsed, 'nvext', ours);
+  if (!shared || !Object.hasOwn(parsed, 'nvext')) return addMembersIn(body, parsed, 'nvext', ours, memory);
   const theirs = isObject(parsed.nvext) ? Object.entries(parsed.nvext).filter(([name]) => OWN_ANSWER.has(name)) : [];
-  return setMember(body, parsed, 'nvext', JSON.stringify({ ...Object.fromEntries(theirs), ...ours }));
+  return setMember(body, parsed, 'nvext', JSON.stringify({ ...Object.fromEntries(theirs), ...ours }), memory);
 }

@@ -37,10 +37,10 @@ export function standsApart(parsed: unknown): boolean {
 }
 
 /** Into a slot of the server's choice, where nothing of what it held is used: it may have been another tenant's. */
-export function anywhere({ body, parsed }: Pick<EngineCall, 'body' | 'parsed'>): Buffer {
+export function anywhere({ body, parsed, memory }: Pick<EngineCall, 'body' | 'parsed' | 'memory'>): Buffer {
   if (!isObject(parsed)) return body;
-  const placed = Object.hasOwn(parsed, 'id_slot') ? setMember(body, parsed, 'id_slot', '-1') : body;
-  return setMember(placed, parsed, 'cache_prompt', 'false');
+  const placed = Object.hasOwn(parsed, 'id_slot') ? setMember(body, parsed, 'id_slot', '-1', memory?.take) : body;
+  return setMember(placed, parsed, 'cache_prompt', 'false', memory?.take);
 }
 
 export class SlotCall {
@@ -111,10 +111,10 @@ export class SlotCall {
 
   /** The client's bytes with the slot; a slot that holds nothing of this prompt is not looked at: it may hold another tenant's. */
   #body(sequence: number, held: number): Buffer {
-    const { body, parsed } = this.#parts.call;
+    const { body, parsed, memory } = this.#parts.call;
     const members = isObject(parsed) ? parsed : {};
-    const placed = setMember(body, members, 'id_slot', String(sequence));
-    return members.cache_prompt === false ? placed : setMember(placed, members, 'cache_prompt', String(held > 0));
+    const placed = setMember(body, members, 'id_slot', String(sequence), memory?.take);
+    return members.cache_prompt === false ? placed : setMember(placed, members, 'cache_prompt', String(held > 0), memory?.take);
   }
 
   /** Of an answer that comes whole only the server knows when it begins; until then no other prompt is computed. */

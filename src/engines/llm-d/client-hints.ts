@@ -19,5 +19,5 @@ export const steersRouter = (name: string): boolean =>
 /** The body without what ranks a call among others', or names where another's cache lies. */
 export function withoutSteering({ dialect, body, parsed }: Pick<EngineCall, 'dialect' | 'body' | 'parsed'>): Buffer {
   if (dialect === 'embeddings' || body.length === 0) return body;
-  return editBody(body, parsed as Readonly<Record<string, unknown>>, undefined, true);
+  return editBody(body, parsed as Readonly<Record<string, unknown>>, undefined, true, memory?.take);
 }

@@ -44,11 +44,11 @@ export class HostedAdapter implements UpstreamAdapter {
     const untilMs = this.#retained.until(lineageId(by), this.#nowMs());
     if (untilMs === undefined) return pass();
     const parsed = call.parsed as Readonly<Record<string, unknown>>;
-    if (this.kind === 'openai') return Object.hasOwn(parsed, 'prompt_cache_key') ? pass() : pass({ body: setMember(call.body, parsed, 'prompt_cache_key', JSON.stringify(sessionKey(by))) });
+    if (this.kind === 'openai') return Object.hasOwn(parsed, 'prompt_cache_key') ? pass() : pass({ body: setMember(call.body, parsed, 'prompt_cache_key', JSON.stringify(sessionKey(by)), call.memory?.take) });
     // Its breakpoints are few, and those of the client are better placed.
     if (call.body.includes(CACHE_CONTROL)) return pass();
     const ttl = untilMs - this.#nowMs() > FIVE_MINUTES_MS ? '1h' : '5m';
-    return pass({ body: setMember(call.body, parsed, 'cache_control', JSON.stringify({ type: 'ephemeral', ttl })) });
+    return pass({ body: setMember(call.body, parsed, 'cache_control', JSON.stringify({ type: 'ephemeral', ttl }), call.memory?.take) });
   }
 
   perform(intent: Intent): Promise<Outcome> {

@@ -95,16 +95,16 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
     const parsed = call.parsed as Readonly<Record<string, unknown>>;
     const shared = by.tenant !== LOCAL_TENANT;
     let { body } = call;
-    if (shared) for (const name of STEERING) if (Object.hasOwn(parsed, name)) body = setMember(body, parsed, name, 'null');
+    if (shared) for (const name of STEERING) if (Object.hasOwn(parsed, name)) body = setMember(body, parsed, name, 'null', call.memory?.take);
     const edited = (): OutgoingEdit => (body === call.body ? {} : { body });
     const info = this.#info;
     if (info === undefined || !PROMPTED.has(dialect)) return pass(edited());
     const says = (name: string): boolean => !shared && Object.hasOwn(parsed, name);
     const id = lineageId(by);
     const nowMs = (): number => this.#server?.host.clock.nowMs() ?? 0;
-    if (classesEvict(info) && !says('priority') && this.#retained.until(id, nowMs()) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`);
+    if (classesEvict(info) && !says('priority') && this.#retained.until(id, nowMs()) !== undefined) body = setMember(body, parsed, 'priority', `${this.#settings.retainPriority}`, call.memory?.take);
     if (!this.#sessions(info) || says('session_id')) return pass(edited());
-    body = setMember(body, parsed, 'session_id', JSON.stringify(id));
+    body = setMember(body, parsed, 'session_id', JSON.stringify(id), call.memory?.take);
     const finished = this.#open.began(id, sessionKey(by), nowMs());
     try {
       return await pass(edited());

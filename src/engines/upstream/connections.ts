@@ -3,6 +3,7 @@ import { rootCertificates } from 'node:tls';
 import { buildConnector, Client, Pool, type Dispatcher } from 'undici';
 import { proxyAuthorization, proxyFromEnvironment, tunnelThrough } from './proxy.ts';
 import type { UpstreamAddress } from './upstream-url.ts';
+import { WRITE_AHEAD_BYTES, WrittenBody } from './written-body.ts';
 
 export interface TlsSettings {
   /** PEM of authorities to trust beside the usual ones. */
@@ -32,7 +33,7 @@ export interface OutgoingRequest {
   /** From the origin on. */
   readonly path: string;
   readonly headers: readonly string[];
-  readonly body: Buffer | null;
+  readonly body: Buffer | WrittenBody | null;
   /** The connection serves no other request after it. */
   readonly lastOnConnection?: boolean;
 }
@@ -67,7 +68,7 @@ export class Connections {
     const url = new URL(address.origin);
     const proxy = settings.proxy === 'none' ? undefined : settings.proxy === 'environment' ? proxyFromEnvironment(url, environment) : settings.proxy;
     const tls = {
-      timeout: settings.connectTimeoutMs,
+      timeout: settings.connectTimeoutMs, highWaterMark: WRITE_AHEAD_BYTES,
       ...(settings.tls?.ca === undefined ? {} : { ca: [...rootCertificates, settings.tls.ca] }),
       ...(settings.tls?.certificate === undefined ? {} : { cert: settings.tls.certificate, key: settings.tls.key }),
       ...(settings.tls?.serverName === undefined ? {} : { servername: settings.tls.serverName }),
@@ -107,8 +108,11 @@ export class Connections {
     client.close().catch(() => undefined);
   }
 
-  #outgoing({ method, path, headers, body, lastOnConnection }: OutgoingRequest): Dispatcher.DispatchOptions {
-    return { method, path: this.#absolute + path, headers: this.#proxyHeaders.length === 0 ? (headers as string[]) : [...headers, ...this.#proxyHeaders], body, ...(lastOnConnection === true ? { reset: true } : {}) };
+  #outgoing({ method, path, headers: given, body, lastOnConnection }: OutgoingRequest): Dispatcher.DispatchOptions {
+    const headers = [...given, ...this.#proxyHeaders];
+    if (body instanceof WrittenBody) headers.push('content-length', String(body.bytes.length));
+    // Its types know strings, buffers and streams; it takes whatever can be iterated.
+    return { method, path: this.#absolute + path, headers, body: body as Buffer | null, ...(lastOnConnection === true ? { reset: true } : {}) };
   }
 
   /** Lets exchanges in flight end for at most `graceMs`. */

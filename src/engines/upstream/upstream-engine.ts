@@ -3,7 +3,7 @@
  * credentials, health, breaker, relay and errors are the same for all kinds.
  */
 import type { Answer, CallReport, Coordinate, Dialect, Discovery, Engine, EngineCall, EngineCapabilities, EngineHost, EngineKind, Intent, ModelInfo, Outcome, ReplicaId, TenantId } from '../../core/index.ts';
-import { EntresolError, replicaId } from '../../core/index.ts';
+import { EntresolError, replicaId, REUSED_FROM_BYTES } from '../../core/index.ts';
 import type { AskOptions, OutgoingEdit, UpstreamAdapter, UpstreamServer } from './adapter.ts';
 import { AnswerTail } from './answer-tail.ts';
 import { askServer } from './ask-server.ts';
@@ -18,6 +18,7 @@ import { Presence } from './presence.ts';
 import { relay, type RelayResult } from './relay.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { parseUpstreamUrl, type UpstreamAddress } from './upstream-url.ts';
+import { WrittenBody } from './written-body.ts';
 
 const ASK_TIMEOUT_MS = 5000;
 const ASK_BYTES = 4 * 1024 * 1024;
@@ -179,10 +180,12 @@ export class UpstreamEngine implements Engine {
       throw new EntresolError('ENT_ENGINE_UNAVAILABLE', `The upstream ${this.address.origin} did not answer the last calls; it is left alone for a moment.`, { at: this.address.origin, retryAfterMs: this.health.retryAfterMs });
     }
     this.running += 1;
+    let written: WrittenBody | undefined;
     try {
       const { headers, whose } = this.credentialed(edit.headers ?? call.headers);
       const bytes = edit.body ?? call.body;
-      const body = bytes.length === 0 && (call.method === 'GET' || call.method === 'HEAD') ? null : bytes;
+      if (call.memory !== undefined && bytes.length >= REUSED_FROM_BYTES) written = new WrittenBody(bytes);
+      const body = written ?? (bytes.length === 0 && (call.method === 'GET' || call.method === 'HEAD') ? null : bytes);
       const tail = edit.readReport === undefined ? undefined : new AnswerTail(answer, edit.began);
       const result = await relay(this.connections, this.address.origin, {
         method: call.method, path: this.address.pathPrefix + (edit.path ?? call.path), headers: tail === undefined ? headers : inPlain(headers), body, signal: edit.signal ?? call.signal,
@@ -213,6 +216,7 @@ export class UpstreamEngine implements Engine {
       throw error;
     } finally {
       this.running -= 1;
+      if (written?.beingRead === true) call.memory?.keep();
     }
   }
 

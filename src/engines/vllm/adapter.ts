@@ -110,7 +110,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     }
     const tag = dialect !== 'embeddings' && this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
     if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
-    const body = editBody(call.body, call.parsed, tag, shared);
+    const body = editBody(call.body, call.parsed, tag, shared, call.memory?.take);
     return pass({ ...edited, ...(body === call.body ? {} : { body }), ...(dialect === 'embeddings' ? {} : { readReport: readAnswerEnd }) });
   }
 

@@ -1,5 +1,5 @@
 /** What a call carries to the package beside what the client sent: a tag that its reports repeat. What clients must not say is taken out. */
-import { addMembersIn, EntresolError, removeMembersIn, setMember } from '../../core/index.ts';
+import { addMembersIn, EntresolError, removeMembersIn, setMember, type Memory } from '../../core/index.ts';
 import { headerIn, withoutHeaders } from '../upstream/edit-headers.ts';
 import { isFields } from './side-channel/messages.ts';
 
@@ -15,15 +15,15 @@ export const PRIORITY_HEADER = 'x-vllm-priority';
  * @param tag absent: what clients must not say is taken out, and nothing is added
  * @param shared with other tenants: then none puts itself before the others, or names what connectors are to load
  */
-export function editBody(client: Buffer, parsed: Readonly<Record<string, unknown>>, tag: string | undefined, shared: boolean): Buffer {
+export function editBody(client: Buffer, parsed: Readonly<Record<string, unknown>>, tag: string | undefined, shared: boolean, memory?: Memory): Buffer {
   let body = client;
-  if (shared && Object.hasOwn(parsed, 'priority')) body = setMember(body, parsed, 'priority', '0');
-  if (shared && Object.hasOwn(parsed, 'kv_transfer_params')) body = setMember(body, parsed, 'kv_transfer_params', 'null');
+  if (shared && Object.hasOwn(parsed, 'priority')) body = setMember(body, parsed, 'priority', '0', memory);
+  if (shared && Object.hasOwn(parsed, 'kv_transfer_params')) body = setMember(body, parsed, 'kv_transfer_params', 'null', memory);
   if (Object.hasOwn(parsed, 'vllm_xargs')) body = removeMembersIn(body, 'vllm_xargs', RESERVED);
   if (tag === undefined) return body;
   const given = parsed.vllm_xargs;
   const kept = isFields(given) ? Object.fromEntries(Object.entries(given).filter(([name]) => !RESERVED.includes(name))) : given;
-  return addMembersIn(body, { ...parsed, ...(given === undefined ? {} : { vllm_xargs: kept }) }, 'vllm_xargs', { entresol_tag: tag });
+  return addMembersIn(body, { ...parsed, ...(given === undefined ? {} : { vllm_xargs: kept }) }, 'vllm_xargs', { entresol_tag: tag }, memory);
 }
 
 /**
