@@ -17,7 +17,7 @@ export const steersRouter = (name: string): boolean =>
   steersReplica(name) || namesSession(name) || ['x-llm-d-', 'x-gateway-', 'x-slo-'].some((prefix) => name.startsWith(prefix)) || name === 'x-session-token' || name === PRIORITY_HEADER;
 
 /** The body without what ranks a call among others', or names where another's cache lies. */
-export function withoutSteering({ dialect, body, parsed }: Pick<EngineCall, 'dialect' | 'body' | 'parsed'>): Buffer {
+export function withoutSteering({ dialect, body, parsed, memory }: Pick<EngineCall, 'dialect' | 'body' | 'parsed' | 'memory'>): Buffer {
   if (dialect === 'embeddings' || body.length === 0) return body;
   return editBody(body, parsed as Readonly<Record<string, unknown>>, undefined, true, memory?.take);
 }
