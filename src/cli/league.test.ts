@@ -101,6 +101,23 @@ describe('entresol league', () => {
     expect(again.stdout).toBe(readFileSync(join(folder, 'out/league.md'), 'utf8'));
   });
 
+  it('goes on without a trace that is broken and a policy that throws, says so, and exits 1', () => {
+    writeFileSync(join(folder, 'torn.jsonl'), `${readFileSync(join(folder, 'one.jsonl'), 'utf8').split('\n')[0]}\n{"workload":`);
+    const policy = (name: string, create: string): void => writeFileSync(join(folder, `${name}.ts`), `import { definePolicy } from 'entresol';
+      export default definePolicy({ name: '${name}', summary: 'for tests', decisions: ['retention'], create: () => { ${create} } });`);
+    policy('throwing', "throw new Error('no room');");
+    policy('leaving', 'process.exit(3);');
+    const failed = league('--trace', 'one,torn,two', '--capacity', '0.5', '--timing', 'exact', '--block-size', '4', '--concurrency', '4', '--policy', 'cache-sage,./throwing.ts,./leaving.ts', '--out', 'partial', '--json');
+    const partial = JSON.parse(failed.stdout) as LeagueDocument;
+    expect(failed.status).toBe(1);
+    expect(failed.stderr).toMatch(/^left out trace torn: ENT_TRACE_INVALID at .*torn\.jsonl:2: /m);
+    expect(partial.failed.map(({ trace, policy: name }) => trace ?? name).toSorted()).toEqual(['leaving', 'throwing', 'torn']);
+    expect([partial.traces.map(({ trace }) => trace), partial.policies.map(({ name }) => name), partial.rows.length]).toEqual([['one', 'two'], ['cache-sage', 'lru', 'belady'], 6]);
+    expect(readFileSync(join(folder, 'partial/league.md'), 'utf8')).toMatch(/\*\*Left out:\*\*[^]*- policy throwing: ENT_POLICY_INVALID at .*throwing\.ts:2: create\(\) of throwing threw: no room\./);
+    expect(readFileSync(join(folder, 'partial/league.html'), 'utf8')).toContain('<strong>Left out:</strong>');
+    expect(league('--trace', 'torn', '--policy', 'lru').stderr).toMatch(/^ENT_TRACE_INVALID at .*torn\.jsonl:2/m);
+  });
+
   it.each([
     [['--timing', 'later'], 2, /ENT_USAGE at --timing: expected exact, live or both, found "later"/],
     [['--trace', 'nowhere'], 1, /ENT_TRACE_MISSING at nowhere/],

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
-import { contestants, knownContestants, leagueDocument, leagueJobs, leagueMarkdown, leaguePage, leagueTraces, type LeagueDocument } from '../lab/league/index.ts';
+import { contestants, knownContestants, leagueDocument, leagueJobs, leagueMarkdown, leaguePage, leagueTraces, leaveOut, type FailedReplay, type LeagueDocument } from '../lab/league/index.ts';
 import type { ReplayTiming } from '../lab/replay/index.ts';
 import { parseOptions, type Options } from './parse-options.ts';
 import { WORK_ARGUMENTS, policyReferences, runShown } from './run-shown.ts';
@@ -66,15 +66,23 @@ export default defineCommand({
       contestants: await contestants([...(named.length === 0 ? knownContestants() : named), ...policyReferences(options.list('with'))], !options.flag('no-fit')),
       capacities: [...new Set(capacities)].toSorted((one, other) => one - other),
       timings: timingsOf(options),
+      failed: [],
     };
     const folder = options.text('out');
     if (folder !== undefined) await makeFolder(folder);
-    await runShown(leagueJobs(plan), options, async (results) => {
-      const league = leagueDocument(plan, results);
-      if (folder !== undefined) await writeFiles(folder, league);
-      if (options.flag('json')) process.stdout.write(`${JSON.stringify(league)}\n`);
-      else if (folder === undefined) process.stdout.write(leagueMarkdown(league));
-      else process.stdout.write(`${['json', 'md', 'html'].map((ending) => join(folder, `league.${ending}`)).join('\n')}\n`);
+    const failures: FailedReplay[] = [];
+    await runShown(leagueJobs(plan), options, {
+      onFailure: (job, error) => { failures.push({ job, error }); },
+      print: async (results) => {
+        const left = leaveOut(plan, results, failures);
+        const league = leagueDocument(left.plan, left.results);
+        for (const { trace, policy, message } of league.failed) process.stderr.write(`left out ${trace === undefined ? `policy ${policy}` : `trace ${trace}`}: ${message}\n`);
+        if (folder !== undefined) await writeFiles(folder, league);
+        if (options.flag('json')) process.stdout.write(`${JSON.stringify(league)}\n`);
+        else if (folder === undefined) process.stdout.write(leagueMarkdown(league));
+        else process.stdout.write(`${['json', 'md', 'html'].map((ending) => join(folder, `league.${ending}`)).join('\n')}\n`);
+        if (league.failed.length > 0) process.exitCode = 1;
+      },
     });
   },
 });

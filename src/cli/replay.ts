@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
-import { BOUND_NAMES, jobsOf, prefillCostOf, replayTable, reportsOf, resolveContenders } from '../lab/replay/index.ts';
+import { BOUND_NAMES, jobsOf, prefillCostOf, replayTable, reportsOf, resolveContenders, type ReplayResult } from '../lab/replay/index.ts';
 import { locateTrace } from '../lab/trace/index.ts';
 import { POLICIES } from '../policies/registry.ts';
 import { parametersOf } from './parameter-choices.ts';
@@ -41,10 +41,12 @@ export default defineCommand({
     const traces = options.positionals.map((trace) => ({ path: locateTrace(trace), blockTokens, maxCalls }));
     const cost = prefillCostOf(options.text('prefill-cost') ?? 'dense-8b');
     const plan = { traces, references, concurrency, capacities, timing, parameters, cost };
-    await runShown(jobsOf(plan), options, (results) => {
-      const reports = reportsOf(plan, results);
-      if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);
-      else for (const report of reports) process.stdout.write(`${replayTable(report)}\n\n`);
+    await runShown(jobsOf(plan), options, {
+      print: (results) => {
+        const reports = reportsOf(plan, results as readonly ReplayResult[]);
+        if (options.flag('json')) process.stdout.write(`${JSON.stringify({ traces: reports })}\n`);
+        else for (const report of reports) process.stdout.write(`${replayTable(report)}\n\n`);
+      },
     });
   },
 });

@@ -26,8 +26,15 @@ function timeLeft({ done, total, fromCache }: ReplaysProgress, elapsedMs: number
   return `, about ${seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`} left`;
 }
 
-/** Runs the jobs and hands their results, in order, to `print`; on Ctrl-C it says what is kept and `print` is not called. */
-export async function runShown(jobs: readonly ReplayJob[], options: Options, print: (results: readonly ReplayResult[]) => Promise<void> | void): Promise<void> {
+export interface Shown {
+  /** In the order of the jobs; undefined only where `onFailure` was told why. */
+  print(results: readonly (ReplayResult | undefined)[]): Promise<void> | void;
+  /** Absent: the first failure is thrown. */
+  onFailure?(job: ReplayJob, error: Error): void;
+}
+
+/** Runs the jobs and hands their results to `print`; on Ctrl-C it says what is kept and `print` is not called. */
+export async function runShown(jobs: readonly ReplayJob[], options: Options, { print, onFailure }: Shown): Promise<void> {
   const workers = options.number('workers', { minimum: 1, maximum: 256, integer: true }) ?? workerCount(jobs.map(({ trace }) => trace));
   const cached = !options.flag('no-cache');
   const cache = cached ? openReplayCache((why) => process.stderr.write(`results are not kept: ${why}\n`)) : undefined;
@@ -36,7 +43,7 @@ export async function runShown(jobs: readonly ReplayJob[], options: Options, pri
   let latest: ReplaysProgress = { done: 0, total: jobs.length, fromCache: 0 };
   await interruptible(async (signal) => {
     const results = await runReplays(jobs, {
-      workers, cache, signal,
+      workers, cache, signal, ...(onFailure === undefined ? {} : { onFailure }),
       onProgress: (now) => {
         latest = now;
         line.show(`${now.done} of ${now.total} replays${timeLeft(now, performance.now() - startedMs)}${now.doing === undefined ? '' : `; ${now.doing}`}`);

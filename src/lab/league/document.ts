@@ -59,8 +59,16 @@ export interface LeagueTraceFacts {
   readonly control: boolean;
 }
 
+/** A trace or a policy that is left out, and why. */
+export interface LeagueFailure {
+  readonly trace?: string;
+  readonly policy?: string;
+  readonly message: string;
+}
+
 export interface LeagueDocument {
   readonly version: string;
+  readonly failed: readonly LeagueFailure[];
   readonly timings: readonly ReplayTiming[];
   readonly capacities: readonly number[];
   readonly policies: readonly { readonly name: string; readonly bound: boolean }[];

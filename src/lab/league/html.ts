@@ -4,7 +4,7 @@ import { EntresolError } from '../../core/index.ts';
 import { builtPath } from '../../engines/embedded/child-path.ts';
 import type { LeagueDocument, LeagueMeans, LeagueRow } from './document.ts';
 import { STYLE } from './page-style.ts';
-import { BELADY_NOTE, FIT_NOTE, fittedLines } from './notes.ts';
+import { BELADY_NOTE, FIT_NOTE, fittedLines, leftOutLines } from './notes.ts';
 
 const BUILT_SCRIPT = 'dist/lab/league-page.iife.js';
 /** Lines shown at first; the rest can be switched on. */
@@ -39,6 +39,7 @@ export function leaguePage(league: LeagueDocument): string {
 <main>
 <h1>Retention league</h1>
 <p class="muted">${league.policies.length} policies and bounds on ${league.traces.length} traces at ${league.capacities.join(', ')} of the working set, ${league.timings.join(' and ')} timing. Entresol ${escaped(league.version)}.</p>
+${league.failed.length === 0 ? '' : `<p><strong>Left out:</strong></p><ul>${leftOutLines(league).map((line) => `<li>${escaped(line)}</li>`).join('')}</ul>`}
 <p>A policy's <em>share</em> is how much of the distance from LRU to Belady's optimum it closes: (hit rate − LRU) / (Belady − LRU), over pairs of trace and capacity with more than one point between the two. ${BELADY_NOTE}</p>
 <h2>On the whole</h2>
 <div class="wide">${summaryTable(league)}</div>

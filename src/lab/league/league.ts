@@ -1,7 +1,7 @@
 /** All policies × traces × capacities × timings. */
 import type { ParameterChoice, ReplayJob, ReplayResult, ReplayTiming } from '../replay/index.ts';
 import type { Contestant } from './contestants.ts';
-import { closedShare, mean, type FittedByTrace, type FittedOn, type LeagueDocument, type LeagueRow } from './document.ts';
+import { closedShare, mean, type FittedByTrace, type FittedOn, type LeagueDocument, type LeagueFailure, type LeagueRow } from './document.ts';
 import { chooseWithout, type VariantScore } from './leave-one-out.ts';
 import type { LeagueTrace } from './league-traces.ts';
 import { meansOf } from './means.ts';
@@ -12,6 +12,8 @@ export interface LeaguePlan {
   readonly contestants: readonly Contestant[];
   readonly capacities: readonly number[];
   readonly timings: readonly ReplayTiming[];
+  /** Left out already. */
+  readonly failed: readonly LeagueFailure[];
 }
 
 /** One cell: a contestant with one choice of parameters on one trace at one capacity. */
@@ -91,7 +93,7 @@ export function leagueDocument(plan: LeaguePlan, results: readonly ReplayResult[
   });
   const policies = plan.contestants.map(({ name, bound }) => ({ name, bound }));
   return {
-    version: plan.version, timings: plan.timings, capacities: plan.capacities, policies, traces, rows,
+    version: plan.version, failed: plan.failed, timings: plan.timings, capacities: plan.capacities, policies, traces, rows,
     means: meansOf({ policies, traces, rows, timings: plan.timings }), fittedOn,
   };
 }

@@ -1,6 +1,6 @@
 /** The league for reading in a terminal or a repository. */
 import type { LeagueDocument, LeagueMeans } from './document.ts';
-import { BELADY_NOTE, FIT_NOTE, fittedLines } from './notes.ts';
+import { BELADY_NOTE, FIT_NOTE, fittedLines, leftOutLines } from './notes.ts';
 
 const percent = (value: number | null | undefined, digits = 1): string => (value === null || value === undefined ? '–' : `${(100 * value).toFixed(digits)} %`);
 
@@ -47,6 +47,7 @@ export function leagueMarkdown(league: LeagueDocument): string {
   return `${[
     '# Retention league',
     `${league.policies.length} policies and bounds on ${league.traces.length} traces at ${league.capacities.join(', ')} of the working set, ${league.timings.join(' and ')} timing. Entresol ${league.version}.`,
+    ...(league.failed.length === 0 ? [] : ['**Left out:**', leftOutLines(league).map((line) => `- ${line}`).join('\n')]),
     'Share: (hit rate − LRU) / (Belady − LRU), mean over pairs of trace and capacity with more than one point between the two. Prefill saved: over LRU\'s. Bytes: the largest of all pairs. Times: the median over pairs of the 99th percentile per call, measured while other replays ran beside.',
     BELADY_NOTE,
     summary(league),

@@ -4,6 +4,11 @@ import type { LeagueDocument } from './document.ts';
 export const BELADY_NOTE = 'Belady is the optimum where all blocks cost the same: late blocks of a prompt cost more, so a policy may save more prefill time than Belady with fewer hits.';
 export const FIT_NOTE = 'A policy\'s free constants are chosen, for each trace, by the best mean share on the other traces alone. Where nothing is fitted the constants are those of the policy\'s source, the same on every trace; that says nothing of what was looked at when they were chosen, and cache-sage was made with the given traces in sight.';
 
+/** One line per trace or policy that is not in the figures. */
+export function leftOutLines({ failed }: LeagueDocument): string[] {
+  return failed.map(({ trace, policy, message }) => `${trace === undefined ? `policy ${policy ?? ''}` : `trace ${trace}`}: ${message}`);
+}
+
 /** One line per policy that is no bound. */
 export function fittedLines({ policies, fittedOn, timings }: LeagueDocument): string[] {
   return policies.filter(({ bound }) => !bound).map(({ name }) => {

@@ -13,5 +13,6 @@ export { capacityAt, workingSetBlocks } from './capacity.ts';
 export { openReplayCache } from './cache/open-cache.ts';
 export type { ResultCache } from './cache/result-cache.ts';
 export type { ParameterChoice, ReplayJob, ReplayResult, TraceSource } from './parallel/job.ts';
+export { failsWith } from './parallel/run-jobs.ts';
 export { runReplays, type ReplaysProgress, type RunReplaysOptions } from './parallel/run-replays.ts';
 export { workerCount } from './parallel/worker-count.ts';

@@ -20,6 +20,14 @@ export interface RunJobsOptions {
   readonly signal?: AbortSignal;
   onProgress?(doing: string): void;
   onResult(job: ReplayJob, result: ReplayResult): void;
+  /** A job failed: those of the same cause (`failsWith`) are left out, all others are done. Absent: the first failure stops them. */
+  onFailure?(job: ReplayJob, error: Error): void;
+}
+
+/** Whether the other job fails too, for the same reason: a trace that cannot be read, or a policy that cannot be run. */
+export function failsWith(failed: ReplayJob, error: Error, other: ReplayJob): boolean {
+  const ofTrace = error instanceof EntresolError && error.code.startsWith('ENT_TRACE');
+  return ofTrace ? sameTrace(failed.trace, other.trace) : failed.reference === other.reference;
 }
 
 interface Group {
@@ -47,10 +55,14 @@ class Queue {
       ?? left.toSorted((one, other) => other.bytes * other.jobs.length - one.bytes * one.jobs.length)[0];
     return group?.jobs.shift();
   }
+
+  drop(isDropped: (job: ReplayJob) => boolean): void {
+    for (const { jobs } of this.#groups) jobs.splice(0, jobs.length, ...jobs.filter((job) => !isDropped(job)));
+  }
 }
 
 /**
- * Resolves when every job has had its `onResult`.
+ * Resolves when every job has had its `onResult`, or has been left out after a failure.
  * @throws EntresolError of the first job that fails (the others are stopped), `ENT_TRACE_TOO_LARGE`; the signal's reason when it aborts
  */
 export async function runJobs(jobs: readonly ReplayJob[], options: RunJobsOptions): Promise<void> {
@@ -58,46 +70,71 @@ export async function runJobs(jobs: readonly ReplayJob[], options: RunJobsOption
   options.signal?.throwIfAborted();
   const queue = new Queue(jobs);
   const workers: Worker[] = [];
+  let over = false;
   try {
     await new Promise<void>((resolve, reject) => {
       const stop = (): void => reject(options.signal?.reason as Error);
       options.signal?.addEventListener('abort', stop, { once: true });
       const count = Math.max(1, Math.min(options.workers, jobs.length));
       let busy = count;
-      for (let index = 0; index < count; index++) {
+      const done = (): void => {
+        busy--;
+        if (busy > 0) return;
+        options.signal?.removeEventListener('abort', stop);
+        resolve();
+      };
+      const start = (): void => {
         const worker = new Worker(workerPath());
         workers.push(worker);
-        drive(worker, queue, options, () => {
-          busy--;
-          if (busy > 0) return;
-          options.signal?.removeEventListener('abort', stop);
-          resolve();
-        }, reject);
-      }
+        drive(worker, queue, options, { done, fail: reject, replace: start, isOver: () => over });
+      };
+      for (let index = 0; index < count; index++) start();
     });
   } finally {
+    over = true;
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 }
 
-function drive(worker: Worker, queue: Queue, options: RunJobsOptions, done: () => void, fail: (error: Error) => void): void {
+interface Ends {
+  done(): void;
+  fail(error: Error): void;
+  /** The worker is gone, and what is left is for another. */
+  replace(): void;
+  /** Whoever ends now was ended by us. */
+  isOver(): boolean;
+}
+
+function drive(worker: Worker, queue: Queue, options: RunJobsOptions, { done, fail, replace, isOver }: Ends): void {
   let job: ReplayJob | undefined;
+  let gone = false;
   const next = (): void => {
     job = queue.next(job?.trace);
     if (job === undefined) done();
     else worker.postMessage(job);
   };
+  const failed = (error: Error, goOn: () => void): void => {
+    if (options.onFailure === undefined || job === undefined) return fail(error);
+    const cause = job;
+    queue.drop((other) => failsWith(cause, error, other));
+    options.onFailure(cause, error);
+    goOn();
+  };
+  const end = (error: Error): void => {
+    if (gone || isOver()) return;
+    gone = true;
+    failed(error, replace);
+  };
   worker.on('message', (message: WorkerMessage) => {
     if (message.kind === 'progress') options.onProgress?.(message.doing);
-    else if (message.kind === 'failed') fail(errorOf(message));
+    else if (message.kind === 'failed') failed(errorOf(message), next);
     else {
       options.onResult(job as ReplayJob, message.result);
       next();
     }
   });
-  worker.on('error', (error) => fail(workerFault(error, job)));
-  // After `done` a worker is ended by us, and nobody listens any more.
-  worker.on('exit', (code) => fail(new EntresolError('ENT_POLICY_INVALID', `the policy ended its worker (exit code ${code}).`, { at: job?.reference })));
+  worker.on('error', (error) => end(workerFault(error, job)));
+  worker.on('exit', (code) => end(new EntresolError('ENT_POLICY_INVALID', `the policy ended its worker (exit code ${code}).`, { at: job?.reference })));
   next();
 }
 

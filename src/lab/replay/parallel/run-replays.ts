@@ -13,6 +13,8 @@ export interface RunReplaysOptions {
   readonly cache?: ResultCache<ReplayResult>;
   readonly signal?: AbortSignal;
   onProgress?(progress: ReplaysProgress): void;
+  /** A replay failed: the others are done, but for those that fail for the same reason. Absent: the first failure ends them all. */
+  onFailure?(job: ReplayJob, error: Error): void;
 }
 
 export interface ReplaysProgress {
@@ -24,11 +26,11 @@ export interface ReplaysProgress {
 }
 
 /**
- * One result per job, in their order. Equal jobs are run once.
+ * One result per job, in their order; undefined where `onFailure` was told why. Equal jobs are run once.
  * @throws what `runJobs` throws; results that were there by then are in the cache
  */
-export async function runReplays(jobs: readonly ReplayJob[], options: RunReplaysOptions): Promise<ReplayResult[]> {
-  const { cache, signal } = options;
+export async function runReplays(jobs: readonly ReplayJob[], options: RunReplaysOptions): Promise<(ReplayResult | undefined)[]> {
+  const { cache, signal, onFailure } = options;
   const keys = await keysOf(jobs);
   const jobOfKey = new Map(keys.map((key, index) => [key, jobs[index]]));
   const keyOfJob = new Map([...jobOfKey].map(([key, job]) => [job, key]));
@@ -46,6 +48,7 @@ export async function runReplays(jobs: readonly ReplayJob[], options: RunReplays
       workers: options.workers,
       signal,
       onProgress: tell,
+      ...(onFailure === undefined ? {} : { onFailure: (job, error) => onFailure(job, error) }),
       onResult: (job, result) => {
         const key = keyOfJob.get(job) as string;
         results.set(key, result);
@@ -57,7 +60,9 @@ export async function runReplays(jobs: readonly ReplayJob[], options: RunReplays
     await Promise.all(writes);
   }
   return keys.map((key, index) => {
-    const { facts, row } = results.get(key) as ReplayResult;
+    const result = results.get(key);
+    if (result === undefined) return undefined;
+    const { facts, row } = result;
     // The file may have been called otherwise when it was computed.
     return { facts: { ...facts, trace: traceName(jobs[index].trace.path) }, row };
   });
