@@ -1,6 +1,6 @@
 import type { LiveSession, RequestId, SessionId } from '../core/index.ts';
 import { hashText } from './hash.ts';
-import { AGENT_COUNTERS, F32, F64, PER_ROW, U16, U32, U8, type SessionRows } from './session-rows.ts';
+import { AGENT_COUNTERS, EVIDENCE_STEPS, F32, F64, I16, OVER, PER_ROW, U16, U32, U8, type SessionRows } from './session-rows.ts';
 
 /** Stands for what is not known (yet). */
 export const UNKNOWN_KEY = 0;
@@ -35,11 +35,11 @@ export class SessionState implements LiveSession {
   get calls(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.calls]; }
   get lastCallMs(): number { return this.rows.f64[this.row * PER_ROW.f64 + F64.lastCallMs]; }
   get revision(): number { return this.rows.u16[this.row * PER_ROW.u16 + U16.revision]; }
-  get over(): boolean { return this.rows.u8[this.row * PER_ROW.u8 + U8.over] === 1; }
-  set over(over: boolean) { this.rows.u8[this.row * PER_ROW.u8 + U8.over] = over ? 1 : 0; }
+  get over(): boolean { return this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] >= OVER; }
+  set over(over: boolean) { this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] = (over ? OVER : 0) + this.endSignal + 1; }
   /** Some signal said that the session has ended; index into `END_SIGNALS`, or -1. */
-  get endSignal(): number { return this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] - 1; }
-  set endSignal(signal: number) { this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] = signal + 1; }
+  get endSignal(): number { return (this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] & ~OVER) - 1; }
+  set endSignal(signal: number) { this.rows.u8[this.row * PER_ROW.u8 + U8.endSignal] = (this.over ? OVER : 0) + signal + 1; }
   get agent(): number { return this.rows.u32[this.row * PER_ROW.u32 + U32.agent]; }
   /** Slot of the agent in the table of agents. */
   get agentSlot(): number { return this.rows.u8[this.row * PER_ROW.u8 + U8.agentSlot]; }
@@ -71,8 +71,8 @@ export class SessionState implements LiveSession {
   endCell(feature: number): number { return this.rows.u16[this.row * PER_ROW.u16 + U16.endCells + feature]; }
   setEndCell(feature: number, cell: number): void { this.rows.u16[this.row * PER_ROW.u16 + U16.endCells + feature] = cell; }
   /** Evidence of each end feature (log odds against the base rate) at the last evaluation. */
-  endEvidence(feature: number): number { return this.rows.f32[this.row * PER_ROW.f32 + F32.endEvidence + feature]; }
-  setEndEvidence(feature: number, evidence: number): void { this.rows.f32[this.row * PER_ROW.f32 + F32.endEvidence + feature] = evidence; }
+  endEvidence(feature: number): number { return this.rows.i16[this.row * PER_ROW.i16 + I16.endEvidence + feature] / EVIDENCE_STEPS; }
+  setEndEvidence(feature: number, evidence: number): void { this.rows.i16[this.row * PER_ROW.i16 + I16.endEvidence + feature] = Math.round(evidence * EVIDENCE_STEPS); }
 
   /** A call arrives: what the last one told is history. */
   called(request: RequestId, agent: number, agentSlot: number, atMs: number): void {
@@ -89,7 +89,7 @@ export class SessionState implements LiveSession {
     f64[row * PER_ROW.f64 + F64.lastCallMs] = atMs;
     u16[row * PER_ROW.u16 + U16.revision]++;
     u8[row * PER_ROW.u8 + U8.agentSlot] = agentSlot;
-    u8[row * PER_ROW.u8 + U8.endSignal] = 0;
+    u8[row * PER_ROW.u8 + U8.endSignal] &= OVER;
     u8[row * PER_ROW.u8 + U8.agentCalls + (agent % AGENT_COUNTERS)]++;
   }
   /** Whether the session's last call is this one. */

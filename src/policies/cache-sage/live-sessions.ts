@@ -9,10 +9,18 @@ const LEAST_IDLE_MS = 500;
 /** Beyond it the session that touched longest ago counts as ended. */
 const SESSION_CAPACITY = 8192;
 const LEARNER_CAPACITY = 1024;
+/** In a Map, and what it takes itself. */
+const MET_BYTES = 80;
 /** The tolerance widens by this factor per decision that leaves forecasts due, up to so much, and narrows by the other when none is left. */
 const STRAIN = { up: 1.1, most: 16, down: 0.98 } as const;
-/** Two places in arrays. */
-const HANDLE_BYTES = 16;
+/** A place in an array. */
+const HANDLE_BYTES = 8;
+
+/** A learner's number, and how many endings of its sessions have been seen to. */
+interface Met {
+  readonly source: number;
+  seen: number;
+}
 
 /**
  * The sessions that use the cache: numbers for the table of members, and when the forecast of each has to be made
@@ -24,7 +32,8 @@ export class LiveSessions {
   readonly worth = new SessionWorth();
   /** By number, from 1. */
   private readonly lives: (LiveSession | undefined)[] = [undefined];
-  private readonly sources: (SessionForecasts | undefined)[] = [undefined];
+  /** Which of the learners knows it. */
+  private sourceOfNumber = new Uint16Array(64);
   private readonly numbers = new NumberTable<LiveSession | undefined>((number) => this.lives[number], (live) => (live === undefined ? 0 : hashText(live.id)));
   /** How many forecasts of each have been acted on, by number. */
   private forecasts = new Int32Array(64);
@@ -32,9 +41,11 @@ export class LiveSessions {
   private taught = new Uint16Array(64);
   private readonly order = new RecencyOrder();
   private readonly free: number[] = [];
-  private readonly due = new RankedHeap();
-  /** Learners met so far, and how many endings of each have been seen to. */
-  private readonly met = new Map<Learner, number>();
+  private readonly due = new RankedHeap(false);
+  /** Learners met so far, the one met first first, and their sessions by their own numbers. */
+  private readonly met = new Map<Learner, Met>();
+  private readonly sources: SessionForecasts[] = [];
+  private readonly freeSources: number[] = [];
   private readonly learners: LearnerSource;
   private readonly tenant: TenantId;
   private readonly tolerance: number;
@@ -51,13 +62,13 @@ export class LiveSessions {
     return this.numbers.size;
   }
   get bytes(): number {
-    return this.lives.length * HANDLE_BYTES + this.numbers.bytes + this.order.bytes + this.forecasts.byteLength + this.taught.byteLength + this.free.length * 8 + this.due.bytes + this.worth.bytes + this.met.size * 40;
+    return this.lives.length * HANDLE_BYTES + this.numbers.bytes + this.order.bytes + this.forecasts.byteLength + this.taught.byteLength + this.sourceOfNumber.byteLength + this.free.length * 8 + this.due.bytes + this.worth.bytes + this.met.size * MET_BYTES;
   }
 
   /** The session's number, or -1 if the learner does not know it as live. `onNew` is called when it is met first. */
   numberOf(by: Coordinate, onNew: () => void): number {
     const learner = this.learners.of(this.tenant, by.workload);
-    this.meet(learner);
+    const { source } = this.meet(learner);
     const live = learner.sessions.session(by.session);
     if (live === undefined || live.over) return -1;
     const known = this.numbers.numberOf(live);
@@ -67,9 +78,10 @@ export class LiveSessions {
     }
     const number = this.free.pop() ?? this.lives.length;
     this.lives[number] = live;
-    this.sources[number] = learner.sessions;
     this.numbers.add(number);
     this.order.add(number);
+    this.sourceOfNumber = grownUint16(this.sourceOfNumber, number + 1);
+    this.sourceOfNumber[number] = source;
     this.forecasts = grownInt32(this.forecasts, number + 1);
     this.taught = grownUint16(this.taught, number + 1);
     this.forecasts[number] = this.taught[number] = 0;
@@ -78,10 +90,12 @@ export class LiveSessions {
   }
 
   liveOf(number: number): LiveSession {
-    return this.kept(this.lives, number);
+    const live = this.lives[number];
+    if (live === undefined) throw new TypeError(`no session has the number ${number}`);
+    return live;
   }
   sourceOf(number: number): SessionForecasts {
-    return this.kept(this.sources, number);
+    return this.sources[this.sourceOfNumber[number]];
   }
   /** Whether the session's latest call is to be taught: it is asked once per call. */
   takeLesson(number: number): boolean {
@@ -101,10 +115,11 @@ export class LiveSessions {
   ended(): readonly number[] {
     const { over } = this;
     if (over.length > 0) over.length = 0;
-    for (const [learner, seen] of this.met) {
+    for (const [learner, met] of this.met) {
       const { endings } = learner.sessions;
+      const { seen } = met;
       if (endings === seen) continue;
-      this.met.set(learner, endings);
+      met.seen = endings;
       for (let ordinal = seen + 1; ordinal <= endings; ordinal++) {
         const live = learner.sessions.ending(ordinal);
         if (live === undefined) {
@@ -117,12 +132,13 @@ export class LiveSessions {
         if (number > 0 && !over.includes(number)) over.push(number);
       }
     }
+    if (this.met.size > LEARNER_CAPACITY) this.part(over);
     if (over.length === 0 && this.numbers.size > SESSION_CAPACITY) over.push(this.order.oldest);
     return over;
   }
   drop(number: number): void {
     this.numbers.remove(this.liveOf(number));
-    this.lives[number] = this.sources[number] = undefined;
+    this.lives[number] = undefined;
     this.order.remove(number);
     this.due.remove(number);
     this.free.push(number);
@@ -170,17 +186,20 @@ export class LiveSessions {
     return bytes;
   }
 
-  private kept<Kept>(column: readonly (Kept | undefined)[], number: number): Kept {
-    const kept = column[number];
-    if (kept === undefined) throw new TypeError(`no session has the number ${number}`);
-    return kept;
-  }
-  private meet(learner: Learner): void {
-    if (this.met.has(learner)) return;
-    if (this.met.size >= LEARNER_CAPACITY) {
-      const [oldest] = this.met.keys();
-      this.met.delete(oldest);
+  private meet(learner: Learner): Met {
+    let met = this.met.get(learner);
+    if (met === undefined) {
+      met = { source: this.freeSources.pop() ?? this.sources.length, seen: learner.sessions.endings };
+      this.sources[met.source] = learner.sessions;
+      this.met.set(learner, met);
     }
-    this.met.set(learner, learner.sessions.endings);
+    return met;
+  }
+  /** The learner that was met first makes room: its sessions go with it. */
+  private part(over: number[]): void {
+    const [[learner, { source }]] = this.met;
+    this.met.delete(learner);
+    this.freeSources.push(source);
+    for (const number of this.all()) if (this.sourceOfNumber[number] === source && !over.includes(number)) over.push(number);
   }
 }

@@ -12,6 +12,13 @@ export class RankedHeap {
   /** By item; -1: not in the heap. */
   private places = new Int32Array(64).fill(-1);
   private count = 0;
+  private readonly withTies: boolean;
+
+  /** @param withTies whether items of one key have an order: `tie` counts */
+  constructor(withTies = true) {
+    this.withTies = withTies;
+    if (!withTies) this.ties = new Float64Array(0);
+  }
 
   get size(): number {
     return this.count;
@@ -43,10 +50,10 @@ export class RankedHeap {
       if (end >= this.items.length) {
         this.items = grownInt32(this.items, this.count);
         this.keys = grownFloat64(this.keys, this.count);
-        this.ties = grownFloat64(this.ties, this.count);
+        if (this.withTies) this.ties = grownFloat64(this.ties, this.count);
       }
       this.settle(item, key, tie, end);
-    } else if (this.keys[place] !== key || this.ties[place] !== tie) this.settle(item, key, tie, place);
+    } else if (this.keys[place] !== key || (this.withTies && this.ties[place] !== tie)) this.settle(item, key, tie, place);
   }
 
   remove(item: number): void {
@@ -55,7 +62,7 @@ export class RankedHeap {
     this.places[item] = -1;
     const end = --this.count;
     const last = this.items[end];
-    if (last !== item) this.settle(last, this.keys[end], this.ties[end], place);
+    if (last !== item) this.settle(last, this.keys[end], this.withTies ? this.ties[end] : 0, place);
   }
 
   clear(): void {
@@ -65,12 +72,12 @@ export class RankedHeap {
 
   /** Puts the item where it belongs, given that `start` is free. */
   private settle(item: number, key: number, tie: number, start: number): void {
-    const { items, keys, ties, count } = this;
+    const { items, keys, ties, count, withTies } = this;
     let place = start;
     while (place > 0) {
       const parent = (place - 1) >> 1;
       const difference = key - keys[parent];
-      if (!(difference < 0 || (difference === 0 && tie < ties[parent]))) break;
+      if (!(difference < 0 || (difference === 0 && withTies && tie < ties[parent]))) break;
       this.move(parent, place);
       place = parent;
     }
@@ -80,24 +87,24 @@ export class RankedHeap {
         if (child >= count) break;
         if (child + 1 < count) {
           const difference = keys[child + 1] - keys[child];
-          if (difference < 0 || (difference === 0 && ties[child + 1] < ties[child])) child++;
+          if (difference < 0 || (difference === 0 && withTies && ties[child + 1] < ties[child])) child++;
         }
         const difference = keys[child] - key;
-        if (!(difference < 0 || (difference === 0 && ties[child] < tie))) break;
+        if (!(difference < 0 || (difference === 0 && withTies && ties[child] < tie))) break;
         this.move(child, place);
         place = child;
       }
     }
     items[place] = item;
     keys[place] = key;
-    ties[place] = tie;
+    if (withTies) ties[place] = tie;
     this.places[item] = place;
   }
   private move(from: number, to: number): void {
     const item = this.items[from];
     this.items[to] = item;
     this.keys[to] = this.keys[from];
-    this.ties[to] = this.ties[from];
+    if (this.withTies) this.ties[to] = this.ties[from];
     this.places[item] = to;
   }
 }

@@ -169,7 +169,7 @@ describe('SageIndex', () => {
     expect(sizes[1]).toBeLessThanOrEqual(1.01 * sizes[0]);
   }, 60_000);
 
-  it('keeps at most 256 bytes per live session beside its groups', () => {
+  it('keeps at most 64 bytes per live session beside its groups and what the learner knows', () => {
     const bytes = (sessions: number): number => {
       const cache = new Cache(1e6);
       // All of one group, whose members are bounded: what grows is per session.
@@ -177,8 +177,25 @@ describe('SageIndex', () => {
       const { working, ghosts } = cache.index.stateBytes();
       return working + ghosts;
     };
-    expect((bytes(4000) - bytes(1000)) / 3000).toBeLessThanOrEqual(256);
+    expect((bytes(4000) - bytes(1000)) / 3000).toBeLessThanOrEqual(64);
   }, 60_000);
+
+  it('lets go of the sessions of the workload that was met first once there are more than 1,024 workloads', () => {
+    const { learners, index } = setup(4096);
+    const play = (workload: number): void => {
+      const coordinate = { ...by('s', 'a'), workload: workloadId(`w${workload}`) };
+      const unit = unitId(workload);
+      index.define({ id: unit, sizeBlocks: 1, marginalPrefillMs: 1 });
+      learners.of(TENANT, coordinate.workload).observe({ type: 'request-arrive', atMs: workload, by: coordinate, request: requestId('r'), model: 'm', promptTokens: 16, warmup: false });
+      index.touch({ by: coordinate, units: Int32Array.of(unit), first: 0, origin: 'prompt' }, workload);
+      index.setResident(unit, true);
+    };
+    for (let workload = 0; workload < 1024; workload++) play(workload);
+    expect(index.value(unitId(0), 2000)).toBeGreaterThan(0);
+    for (let workload = 1024; workload < 1030; workload++) play(workload);
+    expect(index.value(unitId(0), 2000)).toBe(0);
+    expect(index.value(unitId(1029), 2000)).toBeGreaterThan(0);
+  });
 
   const action = fc.record({
     session: fc.integer({ min: 0, max: 9 }),
