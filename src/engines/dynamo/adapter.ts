@@ -8,6 +8,7 @@ import { withHeaders, withoutHeaders } from '../upstream/edit-headers.ts';
 import { instanceKey, lineageId, tenantKey } from '../upstream/lineage-id.ts';
 import { OpenAiServer } from '../upstream/openai-server.ts';
 import { RetainedLineages } from '../upstream/retained-lineages.ts';
+import { refuseUnread } from '../upstream/unread-body.ts';
 import { hinted, steersDynamo } from './call-hints.ts';
 import { askFrontend, askWorkers, type FrontendFacts } from './frontend.ts';
 import type { DynamoSettings } from './settings.ts';
@@ -52,14 +53,17 @@ export class DynamoAdapter extends OpenAiServer implements UpstreamAdapter {
     this.#retained.clear();
   }
 
-  serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+  async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const { by, final } = call.request;
     const shared = by.tenant !== LOCAL_TENANT;
     const theirs = shared ? withoutHeaders(call.headers, steersDynamo) : call.headers;
     // Beside `cache_salt`, over which it goes: whoever could set it could choose another's cache.
     const apart = shared ? { 'x-tenant-id': tenantKey(by.tenant) } : {};
     // A path that is not read belongs to no conversation.
-    if (call.dialect === 'other') return pass({ headers: withHeaders(theirs, apart) });
+    if (call.dialect === 'other') {
+      if (shared) refuseUnread(call.body, call.headers, ['nvext']);
+      return pass({ headers: withHeaders(theirs, apart) });
+    }
     const sessions = this.#settings.sessions === 'off' ? {} : {
       // A session of Dynamo's is one chain of calls: one context of an agent.
       'x-dynamo-session-id': instanceKey(by, by.instance),

@@ -71,6 +71,18 @@ describe('dynamo', () => {
     expect(alone.body.nvext).toEqual(nvext);
   });
 
+  it('lets no tenant do so on a path that is not read either', async () => {
+    const { engine, server } = await before();
+    const unread = (body: object, tenant: string | undefined): Promise<unknown> => {
+      const call = callOf(tenant === undefined ? {} : { tenant: tenantId(tenant) });
+      return Promise.resolve(engine.handle({ ...call, dialect: 'other', path: '/v1/score', parsed: undefined, body: Buffer.from(JSON.stringify(body)) }, new RecordingAnswer()));
+    };
+    await expect(unread({ nvext: { agent_hints: { priority: 99 } } }, 'a')).rejects.toMatchObject({ code: 'ENT_BAD_REQUEST', at: 'nvext' });
+    await unread({ text: 'x' }, 'a');
+    await unread({ nvext: {} }, undefined);
+    expect(sent(server).map(({ body }) => Object.keys(body))).toEqual([['text'], ['nvext']]);
+  });
+
   it('finds a tenant\'s hints under every spelling and duplicate of their name, and puts its own in their place', async () => {
     const { engine, server } = await before({ speculativePrefill: true });
     const call = callOf({ tenant: tenantId('a') });

@@ -7,7 +7,7 @@ import type { OutgoingEdit, UpstreamAdapter } from '../upstream/adapter.ts';
 import { headerIn, withHeaders, withoutHeaders } from '../upstream/edit-headers.ts';
 import { lineageId, sessionKey, tenantKey, workloadKey } from '../upstream/lineage-id.ts';
 import { OpenAiServer } from '../upstream/openai-server.ts';
-import { steersReplica, steersRouter, withoutSteering } from './client-hints.ts';
+import { checkUnreadOfTenant, steersReplica, steersRouter, withoutSteering } from './client-hints.ts';
 import type { LlmdSettings } from './settings.ts';
 
 const TOKEN = 'x-session-token';
@@ -42,7 +42,7 @@ export class LlmdAdapter extends OpenAiServer implements UpstreamAdapter {
 
   down(): void { this.#tokens = new BoundedMap(MAXIMUM_TOKENS); }
 
-  serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+  async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const { by, final } = call.request;
     const { fairness, objective, objectives, ttftMs } = this.#settings;
     const id = lineageId(by);
@@ -53,7 +53,10 @@ export class LlmdAdapter extends OpenAiServer implements UpstreamAdapter {
     const wanted = Object.hasOwn(objectives, by.workload) ? objectives[by.workload] : objective;
     if (wanted !== undefined) [set[OBJECTIVE[0]], set[OBJECTIVE[1]]] = [wanted, undefined];
     if (ttftMs !== undefined && headerIn(theirs, 'x-llm-d-slo-ttft-ms') === undefined) set['x-llm-d-slo-ttft-ms'] = `${ttftMs}`;
-    if (call.dialect === 'other') return pass({ headers: withHeaders(theirs, set) });
+    if (call.dialect === 'other') {
+      if (shared) checkUnreadOfTenant(call.body, call.headers);
+      return pass({ headers: withHeaders(theirs, set) });
+    }
     const known = this.#tokens.get(id);
     if (headerIn(theirs, TOKEN) === undefined && known !== undefined) set[TOKEN] = known;
     const body = shared ? withoutSteering(call) : call.body;

@@ -1,7 +1,8 @@
 /** What clients could say to llm-d's routers, and through them to the vLLM replicas behind, in place of whoever runs it. */
 import type { EngineCall } from '../../core/index.ts';
 import { namesSession } from '../upstream/edit-headers.ts';
-import { editBody, PRIORITY_HEADER } from '../vllm/call-edit.ts';
+import { refuseUnread } from '../upstream/unread-body.ts';
+import { checkUnread, editBody, PRIORITY_HEADER } from '../vllm/call-edit.ts';
 
 /** They name replicas, or whose turn it is; the older names are aliases of the newer. */
 const NEVER_FROM_CLIENTS: ReadonlySet<string> = new Set([
@@ -20,4 +21,11 @@ export const steersRouter = (name: string): boolean =>
 export function withoutSteering({ dialect, body, parsed, memory }: Pick<EngineCall, 'dialect' | 'body' | 'parsed' | 'memory'>): Buffer {
   if (dialect === 'embeddings' || body.length === 0) return body;
   return editBody(body, parsed as Readonly<Record<string, unknown>>, undefined, true, memory?.take);
+}
+
+/** The same for a body that is not read otherwise. @throws EntresolError `ENT_BAD_REQUEST` */
+export function checkUnreadOfTenant(body: Buffer, headers: readonly string[]): void {
+  if (body.length === 0) return;
+  refuseUnread(body, headers, ['priority', 'kv_transfer_params']);
+  checkUnread(body, headers);
 }

@@ -74,6 +74,20 @@ describe('llm-d', () => {
     expect(JSON.parse(alone.body.toString())).toMatchObject(fields);
   });
 
+  it('lets no tenant do so on a path that is not read either', async () => {
+    const { engine, server } = await before();
+    const unread = (body: object, tenant: string | undefined): Promise<unknown> => {
+      const call = callOf(tenant === undefined ? {} : { tenant: tenantId(tenant) });
+      return Promise.resolve(engine.handle({ ...call, dialect: 'other', path: '/v1/score', parsed: undefined, body: Buffer.from(JSON.stringify(body)) }, new RecordingAnswer()));
+    };
+    for (const [name, body] of Object.entries({ priority: { priority: -9 }, kv_transfer_params: { kv_transfer_params: {} }, entresol_lease: { vllm_xargs: { entresol_lease: [1, 2] } } })) {
+      await expect(unread(body, 'a')).rejects.toMatchObject({ code: 'ENT_BAD_REQUEST', at: name });
+    }
+    await unread({ text: 'x' }, 'a');
+    await unread({ priority: 1 }, undefined);
+    expect(server.received.filter(({ path }) => path === '/v1/score')).toHaveLength(2);
+  });
+
   it('gets its session token back with the lineage\'s next call, until the last', async () => {
     const { engine, server } = await before();
     await serve(engine, callOf(), callOf(), callOf({ session: sessionId('other') }), callOf({}, { headers: ['x-session-token', 'own'] }), callOf({}, { final: true }), callOf());

@@ -4,12 +4,14 @@
  * closed when it is over. Nothing is added that the server did not say it understands.
  */
 import { LOCAL_TENANT, setMember, type CallReport, type Coordinate, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Outcome } from '../../core/index.ts';
+import { isObject } from '../../core/fields.ts';
 import { ResidentFollower } from '../kv-events/resident-follower.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { lineageId, sessionKey } from '../upstream/lineage-id.ts';
 import { sumsIn } from '../upstream/metrics-text.ts';
 import { OpenAiServer } from '../upstream/openai-server.ts';
 import { RetainedLineages } from '../upstream/retained-lineages.ts';
+import { checkUnread, withoutSteering } from './client-fields.ts';
 import { classesEvict, featuresOf } from './features.ts';
 import { OpenSessions } from './open-sessions.ts';
 import { askServerInfo, type ServerInfo } from './server-info.ts';
@@ -19,8 +21,6 @@ const RUNNING = 'sglang:num_running_reqs';
 const WAITING = 'sglang:num_queue_reqs';
 const USED = 'sglang:token_usage';
 const FIGURES: ReadonlySet<string> = new Set([RUNNING, WAITING, USED]);
-/** By these a client could put itself before others, or go on in another's session. */
-const STEERING = ['priority', 'session_id', 'session_params'];
 /** Dialects whose calls have a prompt and may say more about it. */
 const PROMPTED: ReadonlySet<Dialect | 'other'> = new Set(['chat', 'completions']);
 
@@ -91,11 +91,14 @@ export class SglangAdapter extends OpenAiServer implements UpstreamAdapter {
 
   async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const { dialect, request: { by } } = call;
-    if (dialect === 'other' || dialect === 'embeddings' || call.body.length === 0) return pass();
-    const parsed = call.parsed as Readonly<Record<string, unknown>>;
     const shared = by.tenant !== LOCAL_TENANT;
-    let { body } = call;
-    if (shared) for (const name of STEERING) if (Object.hasOwn(parsed, name)) body = setMember(body, parsed, name, 'null', call.memory?.take);
+    if (call.body.length === 0) return pass();
+    if (dialect === 'other' || !isObject(call.parsed)) {
+      if (shared) checkUnread(call.body, call.headers);
+      return pass();
+    }
+    const { parsed } = call;
+    let body = shared ? withoutSteering(call.body, parsed, call.memory?.take) : call.body;
     const edited = (): OutgoingEdit => (body === call.body ? {} : { body });
     const info = this.#info;
     if (info === undefined || !PROMPTED.has(dialect)) return pass(edited());

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater, post, until } from '../../../test/support/gateway-setup.ts';
 import { startUpstream, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
 import { startServer } from '../../cli/compose.ts';
+import { hashOfKey, KeyRing, newKey } from '../../gateway/index.ts';
 import { LOCAL_TENANT, agentId, sessionId, tenantId, workloadId, type CacheTarget, type Engine, type EngineCall } from '../../core/index.ts';
 import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
 import { Publisher } from '../kv-events/testing/publisher.ts';
@@ -178,11 +179,41 @@ describe('sglang', () => {
 
   it('lets no tenant among several put itself first, or go on in a session that another has named', async () => {
     const { engine, server } = await before(EVERYTHING);
-    const call = callOf('s', 'x', { more: { session_id: 'theirs', session_params: { id: 'theirs' }, priority: 999 } });
+    const call = callOf('s', 'x', { more: { session_id: 'theirs', session_params: { id: 'theirs' }, priority: 999, data_parallel_rank: 1, routed_dp_rank: 1, bootstrap_host: '10.0.0.1', rid: 'theirs' } });
     await engine.handle({ ...call, request: { ...call.request, by: { ...call.request.by, tenant: tenantId('one of several') } } }, new RecordingAnswer());
     const [sent] = sentBy(server);
-    expect(sent).toMatchObject({ session_params: null, priority: null });
+    expect(sent).toMatchObject({ session_params: null, priority: null, data_parallel_rank: null, routed_dp_rank: null, bootstrap_host: null, rid: null });
     expect(sent.session_id).not.toBe('theirs');
+  });
+
+  it('refuses of tenants what cannot be taken out unnoticed: code to run, weights to load; and any of it on paths that are not read', async () => {
+    const standIn = new SglangStandIn(EVERYTHING);
+    const upstream = await startUpstream(standIn.script);
+    closeLater(() => upstream.close());
+    const [one, two] = [newKey(), newKey()];
+    const keys = new KeyRing([one, two].map((key, index) => ({ name: `k${index}`, hash: hashOfKey(key), tenant: tenantId(`t${index}`), admin: false })));
+    const serverOf = async (shared: boolean): Promise<string> => {
+      const server = await startServer({ engines: [sglang.make({ url: upstream.url, proxy: 'none' })], log: () => undefined, ...(shared ? { keys } : {}) });
+      closeLater(() => server.close(0));
+      return server.url;
+    };
+    const ask = async (origin: string, path: string, body: object): Promise<[number, string | undefined]> => {
+      const answer = await post(origin + path, JSON.stringify(body), { authorization: `Bearer ${one}` });
+      const { error } = (await answer.json().catch(() => ({}))) as { error?: { code?: string; param?: string } };
+      return [answer.status, error?.code === 'ENT_BAD_REQUEST' ? error.param : undefined];
+    };
+    const [shared, own] = [await serverOf(true), await serverOf(false)];
+    const chat = { model: 'm', messages: [{ role: 'user', content: 'x' }] };
+    for (const name of ['lora_path', 'custom_logit_processor']) {
+      expect(await ask(shared, '/v1/chat/completions', { ...chat, [name]: 'theirs' })).toEqual([400, name]);
+      expect(await ask(shared, '/v1/chat/completions', { ...chat, [name]: null })).toEqual([200, undefined]);
+      expect(await ask(own, '/v1/chat/completions', { ...chat, [name]: 'mine' })).toEqual([200, undefined]);
+    }
+    for (const name of ['priority', 'lora_path', 'data_parallel_rank']) {
+      expect((await ask(shared, '/v1/score', { query: 'x', [name]: 1 }))[1]).toBe(name);
+      expect((await ask(own, '/v1/score', { query: 'x', [name]: 1 }))[1]).toBeUndefined();
+    }
+    expect((await ask(shared, '/v1/score', { query: 'of priority', metadata: { priority: 1 } }))[1]).toBeUndefined();
   });
 
   it('lets no tenant steer a server either that does not say what it is', async () => {

@@ -1,10 +1,12 @@
 /** What a call carries to the package beside what the client sent: a tag that its reports repeat. What clients must not say is taken out. */
 import { addMembersIn, EntresolError, removeMembersIn, setMember, type Memory } from '../../core/index.ts';
 import { headerIn, withoutHeaders } from '../upstream/edit-headers.ts';
+import { saidUnread, type UnreadNames } from '../upstream/unread-body.ts';
 import { isFields } from './side-channel/messages.ts';
 
 /** Ours alone (integrations/vllm/PROTOCOL.md, "Fields of a request"): who may set them decides what the cache keeps. */
 const RESERVED = ['entresol_tag', 'entresol_session', 'entresol_lease', 'entresol_tokens'];
+const UNREAD: UnreadNames = { json: RESERVED, form: ['vllm_xargs', 'entresol_'], levels: 'all' };
 /** vLLM reads here which of its ranks, each with a cache of its own, a call is to go to. */
 const RANK_HEADER = 'x-data-parallel-rank';
 /** Goes over the `priority` of the body. */
@@ -40,30 +42,6 @@ export function editHeaders(headers: readonly string[], shared: boolean): string
  * @throws EntresolError `ENT_BAD_REQUEST` where it says, or may say, what clients must not
  */
 export function checkUnread(body: Buffer, headers: readonly string[]): void {
-  const type = headerIn(headers, 'content-type')?.toLowerCase() ?? '';
-  const name = /^(?:multipart\/|application\/x-www-form-urlencoded)/.test(type) ? reservedInForm(body) : reservedInJson(body);
+  const name = saidUnread(body, headers, UNREAD);
   if (name !== undefined) throw new EntresolError('ENT_BAD_REQUEST', `${name} may not be sent on this path: what the cache keeps is not for clients to say.`, { at: name });
-}
-
-function reservedInForm(body: Buffer): string | undefined {
-  // Names are looked for, not parsed: what is written as %5F, or with an escape of JSON's, is found with them.
-  const text = body.toString('latin1').replaceAll(/%([0-9a-f]{2})|\\u00([0-9a-f]{2})/giu, (_, percent?: string, escape?: string) => String.fromCodePoint(Number.parseInt(percent ?? escape ?? '0', 16)));
-  return /vllm_xargs|entresol_/u.exec(text)?.[0];
-}
-
-function reservedInJson(body: Buffer): string | undefined {
-  // Python reads JSON in other encodings too.
-  if (body.subarray(0, 4).includes(0) || (body[0] >= 0xfe && body[1] >= 0xfe)) return 'JSON in another encoding than UTF-8';
-  if (!body.includes('entresol_') && !body.includes('\\u')) return undefined;
-  let found: string | undefined;
-  try {
-    JSON.parse(body.toString(), (name, value: unknown) => {
-      if (RESERVED.includes(name)) found = name;
-      return value;
-    });
-  } catch {
-    // What is no JSON here may be some to a parser that is less strict.
-    return RESERVED.find((name) => body.includes(name));
-  }
-  return found;
 }
