@@ -40,6 +40,8 @@ describe('the doctor', () => {
     expect(await upstream(`openai=${server.url}`)).toMatchObject({ result: 'ok', detail: expect.stringContaining('credential') });
     server.script((_request, response) => void response.writeHead(404).end());
     expect(await upstream(`openai=${server.url}`)).toMatchObject({ result: 'note' });
+    server.script(() => undefined);
+    expect(await upstream(`openai=${server.url}`, 50)).toMatchObject({ result: 'failed', detail: expect.stringMatching(/^no answer \(.*time/i) });
     await server.close();
     expect(await upstream(`openai=${server.url}`)).toMatchObject({ result: 'failed', detail: expect.stringContaining('ECONNREFUSED') });
     expect(await upstream('openai=nonsense')).toMatchObject({ result: 'failed' });

@@ -14,7 +14,12 @@ import { stateDirectory } from './state-directory.ts';
 const TIMEOUT_MS = 5000;
 const OLDEST_NODE = [20, 19] as const;
 
-const words = (error: unknown): string => (error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error));
+function words(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code } = error as { code?: unknown };
+  // What a signal aborts with has a number for a code, which tells nobody anything.
+  return typeof code === 'string' ? code : error.message;
+}
 
 export function nodeVersion(version = process.versions.node): Finding {
   const [major, minor] = version.split('.').map(Number);
@@ -45,11 +50,11 @@ export async function writableDirectory(check: string, directory: string, mend: 
 }
 
 /** Asks for the models without a credential: any answer at all shows that the server is there. */
-export async function upstream(flag: string): Promise<Finding> {
+export async function upstream(flag: string, timeoutMs = TIMEOUT_MS): Promise<Finding> {
   const check = `upstream ${flag}`;
   try {
     const { origin, pathPrefix } = parseUpstreamUrl(flag.slice(flag.indexOf('=') + 1));
-    const { statusCode, body } = await request(`${origin}${pathPrefix}/v1/models`, { reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const { statusCode, body } = await request(`${origin}${pathPrefix}/v1/models`, { reset: true, headersTimeout: timeoutMs, bodyTimeout: timeoutMs, signal: AbortSignal.timeout(timeoutMs) });
     await body.dump();
     if (statusCode < 400) return { check, result: 'ok', detail: `answers (${statusCode})` };
     if (statusCode === 401 || statusCode === 403) return { check, result: 'ok', detail: `answers, and wants a credential (${statusCode})` };
