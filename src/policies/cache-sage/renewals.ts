@@ -62,7 +62,7 @@ export class Renewals {
    */
   begin(what: keyof typeof CATCH_UPS, ordinal = Infinity): void {
     this.valuedLater = ordinal;
-    this.catchUps = this.all ? Infinity : this.boundOf(CATCH_UPS[what]);
+    this.catchUps = this.all ? Infinity : this.owed > 0 && !this.areFew ? CATCH_UPS.observing.many : this.boundOf(CATCH_UPS[what]);
   }
 
   /** What an ended session kept up falls to what the others give. */
