@@ -8,6 +8,7 @@ import { cacheDirectory } from '../../src/engines/embedded/cache-directory.ts';
 import { TINY_SHAPE } from '../../src/engines/embedded/synthetic-model/shape.ts';
 import { ensureSyntheticModel } from '../../src/engines/embedded/synthetic-model/synthetic-model.ts';
 import { RecordingAnswer, RecordingHost } from '../../src/engines/embedded/testing/recording-answer.ts';
+import { describeEngine } from '../../src/engines/engine.contract.ts';
 import { LlamaServerEngine } from '../../src/engines/llama-server/engine.ts';
 import { callOf, describeLlamaServer, freshText, sentence, textOf, type TestServer } from '../../src/engines/llama-server/llama-server.contract.ts';
 import { llamaServerSettings } from '../../src/engines/llama-server/settings.ts';
@@ -16,10 +17,10 @@ import { LlamaServer } from '../../src/lab/llama-server/server.ts';
 
 const binary = builtLlamaServer();
 
-async function start(path: string, folderOfOthers?: string): Promise<TestServer> {
+async function start(path: string, folderOfOthers?: string, contextTokens = 1024): Promise<TestServer> {
   const folder = folderOfOthers ?? await mkdtemp(join(tmpdir(), 'entresol-slots-'));
   const { path: modelPath } = await ensureSyntheticModel(TINY_SHAPE, cacheDirectory());
-  const server = await LlamaServer.start({ binary: path, modelPath, slots: 2, contextTokens: 1024, cacheMiB: 0, threads: 1, slotSavePath: `${folder}/` });
+  const server = await LlamaServer.start({ binary: path, modelPath, slots: 2, contextTokens, cacheMiB: 0, threads: 1, slotSavePath: `${folder}/` });
   return {
     url: server.url,
     restart: async () => {
@@ -39,6 +40,28 @@ if (binary === undefined) {
 } else {
   process.stderr.write(`the adapter runs before a real llama-server: ${binary}\n`);
   describeLlamaServer('llama-server (a real one)', () => start(binary));
+  describeEngine('llama-server (a real one)', {
+    dialect: 'chat', longTokens: 1500,
+    body: (text, { maxTokens, stream = false }) => ({ model: 'm', messages: [{ role: 'user', content: text }], temperature: 0, max_tokens: maxTokens, ...(stream ? { stream, stream_options: { include_usage: true } } : {}) }),
+    start: async () => {
+      const server = await start(binary, undefined, 4096);
+      const engine = new LlamaServerEngine({ url: server.url, proxy: 'none', retryMs: 100 }, llamaServerSettings.parse({}));
+      const host = new RecordingHost();
+      await engine.start(host);
+      return {
+        engine, host,
+        restart: async () => {
+          const up = host.next('engine-up');
+          await server.restart();
+          await up;
+        },
+        close: async () => {
+          await engine.stop(0);
+          await server.stop();
+        },
+      };
+    },
+  });
 
   it('two servers save into one folder, and each gets back what it has saved', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'entresol-slots-'));
