@@ -89,15 +89,20 @@ function squeezeTo(to: Buffer, length: number, bytes: Buffer, start: number, end
   return next;
 }
 
+const NOTHING = Buffer.alloc(0);
+/** At most as many bytes as UTF-8 takes for one unit of a string. */
+const BYTES_PER_UNIT = 3;
+
 /** A buffer that grows, is written once through and used again. */
 export class TextBytes {
-  private buffer = Buffer.allocUnsafe(4096);
+  /** Made when something is written: many are never. */
+  private buffer = NOTHING;
   private length = 0;
 
   clear(): void {
     this.length = 0;
     // One long text must not stay in memory for good.
-    if (this.buffer.length > 1_048_576) this.buffer = Buffer.allocUnsafe(4096);
+    if (this.buffer.length > 1_048_576) this.buffer = NOTHING;
   }
 
   get size(): number { return this.length; }
@@ -122,8 +127,8 @@ export class TextBytes {
 
   /** Appends a text as UTF-8; a lone surrogate becomes U+FFFD. */
   appendText(text: string): void {
-    const bytes = Buffer.from(text);
-    this.append(bytes, 0, bytes.length);
+    this.reserve(text.length * BYTES_PER_UNIT);
+    this.length += this.buffer.write(text, this.length);
   }
 
   /** Appends the text between two quotes, its escapes resolved. A lone surrogate becomes U+FFFD, as in UTF-8 it must. */
