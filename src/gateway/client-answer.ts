@@ -141,9 +141,9 @@ export class ClientAnswer implements Answer {
   /** @returns whether a tap reads this answer */
   private open(streams: boolean, status: number, encoding: string | undefined): boolean {
     const { options, call } = this;
-    const { dialect } = options;
+    const { dialect, removeUsageChunk, firstContent, toolCall } = options;
     if (dialect === undefined || status >= 400) return false;
-    const tapOptions: TapOptions = { ...options, dialect, hold: (bytes) => call.hold(bytes) };
+    const tapOptions: TapOptions = { dialect, removeUsageChunk, firstContent, toolCall, hold: (bytes) => call.hold(bytes) };
     const plain = codingsOf(encoding).length === 0;
     const unpack = plain ? undefined : unpacker(encoding ?? '');
     if (!plain && unpack === undefined) return false;
