@@ -15,6 +15,7 @@ const { loadDecoder, loadZeroMq } = await jiti.import('../src/engines/kv-events/
 const { KvSubscription } = await jiti.import('../src/engines/kv-events/subscription.ts');
 const { Publisher } = await jiti.import('../src/engines/kv-events/testing/publisher.ts');
 const { BlockPoolModel } = await jiti.import('../src/engines/vllm/testing/block-pool-model.ts');
+const { UnitIds } = await jiti.import('../src/engines/vllm/mirror/unit-ids.ts');
 const { Mirror } = await jiti.import('../src/engines/vllm/mirror/mirror.ts');
 
 const BAR = 50_000;
@@ -35,7 +36,7 @@ for (let events = 0; events < wanted;) {
 }
 const events = batches.reduce((sum, { length }) => sum + length, 0);
 const payloads = batches.map((batch) => packr.pack([Date.now() / 1000, batch, 0]));
-const newMirror = () => new Mirror({ index: () => undefined, nowMs: () => 0, marginalPrefillMs: () => 1, onStored: () => undefined, onRemoved: () => undefined, trouble: () => undefined });
+const newMirror = () => new Mirror({ ids: new UnitIds(), index: () => undefined, nowMs: () => 0, marginalPrefillMs: () => 1, onStored: () => undefined, onRemoved: () => undefined, trouble: () => undefined });
 const perSecond = (us) => Math.round(events / (us / 1e6));
 const cpuUs = () => { const { user, system } = process.cpuUsage(); return user + system; };
 
