@@ -45,8 +45,8 @@ export interface VllmWorkloadReport {
   /** On / off; null with the fake executor. */
   readonly ratio: { readonly ttftMean: number; readonly endToEndMean: number } | null;
   readonly interval: { readonly ttftMean: Interval | null; readonly hitRateGainPoints: Interval | null };
-  /** The simulated paged engine with the same sessions, blocks and concurrency. `boundless`: a cache that keeps everything. */
-  readonly simulated: { readonly off: number; readonly on: number; readonly gainPoints: number; readonly boundless: number };
+  /** The simulated paged engine with the same sessions, blocks and concurrency, and calls that run as long (`stepMs` a token). `boundless`: a cache that keeps everything. */
+  readonly simulated: { readonly off: number; readonly on: number; readonly gainPoints: number; readonly stepMs: number; readonly boundless: number };
   /** The gain as a share of the simulated engine's; null where that has none. */
   readonly shareOfSimulatedGain: number | null;
   readonly steering: { readonly leaseKeys: number; readonly leaseMessages: number; readonly callsReported: number; readonly mirrorAgreement: number | null; /** Means: from what a call did to the leases that follow from it, and of that what making them takes. */ readonly leaseLagMs: number; readonly leaseMakingMs: number };
@@ -62,8 +62,11 @@ export interface VllmBenchDocument {
 export const CONTEXT_TOKENS = 2048;
 const BLOCK_TOKENS = 32;
 const MAXIMUM_SEQUENCES = 64;
-/** A step of the fake executor takes what vLLM's own scheduling and HTTP do. */
-const FAKE_COST = { stepMs: 4, prefillMsPerToken: 0, attentionMsPerPair: 0, decodeMsPerSequence: 0.2 } as const;
+/**
+ * A step of the fake executor takes what vLLM's own scheduling and HTTP do, and how long that is hangs on what else the
+ * machine does. Calls that run hold blocks: the simulated ones must run as long as those that they are compared with.
+ */
+const FAKE_COST = { stepMs: 4, prefillMsPerToken: 0, attentionMsPerPair: 0, decodeMsPerSequence: 0 } as const;
 /** Of the small model on one core: 0.35 ms a token (a cold prompt of 2,000 tokens took 0.6 to 0.74 s). */
 const REAL_COST = { stepMs: 8, prefillMsPerToken: 0.3, attentionMsPerPair: 2e-5, decodeMsPerSequence: 1 } as const;
 
@@ -127,7 +130,8 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
   const mirrorAgreement = await sides.on.engine.link?.reconcile(0) ?? null;
   const [off, on] = [sides.off, sides.on].map((side, index) => reportOf(side.samples, before[index], after[index], executor));
   const [pairedOff, pairedOn] = completedByAll([sides.off.samples, sides.on.samples]);
-  const predict = (policies: ReturnType<typeof cacheSage>): Promise<number> => predictedHitRate({ load, blocks, blockTokens: BLOCK_TOKENS, thinkMs, policies, cost: executor === 'fake' ? FAKE_COST : REAL_COST });
+  const cost = executor === 'fake' ? { ...FAKE_COST, stepMs: stepMsOf([...sides.off.samples, ...sides.on.samples]) } : REAL_COST;
+  const predict = (policies: ReturnType<typeof cacheSage>): Promise<number> => predictedHitRate({ load, blocks, blockTokens: BLOCK_TOKENS, thinkMs, policies, cost });
   const simulated = { off: await predict([]), on: await predict(cacheSage()) };
   const gainPoints = 100 * (simulated.on - simulated.off);
   const hitRateGainPoints = 100 * (on.hitRate - off.hitRate);
@@ -141,10 +145,16 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
       ttftMean: executor === 'fake' ? null : bootstrapInterval(rowsBySession(pairedOff, pairedOn, ({ ttftMs }) => [ttftMs]), ([a, b]) => b / a) ?? null,
       hitRateGainPoints: bootstrapInterval(rowsBySession(pairedOff, pairedOn, ({ cachedTokens, promptTokens }) => [cachedTokens, promptTokens]), ([a, b, c, d]) => 100 * (c / d - a / b)) ?? null,
     },
-    simulated: { ...simulated, gainPoints, boundless: boundlessHitRate(load, BLOCK_TOKENS) },
+    simulated: { ...simulated, gainPoints, stepMs: cost.stepMs, boundless: boundlessHitRate(load, BLOCK_TOKENS) },
     shareOfSimulatedGain: gainPoints <= 0 ? null : hitRateGainPoints / gainPoints,
     steering: { leaseKeys: link?.leases.counts.keys ?? 0, leaseMessages: link?.leases.counts.messages ?? 0, callsReported: link?.touches.counts.touched ?? 0, mirrorAgreement, ...paceOf(link) },
   };
+}
+
+/** Of a call without a model, a step makes a token; the first comes after one more. */
+function stepMsOf(samples: readonly CallSample[]): number {
+  const steps = samples.reduce((sum, { outputTokens }) => sum + outputTokens + 1, 0);
+  return steps === 0 ? FAKE_COST.stepMs : samples.reduce((sum, { endToEndMs }) => sum + endToEndMs, 0) / steps;
 }
 
 function paceOf(link: CacheLink | undefined): { leaseLagMs: number; leaseMakingMs: number } {
@@ -176,7 +186,7 @@ function wordsOf({ trace, load, off, on, hitRateGainPoints, simulated, shareOfSi
   const share = shareOfSimulatedGain === null ? '' : `, ${shareOfSimulatedGain.toFixed(2)} of the simulated engine's`;
   return [
     `${trace} at ${load.capacityFraction}: hit rate ${percent(off.hitRate)} → ${percent(on.hitRate)} (${hitRateGainPoints >= 0 ? '+' : ''}${hitRateGainPoints.toFixed(1)} points${share})`,
-    `  simulated: ${percent(simulated.off)} → ${percent(simulated.on)} (+${simulated.gainPoints.toFixed(1)}); a cache that keeps everything: ${percent(simulated.boundless)}`,
+    `  simulated: ${percent(simulated.off)} → ${percent(simulated.on)} (+${simulated.gainPoints.toFixed(1)}), ${simulated.stepMs.toFixed(1)} ms a token; a cache that keeps everything: ${percent(simulated.boundless)}`,
     ...(ratio === null || off.ttftMs === null || on.ttftMs === null ? [] : [`  first token, mean: ${off.ttftMs.mean.toFixed(0)} → ${on.ttftMs.mean.toFixed(0)} ms (×${ratio.ttftMean.toFixed(2)}); end to end ×${ratio.endToEndMean.toFixed(2)}`]),
     `  ${steering.callsReported} calls reported, ${steering.leaseKeys} leases in ${steering.leaseMessages} messages, ${steering.leaseLagMs.toFixed(0)} ms after what they follow from (${steering.leaseMakingMs.toFixed(1)} ms to make); the mirror agreed on ${steering.mirrorAgreement === null ? 'nothing that was told' : percent(steering.mirrorAgreement)}`,
   ];
