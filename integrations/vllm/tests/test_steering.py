@@ -321,7 +321,8 @@ def test_random_scores_and_evictions_on_a_thousand_calls_lose_no_block(engine: A
     assert each.pool.get_num_free_blocks() == 300
     counters = peer.ask("counters")
     assert counters["faults"] == counters["malformed"] == counters["requestFieldsBad"] == 0
-    assert counters["leasesSet"] > 1000 and counters["evictedOnCommand"] > 100 and counters["handedOutLeased"] > 100
+    # How many of the named blocks are free when a command is applied hangs on when the side channel's thread runs: that there were some counts.
+    assert counters["leasesSet"] > 1000 and counters["evictedOnCommand"] > 10 and counters["handedOutLeased"] > 100
     # Nobody renews them any more: all run out.
     time.sleep(0.7)
     for seed in range(10):
