@@ -107,6 +107,7 @@ export const configSchemaOf = (kinds: readonly UpstreamKindSettings[]) => z.stri
     stallMs: wholeMs.default(600_000).describe('A client that does not read its answer for this long is cut off'),
     drainMs: z.int().min(0).max(86_400_000).default(30_000).describe('What calls in flight get on SIGTERM'),
     keepAliveMs: wholeMs.default(75_000).describe('Idle connections of clients are kept this long'),
+    connectionGraceMs: wholeMs.default(1000).describe('A session whose client closed its connection has this long to open another before that is taken for a sign of its end'),
   }).prefault({}),
   translation: z.strictObject({
     hostedTools: z.enum(['refuse', 'leave-out']).default('refuse').describe('Tools that only the vendor\'s own servers have, such as web search: `refuse` the call, or `leave-out` the tool, named in the answer\'s `x-entresol-left-out`, where others are beside it'),

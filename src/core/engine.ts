@@ -108,8 +108,8 @@ export interface EngineCall {
   readonly headers: readonly string[];
   /** The client's bytes, with the permitted splices only. Not to be read once `handle` has settled, unless its `memory` is kept. */
   readonly body: Buffer;
-  /** Absent: it is the body's alone. */
-  readonly memory?: CallMemory;
+  /** Undefined: it is the body's alone, and never used again. */
+  readonly memory: CallMemory | undefined;
   /** A parsed copy; undefined where the body is not JSON. */
   readonly parsed: unknown;
   readonly signal: CallSignal;

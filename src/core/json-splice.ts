@@ -17,6 +17,21 @@ export function replaceBytes(body: Buffer, range: ByteRange, text: string, memor
   return changed;
 }
 
+/** @param ranges in their order, apart from each other */
+function replaceAll(body: Buffer, ranges: readonly ByteRange[], text: string, memory: Memory = fresh): Buffer {
+  const inserted = Buffer.from(text);
+  const changed = memory(ranges.reduce((bytes, { start, end }) => bytes - (end - start) + inserted.length, body.length));
+  let from = 0;
+  let to = 0;
+  for (const { start, end } of ranges) {
+    to += body.copy(changed, to, from, start);
+    to += inserted.copy(changed, to);
+    from = end;
+  }
+  body.copy(changed, to, from);
+  return changed;
+}
+
 /** Inserts a member before the brace that closes the object in `range`. */
 export function insertMember(body: Buffer, range: ByteRange, member: string, empty: boolean, memory?: Memory): Buffer {
   return replaceBytes(body, { start: range.end - 1, end: range.end - 1 }, empty ? member : `,${member}`, memory);
@@ -38,7 +53,7 @@ export function setMember(body: Buffer, parsed: Members, name: string, value: st
   const whole = wholeValue(body);
   const members = Object.hasOwn(parsed, name) ? findMembers(body, whole, name) : [];
   if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0, memory);
-  return members.reduceRight((bytes, range) => replaceBytes(bytes, range, value, memory), body);
+  return members.length === 1 ? replaceBytes(body, members[0], value, memory) : replaceAll(body, members, value, memory);
 }
 
 /**

@@ -15,7 +15,7 @@ interface Gathering {
   whole(): Buffer;
 }
 
-const fresh = (): Gathering => {
+const inPieces = (): Gathering => {
   const parts: Buffer[] = [];
   return { add: (part) => { parts.push(part); }, whole: () => (parts.length === 1 ? parts[0] : Buffer.concat(parts)) };
 };
@@ -32,20 +32,26 @@ const into = (memory: Buffer): Gathering => {
   };
 };
 
-/** @throws EntresolError `ENT_BODY_TOO_LARGE`, `ENT_OVERLOADED`, `ENT_CANCELLED` */
-export function readBody(call: OpenCall, maximumBytes: number, memory?: Buffer): Promise<Buffer> {
+const gather = (memory: Buffer | undefined): Gathering => (memory === undefined ? inPieces() : into(memory));
+
+/**
+ * @param memoryFor where a body of so many bytes comes together; asked when its first byte has come
+ * @throws EntresolError `ENT_BODY_TOO_LARGE`, `ENT_OVERLOADED`, `ENT_CANCELLED`
+ */
+export function readBody(call: OpenCall, maximumBytes: number, memoryFor?: (announcedBytes: number) => Buffer | undefined): Promise<Buffer> {
   const { request, response } = call;
   const tooLarge = (): EntresolError => new EntresolError('ENT_BODY_TOO_LARGE', `The body is larger than ${maximumBytes} bytes.`);
-  if (announcedBytes(call) > maximumBytes) return Promise.reject(tooLarge());
+  const announced = Number(request.headers['content-length'] ?? 0);
+  if (announced > maximumBytes) return Promise.reject(tooLarge());
   // Only now: a client that asks first is told of a refusal before it has sent anything.
   if (expectsContinue(request.headers.expect)) response.writeContinue();
   return new Promise((resolve, reject) => {
-    let gathering = memory === undefined ? fresh() : into(memory);
+    let gathering: Gathering | undefined;
     let bytes = 0;
     let refused = false;
     const refuse = (error: EntresolError): void => {
       refused = true;
-      gathering = fresh();
+      gathering = undefined;
       request.pause();
       reject(error);
     };
@@ -54,9 +60,9 @@ export function readBody(call: OpenCall, maximumBytes: number, memory?: Buffer):
       bytes += part.length;
       if (bytes > maximumBytes) refuse(tooLarge());
       else if (!call.hold(part.length)) refuse(new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.'));
-      else gathering.add(part);
+      else (gathering ??= gather(memoryFor?.(announced))).add(part);
     });
-    request.on('end', () => resolve(gathering.whole()));
+    request.on('end', () => resolve(gathering?.whole() ?? Buffer.alloc(0)));
     request.on('close', () => {
       if (!request.complete) reject(new EntresolError('ENT_CANCELLED', 'The connection closed before the whole body had come.'));
     });
@@ -64,8 +70,6 @@ export function readBody(call: OpenCall, maximumBytes: number, memory?: Buffer):
     request.on('error', () => undefined);
   });
 }
-
-const announcedBytes = ({ request }: OpenCall): number => Number(request.headers['content-length'] ?? 0);
 
 export interface ReceivedBody {
   /** As it came. */
@@ -78,9 +82,9 @@ export interface ReceivedBody {
 
 /** @throws EntresolError as `readBody` */
 export async function receiveUnread(call: OpenCall, maximumBytes: number, buffers: BodyBuffers): Promise<ReceivedBody> {
-  const lent = new LentBuffers(buffers);
+  const lent = new LentBuffers(buffers, (bytes) => call.hold(bytes));
   try {
-    const bytes = await readBody(call, maximumBytes, lent.lend(announcedBytes(call)));
+    const bytes = await readBody(call, maximumBytes, (announced) => lent.forBody(announced));
     return { bytes, plain: bytes, lent };
   } catch (thrown) {
     lent.release();

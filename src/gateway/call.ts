@@ -120,7 +120,7 @@ export class Calls {
     }
     const { parsed, body } = this.translator.translate('messages', request.members, context.caller.tenant);
     const counter = leastBusy(able.engines);
-    const counted = await counter.inspect?.({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers: [], body, parsed, signal: context.call }, context.caller.tenant);
+    const counted = await counter.inspect?.({ dialect: 'chat', method: 'POST', path: CHAT_PATH, headers: [], body, parsed, signal: context.call, memory: undefined }, context.caller.tenant);
     if (counted !== undefined) sendJson(context.response, context.requestId, { input_tokens: counted.promptTokens });
     else sendBytes(context.response, context.requestId, 200, 'application/json', Buffer.from(JSON.stringify({ input_tokens: this.estimates.estimate(parsed, context.caller.tenant) })), ['x-entresol-estimated', 'input_tokens']);
   }
@@ -141,7 +141,7 @@ export class Calls {
     const lists = sources.length < 2 ? new Map<Engine, undefined>() : new Map(await Promise.all(sources.map(async (engine) => {
       const { path, headers: asked } = modelQuestion(engine, sources, requestHeaders(headers, { accept: 'plain', hosted: engine.capabilities.hosted === true, unpacked: true }));
       if (!canAsk(engine, asked)) return [engine, undefined] as const;
-      const answer = await ask(engine, { request: this.unreadView(context, 0), dialect: 'other', method: 'GET', path, headers: asked, body: Buffer.alloc(0), parsed: undefined }, call, MODELS_TIMEOUT_MS);
+      const answer = await ask(engine, { request: this.unreadView(context, 0), dialect: 'other', method: 'GET', path, headers: asked, body: Buffer.alloc(0), parsed: undefined, memory: undefined }, call, MODELS_TIMEOUT_MS);
       return [engine, modelsIn(answer)] as const;
     })));
     const silent = [...lists].flatMap(([engine, list]) => (list === undefined ? [engine.replica] : []));
@@ -185,13 +185,13 @@ export class Calls {
 
   private async passTo(able: readonly Engine[], context: RouteContext, body: ReceivedBody): Promise<void> {
     try {
-      await this.passUnread(able, context, body.bytes);
+      await this.passUnread(able, context, body);
     } finally {
       body.lent.release();
     }
   }
 
-  private async passUnread(able: readonly Engine[], context: RouteContext, bytes: Buffer): Promise<void> {
+  private async passUnread(able: readonly Engine[], context: RouteContext, { bytes, lent: memory }: ReceivedBody): Promise<void> {
     const { call: signal } = context;
     const request = this.unreadView(context, bytes.length);
     const answer = new ClientAnswer(signal, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });
@@ -199,7 +199,7 @@ export class Calls {
       this.checkCredential(engine, context);
       const body = await this.saltedUnread(bytes, engine, context);
       await engine.handle({
-        request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal, mayDecline: others,
+        request, dialect: 'other', method: context.request.method ?? 'GET', path: context.target, body, parsed: undefined, signal, memory, mayDecline: others,
         headers: requestHeaders(context.headers, { accept: 'as-sent', hosted: engine.capabilities.hosted === true, unpacked: body !== bytes }),
       }, answer);
     });

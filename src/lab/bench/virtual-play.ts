@@ -45,7 +45,7 @@ export function requestOf(call: PlannedCall, { session, step, nowMs, workload, m
 /** The call as the simulated paged engine takes it, its answer forced. */
 export function pagedCall(request: RequestView, { prompt, output }: PlannedCall): EngineCall {
   return {
-    request, dialect: 'completions', method: 'POST', path: '/v1/completions', headers: [], body: Buffer.alloc(0), signal: NEVER,
+    request, dialect: 'completions', method: 'POST', path: '/v1/completions', headers: [], body: Buffer.alloc(0), memory: undefined, signal: NEVER,
     parsed: { model: PAGED_MODEL, prompt: Array.from(prompt), max_tokens: output.length, stream: request.stream, entresol_force: { tokens: Array.from(output) } },
   };
 }

@@ -67,7 +67,7 @@ export function engineCall(dialect: Dialect, body: object, options: { signal?: A
         tenant: LOCAL_TENANT, workload: workloadId('w'), session: sessionId(options.session ?? 's'), agent: agentId('a'), instance: instanceId(options.session ?? 's'), step: serial,
       },
     },
-    dialect, method: 'POST', path: dialect === 'chat' ? '/v1/chat/completions' : '/v1/completions', headers: ['content-type', 'application/json'],
+    memory: undefined, dialect, method: 'POST', path: dialect === 'chat' ? '/v1/chat/completions' : '/v1/completions', headers: ['content-type', 'application/json'],
     body: Buffer.from(JSON.stringify(body)), parsed: JSON.parse(JSON.stringify(body)) as unknown, signal: options.signal ?? new AbortController().signal,
   };
 }
