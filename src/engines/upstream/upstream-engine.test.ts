@@ -1,3 +1,4 @@
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { closeAll, closeLater, until } from '../../../test/support/gateway-setup.ts';
 import { speak, startUpstream, type Script, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
@@ -122,6 +123,36 @@ describe('an engine that is reached by URL', () => {
     expect(answer.body).toBe(text);
     const { headers } = server.received[0];
     expect(headers.filter((_, index) => index > 0 && headers[index - 1].toLowerCase() === 'accept-encoding')).toEqual(['identity']);
+  });
+
+  it('keeps a body whose bytes may still be read when its call has settled, and no other', async () => {
+    const { engine, server } = await started(plain);
+    const large = { model: 'm', messages: [{ role: 'user', content: 'a'.repeat(4_000_000) }] };
+    let kept = 0;
+    const memory = { take: (bytes: number) => Buffer.alloc(bytes), keep: () => { kept += 1; } };
+    expect(await engine.handle({ ...engineCall('chat', large), memory }, new RecordingAnswer())).toMatchObject({ status: 'ok' });
+    expect(server.received.at(-1)!.body.length).toBeGreaterThan(4_000_000);
+    expect(kept).toBe(0);
+    // Answers and reads on only when it is closed: more of the body is left than sockets take.
+    const sockets: Socket[] = [];
+    const early = createServer((socket) => {
+      sockets.push(socket);
+      socket.on('error', () => undefined);
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}');
+      });
+    });
+    await new Promise<void>((resolve) => { early.listen(0, '127.0.0.1', resolve); });
+    closeLater(() => new Promise<void>((resolve) => {
+      for (const socket of sockets) socket.destroy();
+      early.close(() => resolve());
+    }));
+    const before = new UpstreamEngine({ url: `http://127.0.0.1:${(early.address() as AddressInfo).port}` }, plain);
+    await before.start(new RecordingHost());
+    closeLater(() => before.stop(0));
+    expect(await before.handle({ ...engineCall('chat', large), memory }, new RecordingAnswer())).toMatchObject({ status: 'ok' });
+    expect(kept).toBe(1);
   });
 
   it('uses a connection for one call only where that is asked for', async () => {
