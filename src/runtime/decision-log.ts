@@ -62,11 +62,9 @@ export class DecisionLog {
     return record;
   }
 
-  /** The tenant's requests that have ended, in the order of their arrival. */
-  * ended(tenant: TenantId): Generator<RequestRecord> {
-    for (const record of this.#records.values()) {
-      if (record.end !== undefined && record.by.tenant === tenant) yield record;
-    }
+  /** The tenant's requests that have ended by now, in the order of their arrival. */
+  ended(tenant: TenantId): RequestRecord[] {
+    return [...this.#records.values()].filter((record) => record.end !== undefined && record.by.tenant === tenant);
   }
 
   get size(): number { return this.#records.size; }

@@ -104,6 +104,17 @@ describe('sessions', () => {
     expect(runtime.sessions(coordinate().tenant)).toEqual([]);
   });
 
+  it('go on while a call of theirs does, whichever of their connections closes', () => {
+    const { events, definition } = spy();
+    const { runtime } = bench({ policies: [{ definition }] });
+    runtime.arrive(request('r1'));
+    runtime.observe({ type: 'session-end', atMs: 10, by: coordinate(), reason: 'closed' });
+    expect(typesOf(events)).not.toContain('session-end');
+    runtime.finish(requestId('r1'), report());
+    runtime.observe({ type: 'session-end', atMs: 20, by: coordinate(), reason: 'closed' });
+    expect(events.at(-1)).toMatchObject({ type: 'session-end', atMs: 20, reason: 'closed' });
+  });
+
   it('are bounded: the one idle for longest is ended', () => {
     const { events, definition } = spy();
     const { runtime } = bench({ policies: [{ definition }], limits: { sessions: 2 } });

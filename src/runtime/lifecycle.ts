@@ -137,6 +137,8 @@ export class Lifecycle {
     // A closed connection is a sign and no more: the session, and what engines hold of it, stay until it is idle for too long.
     const session = event.reason === 'closed' ? sessions.get(event.by) : sessions.end(event.by);
     if (session === undefined || (event.reason === 'closed' && !session.announced)) return this.#ignore('unknown-session-end');
+    // Another of its connections is at work.
+    if (event.reason === 'closed' && session.openRequests > 0) return this.#ignore('closed-during-call');
     if (session.announced) delivery.agentEvent(event);
     session.announced = false;
     if (event.reason !== 'closed') this.#options.sessionEnded(session.by);

@@ -48,6 +48,22 @@ describe('the course of a request', () => {
     expect(() => runtime.explain(requestId('never'))).toThrow(expect.objectContaining({ code: 'ENT_UNKNOWN_REQUEST' }));
   });
 
+  it('is in the decision log that is being read only if it ended before: reading it ends', () => {
+    const { runtime } = bench({ policies: [], limits: { recentRequests: 4 } });
+    const serve = (id: string): void => {
+      runtime.arrive(request(id));
+      runtime.finish(requestId(id), report());
+    };
+    for (const id of ['r1', 'r2']) serve(id);
+    runtime.arrive(request('open'));
+    const read: string[] = [];
+    for (const { request: id } of runtime.explainAll(LOCAL_TENANT)) {
+      read.push(id);
+      if (read.length < 20) serve(`later${read.length}`);
+    }
+    expect(read).toEqual(['r1', 'r2']);
+  });
+
   it('asks for intents when a step has ended and logs their outcomes with it', async () => {
     const keep = definePolicy({
       name: 'keep', summary: 'keeps what was used', intents: ['retain'],

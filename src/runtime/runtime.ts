@@ -344,7 +344,7 @@ export class Runtime {
     return explanationOf(this.#log.find(request, tenant), this.limits.budgetUs);
   }
 
-  /** Every recent request of the tenant that has ended, in the order of arrival: its decision log. */
+  /** Every recent request of the tenant that has ended by the time of the first one read, in the order of arrival: its decision log. */
   * explainAll(tenant: TenantId): Generator<Explanation> {
     for (const record of this.#log.ended(tenant)) yield explanationOf(record, this.limits.budgetUs);
   }

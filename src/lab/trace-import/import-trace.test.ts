@@ -208,6 +208,19 @@ describe('importTrace', () => {
     expect(JSON.stringify(summary)).not.toContain('secretive');
   });
 
+  it('counts what is broken of a batch, one by one, and keeps the rest of it', async () => {
+    const good = readFileSync(join(FIXTURES, 'mooncake.jsonl'), 'utf8').trim().split('\n');
+    const path = join(folder, 'broken-batch.jsonl');
+    writeFileSync(path, `[${[good[0], '7', '{"timestamp":1,"input_length":"x","output_length":1,"hash_ids":[]}', ...good.slice(1), 'null'].join(',')}]`);
+    await expect(run([path])).rejects.toMatchObject({ code: 'ENT_TRACE_INVALID', message: 'field [1]: expected a JSON object, found a number.' });
+    const { lines, summary } = await run([path], { skipBroken: true });
+    expect([lines.length, summary.records, summary.brokenRecords]).toEqual([good.length, good.length + 3, 3]);
+    expect(summary.firstBroken.map((each) => each.slice(path.length))).toEqual([
+      ':1: field [1]: expected a JSON object, found a number.', ':1: field input_length: expected a whole number from 0, found a string of 1 characters.',
+      `:1: field [${good.length + 2}]: expected a JSON object, found null.`,
+    ]);
+  });
+
   it.each([
     ['an unknown record', '{"weather":"fine"}', /a record of otlp, mooncake, codex/],
     ['nothing but known records that are no calls', '{"type":"summary","summary":"x"}', /expected at least one call, found none in 1 records read as claude-code/],

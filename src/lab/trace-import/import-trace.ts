@@ -5,7 +5,7 @@ import { EntresolError } from '../../core/index.ts';
 import { readLines } from '../trace/read-lines.ts';
 import type { LinePlace } from '../trace/trace-line.ts';
 import { CallSpill } from './call-spill.ts';
-import { importFault, type Fields } from './fields.ts';
+import { importFault } from './fields.ts';
 import { FORMATS, type TraceFormat } from './formats/index.ts';
 import type { FormatReader, ImportedCall } from './imported-call.ts';
 import { isFields } from './messages.ts';
@@ -132,20 +132,29 @@ async function* documentRecords(file: string): AsyncGenerator<RawRecord> {
 }
 
 function take({ text, place, progress }: RawRecord, tally: Tally, spill: CallSpill, options: ImportOptions): void {
-  tally.records++;
-  try {
-    const records = parsed(text, place);
-    tally.records += records.length - 1;
-    for (const record of records) {
-      tally.format ??= FORMATS.find((format) => format.matches(record));
-      if (tally.format === undefined) throw importFault(place, '(the record)', `a record of ${FORMATS.map(({ name }) => name).join(', ')}; --from names the format`, record);
-      tally.reader ??= tally.format.open(options.hasher, (call) => spill.add(call));
-      tally.reader.read(record, place);
+  const attempt = (work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      skip(error, tally, options);
     }
-  } catch (error) {
-    skip(error, tally, options);
-  }
+  };
+  let records: ReturnType<typeof parsed> = [];
+  tally.records++;
+  attempt(() => {
+    records = parsed(text, place);
+    tally.records += records.length - 1;
+  });
+  for (const [field, record] of records) attempt(() => read(record, field, place, tally, spill, options));
   if (tally.records % PROGRESS_EVERY_RECORDS === 0) options.onProgress?.(spill.calls, place.file, progress);
+}
+
+function read(record: unknown, field: string, place: LinePlace, tally: Tally, spill: CallSpill, options: ImportOptions): void {
+  if (!isFields(record)) throw importFault(place, field, 'a JSON object', record);
+  tally.format ??= FORMATS.find((format) => format.matches(record));
+  if (tally.format === undefined) throw importFault(place, '(the record)', `a record of ${FORMATS.map(({ name }) => name).join(', ')}; --from names the format`, record);
+  tally.reader ??= tally.format.open(options.hasher, (call) => spill.add(call));
+  tally.reader.read(record, place);
 }
 
 /** Counts what is broken: a record, or the rest of a file that cannot be read further. @throws anything else, and this too where it is not asked for */
@@ -155,16 +164,13 @@ function skip(error: unknown, tally: Tally, { skipBroken }: ImportOptions): void
   if (tally.firstBroken.length < SHOWN_BROKEN) tally.firstBroken.push(`${error.at ?? ''}: ${error.message}`);
 }
 
-/** The line's record; of a batch (LiteLLM's generic logger posts arrays) all its records. */
-function parsed(text: string, place: LinePlace): readonly Fields[] {
+/** The line's record; of a batch (LiteLLM's generic logger posts arrays) all its records; each with its place in the line. */
+function parsed(text: string, place: LinePlace): readonly (readonly [field: string, record: unknown])[] {
   let record: unknown;
   try {
     record = JSON.parse(text);
   } catch {
     throw new EntresolError('ENT_TRACE_INVALID', `field (the line): expected one JSON object, found ${text.length} characters that are no JSON.`, { at: `${place.file}:${place.line}` });
   }
-  const records: unknown[] = Array.isArray(record) ? record : [record];
-  const wrong = records.findIndex((each) => !isFields(each));
-  if (wrong !== -1) throw importFault(place, Array.isArray(record) ? `[${wrong}]` : '(the line)', 'a JSON object', records[wrong]);
-  return records as Fields[];
+  return Array.isArray(record) ? record.map((each, index) => [`[${index}]`, each]) : [['(the line)', record]];
 }
