@@ -55,16 +55,29 @@ describe('retention', () => {
     expect(first.told.at(-1)).toBe('-3');
   });
 
-  it('hands out leases in parts where the policy makes them so, as many as are asked for, and as one part where it does not', () => {
+  it('hands out leases in parts where the policy makes them so, as many as are asked for, and cuts them up where it does not', () => {
     const lease = (unit: number): Lease => ({ unit: unitId(unit), steps: [{ untilMs: 9000, value: 4 - unit }] });
     const inParts = retains('in-parts', { leaseParts: () => [[lease(3), lease(2)], [], [lease(1)], [lease(0)]] });
     const whole = retains('whole', { leases: () => [lease(0), lease(3)] });
+    const many = retains('many', { leases: () => Array.from({ length: 5000 }, (_, unit) => ({ unit: unitId(unit), steps: [{ untilMs: 9000, value: 5000 - unit }] })) });
     const breaking = retains('breaking', { * leaseParts() { yield [lease(2)]; throw new Error('broken'); } });
     const partsOf = (definition: PolicyDefinition, max: number): number[][] => [...fill(bench({ policies: [{ definition }] })).leaseParts?.(3000, max) ?? []].map((part) => part.map(({ unit }) => unit));
     expect(partsOf(inParts.definition, 9)).toEqual([[3, 2], [], [1], [0]]);
     expect(partsOf(inParts.definition, 3)).toEqual([[3, 2], [], [1]]);
     expect(partsOf(whole.definition, 9)).toEqual([[3, 0]]);
+    const cut = partsOf(many.definition, 4000);
+    expect(Math.max(...cut.map((part) => part.length))).toBeLessThanOrEqual(1024);
+    expect(cut.flat()).toEqual(Array.from({ length: 4000 }, (_, at) => 3999 - at));
     expect(partsOf(breaking.definition, 9)).toEqual([[2]]);
+  });
+
+  it('hands out leases in the parts of the base times the factors', () => {
+    const lease = (unit: number): Lease => ({ unit: unitId(unit), steps: [{ untilMs: 9000, value: 4 - unit }] });
+    const inParts = retains('in-parts', { leaseParts: () => [[lease(3), lease(2)], [lease(1)]], leases: () => [lease(1), lease(2), lease(3)] });
+    const factor = retains('factor', { value: (unit) => (unit === 2 ? 0.5 : 3) }, 'factor');
+    const index = fill(bench({ policies: [{ definition: inParts.definition }, { definition: factor.definition }] }));
+    expect([...index.leaseParts?.(3000, 9) ?? []].map((part) => part.map(({ unit, steps }) => [unit, steps[0].value]))).toEqual([[[3, 3], [2, 1]], [[1, 9]]]);
+    expect(index.leases(3000, 9).map(({ unit, steps }) => [unit, steps[0].value])).toEqual([[1, 9], [2, 1], [3, 3]]);
   });
 
   it('is least recent use while none is on, children first, and values rank the same way', () => {

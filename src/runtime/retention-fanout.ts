@@ -5,6 +5,9 @@ import type { RequestRecord } from './request-record.ts';
 import { ResidentTree } from './resident-tree.ts';
 import { factoredVictims, soundVictims } from './victims.ts';
 
+/** Handed out without a pause, of a policy that makes all at once. */
+const LEASES_PER_PART = 1024;
+
 interface Member {
   readonly policy: HostedPolicy;
   /** The index that has been told of all units so far. */
@@ -156,8 +159,12 @@ export class RetentionFanout implements RetentionIndex {
     if (base === undefined) return [];
     // No call waits for them, and the engine bounds what it spends on them: no overrun of a request's time.
     const leases = this.#guard.bare(base.policy.ledger, 'retention.leases', () => base.index.leases(nowMs, max)) ?? [];
-    if (factors.length === 0) return leases.slice(0, max);
-    return leases.slice(0, max).map((lease) => {
+    return this.#factored(leases.slice(0, max), factors, nowMs);
+  }
+
+  #factored(leases: readonly Lease[], factors: readonly ActiveMember[], nowMs: number): readonly Lease[] {
+    if (factors.length === 0) return leases;
+    return leases.map((lease) => {
       let factor = 1;
       for (const { policy, index } of factors) factor *= retentionFactor(this.#guard.bare(policy.ledger, 'retention.value', () => index.value(lease.unit, nowMs)) ?? 1);
       return { unit: lease.unit, steps: lease.steps.map((step) => ({ untilMs: step.untilMs, value: step.value * factor })) };
@@ -168,14 +175,15 @@ export class RetentionFanout implements RetentionIndex {
     const { base, factors } = this.#inForce(this.#active());
     if (base === undefined) return;
     const { policy: { ledger }, index } = base;
-    const parts = factors.length > 0 ? undefined : this.#guard.bare(ledger, 'retention.leases', () => index.leaseParts?.(nowMs, max)[Symbol.iterator]());
+    const parts = this.#guard.bare(ledger, 'retention.leases', () => index.leaseParts?.(nowMs, max)[Symbol.iterator]());
     if (parts === undefined) {
-      yield this.leases(nowMs, max).toReversed();
+      const leases = (this.#guard.bare(ledger, 'retention.leases', () => index.leases(nowMs, max)) ?? []).slice(0, max);
+      for (let to = leases.length; to > 0; to -= LEASES_PER_PART) yield this.#factored(leases.slice(Math.max(0, to - LEASES_PER_PART), to).toReversed(), factors, nowMs);
       return;
     }
     let left = max;
     for (let part = this.#guard.bare(ledger, 'retention.leases', () => parts.next()); part !== undefined && part.done !== true && left > 0; part = this.#guard.bare(ledger, 'retention.leases', () => parts.next())) {
-      yield part.value.slice(0, left);
+      yield this.#factored(part.value.slice(0, left), factors, nowMs);
       left -= part.value.length;
     }
   }

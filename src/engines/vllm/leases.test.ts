@@ -7,7 +7,7 @@ import { packKeys, type Fields, type Run } from './side-channel/messages.ts';
 
 const by = { tenant: LOCAL_TENANT, workload: workloadId('w'), session: sessionId('s'), agent: agentId('a'), instance: instanceId('a'), step: 0 };
 
-/** Gives leases by a table of values, as a retention index does: most valuable first, parents before children. */
+/** Gives leases by a table of values, as a retention index does: most valuable first, parents before children; in parts the other way round. */
 class ValuedIndex implements RetentionIndex {
   readonly parents = new Map<number, number | undefined>();
   values: readonly (readonly [unit: number, value: number])[] = [];
@@ -21,6 +21,10 @@ class ValuedIndex implements RetentionIndex {
   victims(): Iterable<never> { return []; }
   leases(nowMs: number): readonly Lease[] {
     return this.values.toSorted(([, a], [, b]) => b - a).map(([unit, value]) => ({ unit: unitId(unit), steps: [{ untilMs: nowMs + this.lastsMs, value }] }));
+  }
+  * leaseParts(nowMs: number): Generator<readonly Lease[]> {
+    const leases = this.leases(nowMs).toReversed();
+    for (let from = 0; from < leases.length; from += 1000) yield leases.slice(from, from + 1000);
   }
   stateBytes(): { learned: number; working: number; ghosts: number } { return { learned: 0, working: 0, ghosts: 0 }; }
 }

@@ -32,7 +32,7 @@ const SHORTEST_LEFT_MS = 30_000;
 const KEYS_PER_MESSAGE = 4096;
 const KEYS_PER_FLUSH = 65_536;
 const MOST_STEPS = 16;
-/** Looked at without a pause. */
+/** Of what was told, looked at without a pause. */
 const KEYS_PER_PART = 1024;
 
 const valueAt = (steps: Steps, atMs: number): number => steps.find(({ untilMs }) => atMs < untilMs)?.value ?? 0;
@@ -84,7 +84,7 @@ export class LeasePublisher {
     };
     let looked = 0;
     for (const tenant of tenants) {
-      for (const part of partsOf(index(tenant), atMs, room)) {
+      for (const part of index(tenant)?.leaseParts?.(atMs, room) ?? []) {
         for (const lease of part) {
           const news = this.#newsIn(lease, atMs, flush);
           if (news !== undefined && keys < KEYS_PER_FLUSH) tell(news);
@@ -143,16 +143,6 @@ export class LeasePublisher {
       else this.#told.set(block.unit, { block, steps, foundBy: flushes });
     }
   }
-}
-
-/** Least valuable first, children before parents. */
-function* partsOf(index: RetentionIndex | undefined, atMs: number, room: number): Generator<readonly Lease[]> {
-  if (index?.leaseParts !== undefined) {
-    yield* index.leaseParts(atMs, room);
-    return;
-  }
-  const leases = index?.leases(atMs, room) ?? [];
-  for (let to = leases.length; to > 0; to -= KEYS_PER_PART) yield leases.slice(Math.max(0, to - KEYS_PER_PART), to).toReversed();
 }
 
 function entriesOf<Entry>(lists: Map<number, Entry[]>, rank: number): Entry[] {

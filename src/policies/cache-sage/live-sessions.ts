@@ -9,6 +9,8 @@ const LEAST_IDLE_MS = 500;
 /** Beyond it the session that touched longest ago counts as ended. */
 const SESSION_CAPACITY = 8192;
 const LEARNER_CAPACITY = 1024;
+/** From so many on the learners stand in the order of their latest use. */
+const ORDERED_FROM = 768;
 /** In a Map, and what it takes itself. */
 const MET_BYTES = 80;
 /** The tolerance widens by this factor per decision that leaves forecasts due, up to so much, and narrows by the other when none is left. */
@@ -42,7 +44,7 @@ export class LiveSessions {
   private readonly order = new RecencyOrder();
   private readonly free: number[] = [];
   private readonly due = new RankedHeap(false);
-  /** Learners met so far, the one met first first, and their sessions by their own numbers. */
+  /** Learners met so far, the one used longest ago first where they are many, and their sessions by their own numbers. */
   private readonly met = new Map<Learner, Met>();
   private readonly sources: SessionForecasts[] = [];
   private readonly freeSources: number[] = [];
@@ -192,10 +194,13 @@ export class LiveSessions {
       met = { source: this.freeSources.pop() ?? this.sources.length, seen: learner.sessions.endings };
       this.sources[met.source] = learner.sessions;
       this.met.set(learner, met);
+    } else if (this.met.size >= ORDERED_FROM) {
+      this.met.delete(learner);
+      this.met.set(learner, met);
     }
     return met;
   }
-  /** The learner that was met first makes room: its sessions go with it. */
+  /** The learner that was used longest ago makes room: its sessions go with it. */
   private part(over: number[]): void {
     const [[learner, { source }]] = this.met;
     this.met.delete(learner);

@@ -1,13 +1,11 @@
 /** The conversation of a body, message by message, from its start or from a boundary between messages that is known. */
 import type { Hashing } from '../hashing.ts';
 import { OPEN_ARRAY, OPEN_OBJECT, QUOTE, type JsonScanner } from './json-scanner.ts';
-import { MessageParts, type CallPlace, type Span } from './message-parts.ts';
+import { KEPT_CALLS, MessageParts, type CallPlace, type Span } from './message-parts.ts';
 import { joinSystem, NO_SYSTEM, type SystemText, type SystemTexts } from './system-texts.ts';
 
 /** How many hashes of the chain are kept: what a client adds in one turn is far less. */
 export const CHAIN_TAIL = 12;
-/** How many of the latest tool calls are kept. */
-export const KEPT_CALLS = 4;
 
 /** A message that is not as its dialect wants it. */
 export interface Flaw {

@@ -19,6 +19,8 @@ export interface CallPlace {
   readonly argsEnd: number;
 }
 
+/** How many of the latest tool calls are kept. */
+export const KEPT_CALLS = 4;
 /** A tool's result is no user's text, though it may read the same. */
 const RESULT = 0x746f6f6cn;
 /** smolagents sends calls back as text, as Python prints them: `Calling tools:\n[{'id': 'call_…', …}]`. Of those the ids alone are read. */
@@ -100,9 +102,10 @@ export class MessageParts {
     this.text.appendEscaped(bytes, start, end);
     if (bytes[start] !== CALLS_AS_TEXT[0] || bytes.compare(CALLS_AS_TEXT, 0, CALLS_AS_TEXT.length, start, Math.min(end, start + CALLS_AS_TEXT.length)) !== 0) return;
     const text = bytes.subarray(start, end);
-    for (let at = text.indexOf(ID_AS_TEXT); at >= 0; at = text.indexOf(ID_AS_TEXT, at + ID_AS_TEXT.length)) {
-      this.calls.push({ id: start + at + ID_AS_TEXT.length - 1, name: -1, args: -1, argsEnd: -1 });
-    }
+    // None lies at 0, where the text says what it is.
+    const places: number[] = [];
+    for (let at = text.lastIndexOf(ID_AS_TEXT); at > 0 && places.length < KEPT_CALLS; at = text.lastIndexOf(ID_AS_TEXT, at - 1)) places.push(at);
+    for (const at of places.toReversed()) this.calls.push({ id: start + at + ID_AS_TEXT.length - 1, name: -1, args: -1, argsEnd: -1 });
   }
 
   private addCall({ id, name, args, argsEnd }: CallPlaces | CallPlace): void {

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { EntresolError } from '../../../core/index.ts';
 import { builtPath } from '../../../engines/embedded/child-path.ts';
+import { isPolicyPath } from '../../../runtime/load-policy.ts';
 import { sameTrace, type ReplayJob, type ReplayResult, type TraceSource, type WorkerMessage } from './job.ts';
 
 const BUILT_WORKER = 'dist/lab/replay-worker.mjs';
@@ -24,9 +25,12 @@ export interface RunJobsOptions {
   onFailure?(job: ReplayJob, error: Error): void;
 }
 
-/** Whether the other job fails too, for the same reason: a trace that cannot be read, or a policy that cannot be run. */
+/**
+ * Whether the other job fails too, for the same reason: a trace that cannot be read, or a policy that cannot be run. Where memory ran
+ * out under a policy file, that is taken to be the cause: if it was the trace, a policy of ours will say so.
+ */
 export function failsWith(failed: ReplayJob, error: Error, other: ReplayJob): boolean {
-  const ofTrace = error instanceof EntresolError && error.code.startsWith('ENT_TRACE');
+  const ofTrace = error instanceof EntresolError && error.code.startsWith('ENT_TRACE') && !(error.code === 'ENT_TRACE_TOO_LARGE' && isPolicyPath(failed.reference));
   return ofTrace ? sameTrace(failed.trace, other.trace) : failed.reference === other.reference;
 }
 
