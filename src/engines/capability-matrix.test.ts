@@ -19,7 +19,7 @@ afterEach(closeAll);
 const PATH = fileURLToPath(new URL('../../docs/engines.md', import.meta.url));
 const [BEGIN, END] = ['<!-- matrix: begin -->\n', '<!-- matrix: end -->'];
 
-interface Subject { readonly plain: Script; readonly full?: Script; readonly seen: string }
+interface Subject { readonly plain: Script; readonly full?: Script; readonly fullSettings?: object; readonly seen: string }
 
 const llamaServer = (): Script => {
   const server = new StandInServer({ contextTokens: 2048 });
@@ -32,17 +32,17 @@ const hosted = { plain: speak('x'), seen: 'any server of its dialect' };
 const SUBJECTS: Partial<Record<EngineKind, Subject>> = {
   openai: hosted, anthropic: hosted, 'openai-compatible': hosted,
   'llama-server': { plain: llamaServer(), seen: `${standIn}; itself by \`npm run test:llama-server\`` },
-  vllm: { plain: vllmScript(1), seen: `${standIn}; itself by its own tests` },
+  vllm: { plain: vllmScript(1), full: vllmScript(1), fullSettings: { warmUp: { memoryBytes: 1 } }, seen: `${standIn}; itself by its own tests` },
   sglang: { plain: new SglangStandIn().script, full: new SglangStandIn({ radix_eviction_policy: 'priority', enable_priority_scheduling: true, enable_session_radix_cache: true }).script, seen: standIn },
   dynamo: { plain: dynamoStandIn(1), seen: `${standIn}; itself by \`npm run test:dynamo\`` },
   'llm-d': { plain: speak('x'), seen: standIn },
 };
 
-async function asked(kind: EngineKind, script: Script | undefined): Promise<EngineCapabilities> {
+async function asked(kind: EngineKind, script: Script | undefined, settings?: object): Promise<EngineCapabilities> {
   if (script === undefined) return upstreamKindNamed(kind)!.make({ url: 'http://127.0.0.1:1', proxy: 'none' }).capabilities;
   const server = await startUpstream(script);
   closeLater(() => server.close());
-  const engine = upstreamKindNamed(kind)!.make({ url: server.url, proxy: 'none' });
+  const engine = upstreamKindNamed(kind)!.make({ url: server.url, proxy: 'none' }, settings);
   await engine.start(new RecordingHost());
   closeLater(() => engine.stop(0));
   return engine.capabilities;
@@ -56,7 +56,7 @@ it('the matrix of docs/engines.md is what engines declare', async () => {
   ];
   for (const { kind } of UPSTREAM_KINDS) {
     const subject = SUBJECTS[kind];
-    rows.push({ kind, plain: await asked(kind, subject?.plain), ...(subject?.full === undefined ? {} : { full: await asked(kind, subject.full) }), seen: subject?.seen ?? 'its own tests' });
+    rows.push({ kind, plain: await asked(kind, subject?.plain), ...(subject?.full === undefined ? {} : { full: await asked(kind, subject.full, subject.fullSettings) }), seen: subject?.seen ?? 'its own tests' });
   }
   expect(rows.map(({ kind }) => kind).every((kind) => (ENGINE_KINDS as readonly string[]).includes(kind))).toBe(true);
   const text = readFileSync(PATH, 'utf8');

@@ -94,9 +94,11 @@ export interface UpstreamServer {
 
 export interface AskOptions {
   readonly method?: string;
-  /** Sent as JSON. */
+  /** Sent as JSON; bytes are sent as they are. */
   readonly body?: unknown;
   readonly headers?: readonly string[];
+  /** Gives it up. */
+  readonly signal?: CallSignal;
   /** Default 5,000. */
   readonly timeoutMs?: number;
   /** Default 4 MiB; the rest is cut off. */

@@ -1,4 +1,5 @@
 /** Asks an upstream something of our own: what it is, how it is, a warm-up. */
+import type { CallSignal } from '../../core/index.ts';
 import type { Connections, OutgoingRequest } from './connections.ts';
 
 export interface ServerAnswer {
@@ -12,21 +13,30 @@ export interface AskLimits {
   readonly timeoutMs: number;
   /** What comes beyond is read and dropped; such an answer's body is cut there. */
   readonly maximumBytes: number;
+  readonly signal?: CallSignal;
 }
 
 const pairs = (raw: unknown): string[] => (Array.isArray(raw) ? raw.map((value: Buffer | string) => (typeof value === 'string' ? value : value.toString('latin1'))) : []);
 
 /** Rejects where there is no answer in time. */
-export function askServer(connections: Connections, request: OutgoingRequest, { timeoutMs, maximumBytes }: AskLimits): Promise<ServerAnswer> {
+export function askServer(connections: Connections, request: OutgoingRequest, { timeoutMs, maximumBytes, signal }: AskLimits): Promise<ServerAnswer> {
   return new Promise((resolve, reject) => {
     let status = 0;
     let headers: string[] = [];
     let bytes = 0;
     const parts: Buffer[] = [];
     let timer: NodeJS.Timeout | undefined;
+    let giveUp: (() => void) | undefined;
+    const ended = (): void => {
+      clearTimeout(timer);
+      if (giveUp !== undefined) signal?.removeEventListener('abort', giveUp);
+    };
     connections.dispatch(request, {
       onRequestStart: (controller) => {
         timer = setTimeout(() => controller.abort(new Error('no answer in time')), timeoutMs).unref();
+        giveUp = () => controller.abort(new Error('given up'));
+        if (signal?.aborted === true) giveUp();
+        else signal?.addEventListener('abort', giveUp, { once: true });
       },
       onResponseStart: (controller, statusCode) => {
         status = statusCode;
@@ -37,11 +47,11 @@ export function askServer(connections: Connections, request: OutgoingRequest, { 
         bytes += chunk.length;
       },
       onResponseEnd: () => {
-        clearTimeout(timer);
+        ended();
         resolve({ status, headers, body: Buffer.concat(parts) });
       },
       onResponseError: (_controller, error) => {
-        clearTimeout(timer);
+        ended();
         reject(error);
       },
     });

@@ -223,11 +223,11 @@ export class UpstreamEngine implements Engine {
   private serverFor(host: EngineHost): UpstreamServer {
     return {
       replica: this.replica, origin: this.address.origin, host, looksOnly: this.options.looksOnly ?? false,
-      ask: (path, { method, body, headers = [], timeoutMs = ASK_TIMEOUT_MS, maximumBytes = ASK_BYTES }: AskOptions = {}) => askServer(this.connections, {
+      ask: (path, { method, body, headers = [], signal, timeoutMs = ASK_TIMEOUT_MS, maximumBytes = ASK_BYTES }: AskOptions = {}) => askServer(this.connections, {
         method: method ?? (body === undefined ? 'GET' : 'POST'), path: this.address.pathPrefix + path,
         headers: this.credentialed(body === undefined ? headers : ['content-type', 'application/json', ...headers]).headers,
-        body: body === undefined ? null : Buffer.from(JSON.stringify(body)),
-      }, { timeoutMs, maximumBytes }),
+        body: body === undefined ? null : Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body)),
+      }, { timeoutMs, maximumBytes, ...(signal === undefined ? {} : { signal }) }),
       capabilitiesChanged: () => { this.current = { ...this.everyUpstream, ...this.adapter.capabilities?.() }; },
     };
   }

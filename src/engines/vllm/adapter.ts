@@ -1,5 +1,5 @@
 /** vLLM: any version that speaks OpenAI's dialects, stock or with the package entresol-vllm in it. */
-import { EntresolError, LOCAL_TENANT, type CallReport, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type Lease, type Outcome, type Secret } from '../../core/index.ts';
+import { EntresolError, LOCAL_TENANT, type CallReport, type Coordinate, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Lease, type Outcome, type Secret } from '../../core/index.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { OpenAiServer } from '../upstream/openai-server.ts';
 import { readAnswerEnd } from './answer-end.ts';
@@ -10,6 +10,7 @@ import { readMetricsPage, type EngineFigures } from './metrics-page.ts';
 import { isFields, packKeys } from './side-channel/messages.ts';
 import type { VllmSettings } from './settings.ts';
 import { exploreSurface, isLoopback, reachableEndpoint, serveTagged, type EventSource, type Surface } from './surface.ts';
+import { WarmUps } from './warm-ups.ts';
 
 const DEFAULT_CONTROL = 'tcp://127.0.0.1:5600';
 const POLL_MS = 1000;
@@ -22,6 +23,9 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   readonly #settings: VllmSettings;
   readonly #secret: Secret | undefined;
   readonly #version: string;
+  readonly #warmUps: WarmUps | undefined;
+  /** While it is up. */
+  #server: UpstreamServer | undefined;
   #surface: Surface | undefined;
   #figures: EngineFigures | undefined;
   #restarts = 0;
@@ -35,6 +39,8 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     this.#settings = settings;
     this.#secret = secret;
     this.#version = version;
+    const { memoryBytes } = settings.warmUp;
+    if (memoryBytes > 0) this.#warmUps = new WarmUps(memoryBytes);
   }
 
   /** Undefined before it was first reached. */
@@ -50,17 +56,20 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
       editsBody: true,
       ...(surface?.dialects === undefined ? {} : { dialects: this.dialects.filter((dialect) => surface.dialects?.includes(dialect) && !this.#mixesTenants(dialect)) }),
       ...(salts !== undefined && salts.size === 0 ? { saltsCache: false } : {}),
-      ...(link?.steers === true ? { intents: ['evict'], retention: { mode: 'push', levels: LEVELS, publish: (leases) => this.#publish(leases) } } : {}),
+      intents: this.#intents(),
+      ...(link?.steers === true ? { retention: { mode: 'push', levels: LEVELS, publish: (leases) => this.#publish(leases) } } : {}),
       ...(capacityBlocks === undefined ? {} : { cache: { capacityBlocks, blockTokens: hello?.blockTokens ?? this.#figures?.blockTokens ?? 16 } }),
     };
   }
 
   async discover(server: UpstreamServer): Promise<Discovery> {
     const surface = await exploreSurface(server);
+    this.#server = server;
     this.#surface = surface;
+    this.#warmUps?.lookAgain();
     this.#figures = surface.figures;
     await this.#openLink(server, surface);
-    const features = (): readonly DiscoveredFeature[] => featuresOf(surface, this.#link, this.#settings);
+    const features = (): readonly DiscoveredFeature[] => featuresOf(surface, this.#link, this.#settings, this.#warmUps);
     // What is known of the package and of events goes on to grow: read when it is asked for.
     return { ...(surface.version === undefined ? {} : { product: `vLLM ${surface.version}` }), get features() { return features(); } };
   }
@@ -92,13 +101,19 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   down(): void {
     clearTimeout(this.#poll);
     this.#poll = undefined;
+    this.#warmUps?.stop();
+    this.#server = undefined;
     this.#surface = undefined;
     this.#figures = undefined;
     void this.#link?.close();
     this.#link = undefined;
   }
 
-  async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+  serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+    return this.#warmUps === undefined ? this.#serve(call, pass) : this.#warmUps.around(call, () => this.#serve(call, pass));
+  }
+
+  async #serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
     const takes = this.#surface?.fields.vllm_xargs;
     const { request, dialect } = call;
     const shared = request.by.tenant !== LOCAL_TENANT;
@@ -115,9 +130,17 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   }
 
   perform(intent: Intent): Promise<Outcome> {
+    if (intent.kind === 'prefetch') return this.#prefetch(intent);
     if (intent.kind !== 'evict') return Promise.resolve({ status: 'unsupported' });
     if (intent.target.kind !== 'units') return Promise.resolve({ status: 'rejected', why: 'only blocks that the engine has named can be evicted' });
     return Promise.resolve(this.#link?.evict(intent.target.units) === true ? { status: 'accepted' } : { status: 'rejected', why: 'the package in vLLM does not answer, or the blocks are not known' });
+  }
+
+  sessionEnded(by: Coordinate): void { this.#warmUps?.sessionEnded(by); }
+
+  leave(): Promise<void> {
+    this.#warmUps?.stop();
+    return Promise.resolve();
   }
 
   load(): Partial<{ runningRequests: number; waitingRequests: number; cacheUsedFraction: number }> {
@@ -129,6 +152,28 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   async close(): Promise<void> {
     this.down();
     await this.#link?.close();
+    this.#warmUps?.kept.clear();
+  }
+
+  #intents(): IntentKind[] {
+    return [...(this.#link?.steers === true ? ['evict' as const] : []), ...(this.#canWarm() ? ['prefetch' as const] : [])];
+  }
+
+  /** Calls of our own are served (the look's was), and of several ranks, each with a cache of its own, nobody knows which one a call goes to. */
+  #canWarm(): boolean {
+    return this.#warmUps?.refused === false && this.#surface?.ordersByPriority !== undefined && this.#figures !== undefined && [...this.#link?.subscriptions() ?? []].length <= 1;
+  }
+
+  #prefetch(intent: Extract<Intent, { kind: 'prefetch' }>): Promise<Outcome> {
+    const server = this.#server;
+    if (this.#warmUps === undefined || server === undefined) return Promise.resolve({ status: 'unsupported' });
+    return this.#warmUps.warm(intent, {
+      server, ordersByPriority: this.#surface?.ordersByPriority === true,
+      waitingRequests: async () => {
+        await this.#read(server);
+        return this.#figures?.waitingRequests;
+      },
+    });
   }
 
   /** @throws where it does not answer: it is not well */

@@ -11,6 +11,7 @@ import { reachableEndpoint } from './surface.ts';
 import { vllmScript, type StandInOptions } from './testing/stand-in.ts';
 
 describeUpstream('vllm, a stand-in', { make: (options) => vllm.make(options, { control: 'none', kvEvents: 'none' }), script: (start) => vllmScript(start) });
+describeUpstream('vllm, a stand-in that is warmed up', { make: (options) => vllm.make(options, { control: 'none', kvEvents: 'none', warmUp: { memoryBytes: 2 ** 20 } }), script: (start) => vllmScript(start) });
 
 afterEach(closeAll);
 

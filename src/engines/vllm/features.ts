@@ -4,6 +4,7 @@ import type { CacheLink } from './cache-link.ts';
 import type { VllmSettings } from './settings.ts';
 import type { Fields } from './side-channel/messages.ts';
 import type { Surface } from './surface.ts';
+import type { WarmUps } from './warm-ups.ts';
 
 type Available = DiscoveredFeature['available'];
 const available = (value: boolean | undefined): Available => (value === undefined ? 'unknown' : value ? 'yes' : 'no');
@@ -14,7 +15,7 @@ function feature(name: string, value: boolean | undefined, words: { detail?: str
   return { name, available: available(value), ...(detail === undefined ? {} : { detail }), ...(mend === undefined || value === true ? {} : { mend }) };
 }
 
-export function featuresOf(surface: Surface, link: CacheLink | undefined, settings: VllmSettings): readonly DiscoveredFeature[] {
+export function featuresOf(surface: Surface, link: CacheLink | undefined, settings: VllmSettings, warmUps?: WarmUps): readonly DiscoveredFeature[] {
   const { fields, figures } = surface;
   const having = (field: keyof Surface['fields']): { detail?: string } => {
     const dialects = fields[field];
@@ -32,6 +33,7 @@ export function featuresOf(surface: Surface, link: CacheLink | undefined, settin
     ...events(link, settings),
     ...(link?.computesNames === undefined ? [] : [feature('names blocks as can be computed from a prompt', link.computesNames, { mend: 'Start it with --prefix-caching-hash-algo sha256_cbor (and without PYTHONHASHSEED), for routers that name blocks by themselves; nothing here needs it.' })]),
     ...steering(link, settings),
+    ...(warmUps === undefined ? [] : [warming(warmUps, surface, link)]),
   ];
 }
 
@@ -74,4 +76,14 @@ function steering(link: CacheLink | undefined, { control }: VllmSettings): Disco
 function ofPackage(counts: Fields | undefined): string {
   const of = (name: string): number => (typeof counts?.[name] === 'number' ? counts[name] : 0);
   return counts === undefined ? '' : `; it holds ${of('leases')} leases, has handed out ${of('handedOut')} blocks, ${of('handedOutLeased')} of them under a lease, evicted ${of('evictedOnCommand')} on command, let ${of('leasesExpired')} leases run out; ${of('malformed') + of('refused')} messages refused, ${of('faults')} faults`;
+}
+
+function warming({ counts, kept, refused }: WarmUps, { ordersByPriority, figures }: Surface, link: CacheLink | undefined): DiscoveredFeature {
+  const name = 'is warmed up where a policy asks';
+  const mend = 'Give the upstream a credential of its own, if it wants one.';
+  if (refused || ordersByPriority === undefined) return feature(name, false, { detail: 'a call of our own was refused, and a client\'s credential is never used for one', mend });
+  if (figures === undefined) return feature(name, false, { detail: 'it does not tell whether calls wait', mend: 'Let GET /metrics through.' });
+  if ([...link?.subscriptions() ?? []].length > 1) return feature(name, false, { detail: 'of several ranks nobody knows which one a call goes to' });
+  const { made, givenUp, promptTokens, cachedTokens } = counts;
+  return feature(name, true, { detail: `${made} made (${promptTokens} tokens, ${cachedTokens} of them found), ${givenUp} given up; ${kept.size} calls kept in ${kept.bytes} bytes` });
 }

@@ -2,9 +2,11 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type RunningServer } from '../../cli/compose.ts';
 import { realVllm, startVllm, type VllmServer } from '../../lab/vllm-server/index.ts';
+import { agentId, DEFAULT_WORKLOAD, LOCAL_TENANT, sessionId } from '../../core/index.ts';
 import { registeredPolicy } from '../../runtime/load-policy.ts';
 import { prefixKeys } from '../kv-events/prefix-hash.ts';
 import { VllmEngine } from './engine.ts';
+import type { Block } from './mirror/block.ts';
 import { vllmSettings } from './settings.ts';
 
 const environment = await realVllm();
@@ -34,7 +36,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 describe.skipIf(environment === undefined)('a real vLLM with the package', () => {
   beforeAll(async () => {
     vllm = await startVllm(environment!, { executor: 'fake', plugin: true, blocks: BLOCKS, blockSize: BLOCK_TOKENS, hashAlgorithm: 'sha256_cbor' });
-    engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control: { endpoints: vllm.controlEndpoint } }));
+    engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control: { endpoints: vllm.controlEndpoint }, warmUp: { memoryBytes: 2 ** 20 } }));
     server = await startServer({ engines: [engine], policies: [{ definition: registeredPolicy('cache-sage')! }], log: () => undefined });
   }, 170_000);
 
@@ -50,9 +52,9 @@ describe.skipIf(environment === undefined)('a real vLLM with the package', () =>
     expect(engine.discovery()!.product).toMatch(/^vLLM \d/);
     expect(found).toEqual({
       'tells its load': 'yes', 'keeps caches of tenants apart': 'yes', 'orders its queue by priority': 'yes', 'counts cached tokens': 'yes', 'times each call': 'yes',
-      'takes fields for plugins': 'yes', 'finds prefixes in its cache': 'yes', 'publishes what it caches': 'yes', 'evicts as it is told': 'yes',
+      'takes fields for plugins': 'yes', 'finds prefixes in its cache': 'yes', 'publishes what it caches': 'yes', 'evicts as it is told': 'yes', 'is warmed up where a policy asks': 'yes',
     });
-    expect(engine.capabilities).toMatchObject({ intents: ['evict'], retention: { mode: 'push' }, cache: { capacityBlocks: BLOCKS, blockTokens: BLOCK_TOKENS } });
+    expect(engine.capabilities).toMatchObject({ intents: ['evict', 'prefetch'], retention: { mode: 'push' }, cache: { capacityBlocks: BLOCKS, blockTokens: BLOCK_TOKENS } });
   });
 
   test('serves, reports what calls used, and the mirror holds what it holds', async () => {
@@ -86,5 +88,32 @@ describe.skipIf(environment === undefined)('a real vLLM with the package', () =>
 
   test('a client cannot set what is ours to set', async () => {
     expect((await complete(tokens(2, 40), 'two', { vllm_xargs: { entresol_lease: [1e9, 1e9], entresol_tag: 'mine' } })).status).toBe(200);
+  });
+
+  test('is warmed up: the call after it finds what was evicted, and nothing else has changed', async () => {
+    const link = engine.link!;
+    const prompt = tokens(501, 300);
+    const lineage = { kind: 'lineage', tenant: LOCAL_TENANT, workload: DEFAULT_WORKLOAD, session: sessionId('warm'), agent: agentId('a') } as const;
+    const blocks = (): Block[] => prefixKeys(prompt, BLOCK_TOKENS).flatMap((key) => link.mirror.rank(0).find(key) ?? []);
+    const resident = (): number => blocks().filter(({ copies }) => copies > 0).length;
+    // Done before the next call looks for anything; an idle engine does nothing.
+    const evict = async (): Promise<void> => {
+      expect(await engine.perform({ kind: 'evict', target: { kind: 'units', units: blocks().map(({ unit }) => unit) } })).toEqual({ status: 'accepted' });
+    };
+    const before = link.touches.counts.touched;
+    expect(await complete(prompt, 'warm')).toMatchObject({ cached: 0, status: 200 });
+    await until(() => resident() === 9 && link.touches.counts.touched === before + 1);
+    await evict();
+    expect((await complete(prompt, 'warm')).cached).toBe(0);
+    await until(() => resident() === 9 && link.touches.counts.touched === before + 2);
+    await evict();
+    expect(await engine.perform({ kind: 'prefetch', target: lineage })).toEqual({ status: 'accepted' });
+    await until(() => resident() === 9);
+    expect(blocks().map(({ owner }) => owner)).toEqual(Array.from({ length: 9 }, () => LOCAL_TENANT));
+    const details = engine.discovery()!.features.find(({ name }) => name === 'is warmed up where a policy asks')?.detail;
+    expect(details).toMatch(/^1 made \(300 tokens, 0 of them found\)/);
+    expect((await complete(prompt, 'warm')).cached).toBe(288);
+    await until(() => link.touches.counts.touched >= before + 3);
+    expect(link.touches.counts.touched).toBe(before + 3);
   });
 });

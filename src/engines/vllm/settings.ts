@@ -18,6 +18,9 @@ export const vllmSettings = z.strictObject({
     secretVariable: z.string().min(1).optional().describe('Environment variable that holds it'),
   })]).default('auto').describe('`auto`: tcp://127.0.0.1:5600 where the upstream is on loopback'),
   leaseIntervalMs: z.int().min(10).max(60_000).default(20).describe('Leases are sent at most so often'),
+  warmUp: z.strictObject({
+    memoryBytes: z.int().min(0).max(2 ** 34).default(0).describe('So much memory holds the latest call of each agent of live sessions: where a policy asks for a lineage (`prefetch`), it is sent once more for one token. 0: none is kept, none is sent'),
+  }).prefault({}),
 });
 export type VllmSettings = z.output<typeof vllmSettings>;
 
