@@ -10,8 +10,8 @@
  *
  * Traces without agents are replayed too, as controls, whole and their beginnings: they count for the worst only. Belady is the
  * optimum for equal cost per block only. With --assert: exit 1 unless the mean is at least 0.65 by the exact rules, 0.6 live, and, by the exact
- * rules, no pair with more than one point of headroom lies more than 0.2 points below LRU; the worst of all pairs, cut controls among them,
- * is printed beside it.
+ * rules, no pair with more than one point of headroom lies more than 0.2 points below LRU, controls and their beginnings among them; the worst
+ * of all pairs is printed beside it.
  * What was computed is kept: piece by piece, trace by trace, capacity by capacity, comes to the same.
  */
 import { execFileSync } from 'node:child_process';
@@ -57,7 +57,7 @@ const only = values.trace.split(',').filter(Boolean);
 const runs = [...found].sort().filter(([name]) => only.length === 0 || only.includes(name)).flatMap(([name, path]) => (CONTROLS[name] === undefined
   ? [{ name, path, control: false, options: OPTIONS_OF[name] ?? [] }]
   : CALLS_OF_CONTROLS.map((calls) => ({
-    name: calls === Infinity ? name : `${name.split('-')[0]}, ${calls} calls`, path, control: true, cut: calls !== Infinity, options: [...CONTROLS[name], ...(calls === Infinity ? [] : ['--max-calls', `${calls}`])],
+    name: calls === Infinity ? name : `${name.split('-')[0]}, ${calls} calls`, path, control: true, options: [...CONTROLS[name], ...(calls === Infinity ? [] : ['--max-calls', `${calls}`])],
   }))));
 
 function replay(path, policies, options) {
@@ -68,7 +68,7 @@ function replay(path, policies, options) {
 }
 
 const rows = [];
-for (const { name, path, control, cut = false, options } of runs) {
+for (const { name, path, control, options } of runs) {
   process.stderr.write(`${name}\n`);
   const results = replay(path, ['lru', 'belady', values.policy], options);
   const full = values['full-rescoring'] ? replay(path, [values.policy], [...options, '--parameter', 'tolerance=0']) : undefined;
@@ -77,7 +77,7 @@ for (const { name, path, control, cut = false, options } of runs) {
     const [lru, belady, own] = [rate('lru'), rate('belady'), rate(basename(values.policy, '.ts'))];
     const headroom = belady.hitRate - lru.hitRate;
     rows.push({
-      trace: name, control, cut, capacity, capacityBlocks: own.capacityBlocks, lru: lru.hitRate, policy: own.hitRate, belady: belady.hitRate,
+      trace: name, control, capacity, capacityBlocks: own.capacityBlocks, lru: lru.hitRate, policy: own.hitRate, belady: belady.hitRate,
       ...(full === undefined ? {} : { full: full.find((result) => result.capacity === capacity) }),
       headroomPoints: 100 * headroom, share: headroom > LEAST_HEADROOM ? (own.hitRate - lru.hitRate) / headroom : null,
       gainPoints: 100 * (own.hitRate - lru.hitRate), prefillSavedOverLru: own.prefillMsSaved / lru.prefillMsSaved, callsPerSecond: own.callsPerSecond, decideMsP99: own.decideMsP99, stateBytes: own.stateBytes,
@@ -87,7 +87,7 @@ for (const { name, path, control, cut = false, options } of runs) {
 
 const shares = rows.flatMap(({ share, control }) => (share === null || control ? [] : [share]));
 const worstOf = (pairs) => (pairs.length === 0 ? undefined : pairs.reduce((least, row) => (row.gainPoints < least.gainPoints ? row : least)));
-const worst = worstOf(rows.filter(({ share, cut }) => share !== null && !cut));
+const worst = worstOf(rows.filter(({ share }) => share !== null));
 const worstOfAll = worstOf(rows);
 const named = (row) => (row === undefined ? null : { trace: row.trace, capacity: row.capacity, gainPoints: row.gainPoints, headroomPoints: row.headroomPoints });
 const summary = {

@@ -2,6 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { definePolicy, ERRORS, EntresolError, parameterValues, type ErrorCode } from './index.ts';
 
 describe('definePolicy', () => {
+  it.each([
+    [{ decision: ['retention'] }, 'a policy has no option "decision"; there are name, summary,'],
+    [{ decisions: ['retension'] }, 'a policy has no decision "retension"; there are admission, order, placement, retention, tool-call'],
+    [{ intents: ['evikt'] }, 'a policy has no intent "evikt"; there are retain,'],
+  ])('refuses what there is not: %j', (slip, message) => {
+    expect(() => definePolicy({ name: 'slip', summary: '', create: () => ({}), ...slip } as never)).toThrow(message);
+  });
+
   it('fills in the defaults', () => {
     expect(definePolicy({ name: 'small', summary: 'nothing', create: () => ({}) })).toMatchObject({
       parameters: {}, decisions: [], intents: [], failure: 'open', role: 'affinity', retentionRole: 'base',

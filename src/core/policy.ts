@@ -7,12 +7,13 @@ import type { Clock, Random } from './clock.ts';
 import type { Event, EventType } from './events.ts';
 import type { Forecast, LearnerSource, Query } from './forecast.ts';
 import type { TenantId } from './ids.ts';
-import type { Intent, IntentKind, Moment } from './intents.ts';
+import { INTENT_KINDS, type Intent, type IntentKind, type Moment } from './intents.ts';
 import type { Replica, RequestView, ToolCallView } from './request.ts';
 import type { RetentionIndex } from './retention.ts';
 import type { AdmissionVerdict, ToolCallVerdict } from './verdicts.ts';
 
-export type Decision = 'admission' | 'order' | 'placement' | 'retention' | 'tool-call';
+export const DECISIONS = ['admission', 'order', 'placement', 'retention', 'tool-call'] as const;
+export type Decision = (typeof DECISIONS)[number];
 
 /** What is done for a request when the policy throws: performance policies fail open, safety and budgets closed. */
 export type FailureMode = 'open' | 'closed';
@@ -113,9 +114,23 @@ export function defaultParameters<const P extends ParameterTable>(table: P): Par
 
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
-/** Checks the name and fills in the defaults. */
+const OPTIONS: readonly string[] = ['name', 'summary', 'parameters', 'decisions', 'intents', 'failure', 'role', 'retentionRole', 'observes', 'create'] satisfies (keyof PolicyOptions<never>)[];
+
+/** Policies may come as plain JavaScript, where a slip of the pen would go unseen. */
+function checkWords(what: string, words: readonly string[], known: readonly string[]): void {
+  const unknown = words.filter((word) => !known.includes(word));
+  if (unknown.length > 0) throw new TypeError(`a policy has no ${what} ${unknown.map((word) => JSON.stringify(word)).join(', ')}; there are ${known.join(', ')}`);
+}
+
+/**
+ * Checks what is declared and fills in the defaults.
+ * @throws TypeError for a name that is none, and for options, decisions and intents that there are not
+ */
 export function definePolicy<const P extends ParameterTable = Record<never, never>>(options: PolicyOptions<P>): PolicyDefinition<P> {
   if (!NAME.test(options.name)) throw new TypeError(`policy name ${JSON.stringify(options.name)} must be lower-case words joined by hyphens`);
+  checkWords('option', Object.keys(options), OPTIONS);
+  checkWords('decision', options.decisions ?? [], DECISIONS);
+  checkWords('intent', options.intents ?? [], INTENT_KINDS);
   return {
     name: options.name,
     summary: options.summary,
