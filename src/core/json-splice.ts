@@ -8,13 +8,8 @@ export type Memory = (bytes: number) => Buffer;
 
 const fresh: Memory = (bytes) => Buffer.allocUnsafe(bytes);
 
-export function replaceBytes(body: Buffer, range: ByteRange, text: string, memory: Memory = fresh): Buffer {
-  const insertedBytes = Buffer.byteLength(text);
-  const changed = memory(body.length - (range.end - range.start) + insertedBytes);
-  body.copy(changed, 0, 0, range.start);
-  changed.write(text, range.start);
-  body.copy(changed, range.start + insertedBytes, range.end);
-  return changed;
+export function replaceBytes(body: Buffer, range: ByteRange, text: string, memory?: Memory): Buffer {
+  return replaceAll(body, [range], text, memory);
 }
 
 /** @param ranges in their order, apart from each other */
@@ -53,7 +48,7 @@ export function setMember(body: Buffer, parsed: Members, name: string, value: st
   const whole = wholeValue(body);
   const members = Object.hasOwn(parsed, name) ? findMembers(body, whole, name) : [];
   if (members.length === 0) return insertMember(body, whole, `${JSON.stringify(name)}:${value}`, Object.keys(parsed).length === 0, memory);
-  return members.length === 1 ? replaceBytes(body, members[0], value, memory) : replaceAll(body, members, value, memory);
+  return replaceAll(body, members, value, memory);
 }
 
 /**

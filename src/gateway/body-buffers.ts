@@ -2,7 +2,8 @@
  * Memory of large bodies that is used again. A fresh buffer for each costs more than its bytes: the system clears its pages, and
  * what lies outside the heap makes the collector walk all of the heap every few dozen calls.
  */
-import { EntresolError, REUSED_FROM_BYTES, type CallMemory } from '../core/index.ts';
+import { REUSED_FROM_BYTES, type CallMemory } from '../core/index.ts';
+import { memoryIsFull } from './memory-budget.ts';
 
 const LARGEST_BYTES = 4 * 1024 * 1024;
 /** Of all that wait to be used again. */
@@ -97,7 +98,7 @@ export class LentBuffers implements CallMemory {
     this.heldBytes += bytes;
     const more = this.heldBytes - this.mostHeldBytes;
     if (more <= 0) return;
-    if (!this.hold(more)) throw new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.');
+    if (!this.hold(more)) throw memoryIsFull();
     this.mostHeldBytes += more;
   }
 }

@@ -2,6 +2,7 @@
 import { EntresolError } from '../core/index.ts';
 import { LentBuffers, type BodyBuffers } from './body-buffers.ts';
 import { codingsOf, unpack } from './encodings.ts';
+import { memoryIsFull } from './memory-budget.ts';
 import type { OpenCall } from './open-call.ts';
 
 /** Deeper than any real request; what recurses over a body stays far from the end of the stack. */
@@ -59,7 +60,7 @@ export function readBody(call: OpenCall, maximumBytes: number, memoryFor?: (anno
       if (refused) return;
       bytes += part.length;
       if (bytes > maximumBytes) refuse(tooLarge());
-      else if (!call.hold(part.length)) refuse(new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.'));
+      else if (!call.hold(part.length)) refuse(memoryIsFull());
       else (gathering ??= gather(memoryFor?.(announced))).add(part);
     });
     request.on('end', () => resolve(gathering?.whole() ?? Buffer.alloc(0)));
@@ -99,7 +100,7 @@ export async function receiveBody(call: OpenCall, maximumBytes: number, buffers:
   if (encoding === undefined || codingsOf(encoding).length === 0) return received;
   try {
     const plain = await unpack(received.bytes, encoding, maximumBytes);
-    if (!call.hold(plain.length)) throw new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.');
+    if (!call.hold(plain.length)) throw memoryIsFull();
     return { ...received, plain };
   } catch (thrown) {
     received.lent.release();

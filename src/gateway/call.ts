@@ -77,13 +77,8 @@ export class Calls {
   }
 
   /** A call of a dialect that we read: it is identified, admitted and observed. */
-  async serve(context: RouteContext, dialect: Dialect): Promise<void> {
-    const body = await receiveBody(context.call, this.services.bodyBytes, this.buffers);
-    try {
-      await this.served(context, dialect, body);
-    } finally {
-      body.lent.release();
-    }
+  serve(context: RouteContext, dialect: Dialect): Promise<void> {
+    return this.withBody(context, receiveBody, (body) => this.served(context, dialect, body));
   }
 
   private async served(context: RouteContext, dialect: Dialect, body: ReceivedBody): Promise<void> {
@@ -100,13 +95,8 @@ export class Calls {
   }
 
   /** How many tokens a call would have, before it is made: no step of an agent, so nothing is observed. */
-  async countTokens(context: RouteContext): Promise<void> {
-    const received = await receiveBody(context.call, this.services.bodyBytes, this.buffers);
-    try {
-      await this.counted(context, received);
-    } finally {
-      received.lent.release();
-    }
+  countTokens(context: RouteContext): Promise<void> {
+    return this.withBody(context, receiveBody, (body) => this.counted(context, body));
   }
 
   private async counted(context: RouteContext, received: ReceivedBody): Promise<void> {
@@ -126,11 +116,12 @@ export class Calls {
   }
 
   /** Any other path of an upstream: passed on as it is. */
-  async passThrough(context: RouteContext): Promise<void> {
-    const body = await this.unread(context);
-    const able = passThroughEngines(this.services.engines, context.path, context.headers);
-    for (const engine of able) checkSharedCredential(engine, context.caller, context.path, context.headers, this.services.tenantsShare());
-    await this.passTo(able, context, body);
+  passThrough(context: RouteContext): Promise<void> {
+    return this.withBody(context, receiveUnread, async (body) => {
+      const able = passThroughEngines(this.services.engines, context.path, context.headers);
+      for (const engine of able) checkSharedCredential(engine, context.caller, context.path, context.headers, this.services.tenantsShare());
+      await this.passTo(able, context, body);
+    });
   }
 
   /** The models of several upstreams as one list; of one alone its own answer, as it came. */
@@ -155,7 +146,7 @@ export class Calls {
     const [target] = enginesForModel(sources, parameter);
     if (parameter !== '' && target !== undefined && !models.some(({ id }) => id === parameter) && (lists.get(target) === undefined || target.capabilities.hosted === true)) {
       checkSharedCredential(target, context.caller, context.path, headers, this.services.tenantsShare());
-      await this.passTo([target], context, await this.unread(context));
+      await this.withBody(context, receiveUnread, (body) => this.passTo([target], context, body));
       return;
     }
     const told = parameter === '' ? modelListIn(models, anthropicForm) : mergedModelNamed(models, parameter);
@@ -164,18 +155,24 @@ export class Calls {
 
   /** A dialect that is served, and holds no agent's conversation: nothing of it is read. */
   async passDialect(context: RouteContext, dialect: Dialect): Promise<void> {
-    const { bodyBytes, engines } = this.services;
+    const { engines } = this.services;
     // The model matters only where lists say who serves it.
     const listed = engines.some(({ capabilities }) => capabilities.serves !== undefined);
-    const body = listed ? await receiveBody(context.call, bodyBytes, this.buffers) : await this.unread(context);
-    const fitting = listed ? enginesForModel(engines, textOf(fieldsOf(jsonOrUndefined(body.plain.toString())).model)) : engines;
-    const able = await enginesFor(fitting, dialect, context.path, context.headers);
-    await this.passTo(able.engines, context, body);
+    await this.withBody(context, listed ? receiveBody : receiveUnread, async (body) => {
+      const fitting = listed ? enginesForModel(engines, textOf(fieldsOf(jsonOrUndefined(body.plain.toString())).model)) : engines;
+      const able = await enginesFor(fitting, dialect, context.path, context.headers);
+      await this.passTo(able.engines, context, body);
+    });
   }
 
-  /** A body that nobody reads here. */
-  private unread(context: RouteContext): Promise<ReceivedBody> {
-    return receiveUnread(context.call, this.services.bodyBytes, this.buffers);
+  /** The memory of the body is used again once `use` has settled. */
+  private async withBody(context: RouteContext, receive: typeof receiveBody, use: (body: ReceivedBody) => Promise<void>): Promise<void> {
+    const body = await receive(context.call, this.services.bodyBytes, this.buffers);
+    try {
+      await use(body);
+    } finally {
+      body.lent.release();
+    }
   }
 
   private unreadView(context: RouteContext, bytes: number): RequestView {
@@ -183,15 +180,7 @@ export class Calls {
     return requestView(requestId(context.requestId), coordinateOf(identified, 0), identified, undefined, bytes, this.services.clock.nowMs(), undefined);
   }
 
-  private async passTo(able: readonly Engine[], context: RouteContext, body: ReceivedBody): Promise<void> {
-    try {
-      await this.passUnread(able, context, body);
-    } finally {
-      body.lent.release();
-    }
-  }
-
-  private async passUnread(able: readonly Engine[], context: RouteContext, { bytes, lent: memory }: ReceivedBody): Promise<void> {
+  private async passTo(able: readonly Engine[], context: RouteContext, { bytes, lent: memory }: ReceivedBody): Promise<void> {
     const { call: signal } = context;
     const request = this.unreadView(context, bytes.length);
     const answer = new ClientAnswer(signal, { requestId: context.requestId, dialect: undefined, removeUsageChunk: false, firstContent: () => undefined, toolCall: () => undefined });

@@ -1,3 +1,7 @@
+import { EntresolError } from '../core/index.ts';
+
+export const memoryIsFull = (): EntresolError => new EntresolError('ENT_OVERLOADED', 'The bodies of the requests at hand fill the memory that they may have.');
+
 /** Memory that all requests together may hold in bodies and in answers that are being read. */
 export class MemoryBudget {
   readonly #limitBytes: number;

@@ -1,6 +1,6 @@
 /** What clients may say to an SGLang that they share with others. */
-import { EntresolError, setMember } from '../../core/index.ts';
-import { refuseUnread } from '../upstream/unread-body.ts';
+import { setMember, type Memory } from '../../core/index.ts';
+import { notAmongTenants, refuseUnread } from '../upstream/unread-body.ts';
 
 /** By these one could put itself before others, go on in another's session, choose a rank and its cache, fetch a cache from elsewhere, or end a call by another's id. Answers are the same without. */
 const STEERING = [
@@ -14,9 +14,9 @@ const ALL = [...STEERING, ...REFUSED];
  * @param parsed the same body, parsed
  * @throws EntresolError `ENT_BAD_REQUEST` for what cannot be taken out without changing the answer
  */
-export function withoutSteering(body: Buffer, parsed: Readonly<Record<string, unknown>>, take?: Parameters<typeof setMember>[4]): Buffer {
-  for (const name of REFUSED) if (parsed[name] !== undefined && parsed[name] !== null) throw new EntresolError('ENT_BAD_REQUEST', `${name} may not be sent to a server that tenants share.`, { at: name });
-  return STEERING.reduce((kept, name) => (Object.hasOwn(parsed, name) ? setMember(kept, parsed, name, 'null', take) : kept), body);
+export function withoutSteering(body: Buffer, parsed: Readonly<Record<string, unknown>>, memory?: Memory): Buffer {
+  for (const name of REFUSED) if (parsed[name] !== undefined && parsed[name] !== null) throw notAmongTenants(name);
+  return STEERING.reduce((kept, name) => (Object.hasOwn(parsed, name) ? setMember(kept, parsed, name, 'null', memory) : kept), body);
 }
 
 /** For a body that is not read otherwise. @throws EntresolError `ENT_BAD_REQUEST` */

@@ -109,8 +109,8 @@ export class Connections {
   }
 
   #outgoing({ method, path, headers: given, body, lastOnConnection }: OutgoingRequest): Dispatcher.DispatchOptions {
-    const headers = [...given, ...this.#proxyHeaders];
-    if (body instanceof WrittenBody) headers.push('content-length', String(body.bytes.length));
+    const more = body instanceof WrittenBody ? [...this.#proxyHeaders, 'content-length', String(body.bytes.length)] : this.#proxyHeaders;
+    const headers = more.length === 0 ? (given as string[]) : [...given, ...more];
     // Its types know strings, buffers and streams; it takes whatever can be iterated.
     return { method, path: this.#absolute + path, headers, body: body as Buffer | null, ...(lastOnConnection === true ? { reset: true } : {}) };
   }

@@ -72,8 +72,10 @@ function saidInJson(body: Buffer, names: UnreadNames): string | undefined {
   return found;
 }
 
+export const notAmongTenants = (said: string): EntresolError => new EntresolError('ENT_BAD_REQUEST', `${said} may not be sent to a server that tenants share.`, { at: said });
+
 /** @throws EntresolError `ENT_BAD_REQUEST` where a tenant among several says, on its first level, what ranks a call or chooses where it goes */
 export function refuseUnread(body: Buffer, headers: readonly string[], names: readonly string[]): void {
   const said = body.length === 0 ? undefined : saidUnread(body, headers, { json: names, form: names, levels: 'first' });
-  if (said !== undefined) throw new EntresolError('ENT_BAD_REQUEST', `${said} may not be sent to a server that tenants share.`, { at: said });
+  if (said !== undefined) throw notAmongTenants(said);
 }
