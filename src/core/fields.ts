@@ -26,6 +26,12 @@ export function arrayOf(value: unknown, at: string): readonly unknown[] {
   return value;
 }
 
+/** Of a field that may be a string too, which it is not here. */
+export function arrayBesideString(value: unknown, at: string): readonly unknown[] {
+  if (!Array.isArray(value)) throw badField(at, 'must be a string or an array');
+  return value;
+}
+
 /** Undefined for a missing field and for null, which clients send for "not set". */
 export function optional<Value>(body: JsonObject, name: string, read: (value: unknown, at: string) => Value, at = name): Value | undefined {
   const value = body[name];

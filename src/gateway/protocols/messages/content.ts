@@ -1,5 +1,5 @@
 /** Content blocks of Anthropic's Messages as messages of a chat completion. */
-import { badField, isObject, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
+import { arrayBesideString, badField, isObject, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { contentOf, joinTexts, type ChatMessage, type ChatPart, type ChatToolCall } from '../chat/request.ts';
 import { checkFields, untranslatable, type FieldTable, type LeftOut } from '../field-table.ts';
 
@@ -11,11 +11,6 @@ export const BLOCK_TABLES: Readonly<Record<string, FieldTable>> = {
   tool_result: { translated: ['type', 'tool_use_id', 'content', 'is_error'], leftOut: ['cache_control'] },
   thinking: { translated: ['type', 'thinking'], leftOut: ['signature'] },
 };
-
-function blocksOf(content: unknown, at: string): readonly unknown[] {
-  if (!Array.isArray(content)) throw badField(at, 'must be a string or an array');
-  return content;
-}
 
 function blockOf(value: unknown, at: string, leftOut: LeftOut): JsonObject & { readonly type: string } {
   const block = objectOf(value, at);
@@ -57,7 +52,7 @@ function partsOfBlock(block: JsonObject & { readonly type: string }, at: string,
 /** Text, images and documents: what users, systems and results of tools say. */
 export function partsOf(content: unknown, at: string, leftOut: LeftOut): ChatPart[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];
-  return blocksOf(content, at).flatMap((value, index) => {
+  return arrayBesideString(content, at).flatMap((value, index) => {
     const place = `${at}[${index}]`;
     return partsOfBlock(blockOf(value, place, leftOut), place, leftOut);
   });
@@ -79,7 +74,7 @@ export function userMessages(content: unknown, at: string, leftOut: LeftOut): Ch
   if (typeof content === 'string') return [{ role: 'user', content }];
   const results: ChatMessage[] = [];
   const parts: ChatPart[] = [];
-  blocksOf(content, at).forEach((value, index) => {
+  arrayBesideString(content, at).forEach((value, index) => {
     const place = `${at}[${index}]`;
     const block = blockOf(value, place, leftOut);
     if (block.type === 'tool_result') results.push(toolMessage(block, place, leftOut));
@@ -93,7 +88,7 @@ export function assistantMessage(content: unknown, at: string, leftOut: LeftOut)
   const text: string[] = [];
   const thinking: string[] = [];
   const toolCalls: ChatToolCall[] = [];
-  blocksOf(content, at).forEach((value, index) => {
+  arrayBesideString(content, at).forEach((value, index) => {
     const place = `${at}[${index}]`;
     const block = blockOf(value, place, leftOut);
     if (block.type === 'text') text.push(stringOf(block.text, `${place}.text`));

@@ -1,5 +1,5 @@
 /** Input items of OpenAI's Responses as messages of a chat completion. */
-import { arrayOf, badField, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
+import { arrayBesideString, arrayOf, badField, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { contentOf, joinTexts, type ChatMessage, type ChatPart, type ChatToolCall } from '../chat/request.ts';
 import { chatName } from './tools.ts';
 import { checkFields, untranslatable, type FieldTable, type LeftOut } from '../field-table.ts';
@@ -40,8 +40,7 @@ function partOf(value: unknown, at: string, leftOut: LeftOut): ChatPart {
 
 function partsOf(content: unknown, at: string, leftOut: LeftOut): ChatPart[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }];
-  if (!Array.isArray(content)) throw badField(at, 'must be a string or an array');
-  return content.map((part, index) => partOf(part, `${at}[${index}]`, leftOut));
+  return arrayBesideString(content, at).map((part, index) => partOf(part, `${at}[${index}]`, leftOut));
 }
 
 function textOf(content: unknown, at: string, leftOut: LeftOut, join: (texts: readonly string[]) => string): string {

@@ -1,5 +1,5 @@
 /** A request of OpenAI's Responses as one of chat completions. */
-import { arrayOf, badField, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
+import { arrayBesideString, arrayOf, badField, objectOf, optional, stringOf, type JsonObject } from '../../../core/fields.ts';
 import { jsonSchemaFormat, reasoningEffort, withOneSystemMessage, type ChatMessage } from '../chat/request.ts';
 import { checkFields, untranslatable, type FieldTable, type LeftOut } from '../field-table.ts';
 import { toolsToTranslate } from '../hosted-tools.ts';
@@ -24,8 +24,7 @@ function messagesOf(body: JsonObject, leftOut: LeftOut): ChatMessage[] {
   const instructions = optional(body, 'instructions', stringOf) ?? '';
   const reader = new ItemReader(leftOut);
   if (typeof body.input === 'string') reader.read({ role: 'user', content: body.input }, 'input');
-  else if (!Array.isArray(body.input)) throw badField('input', 'must be a string or an array');
-  else body.input.forEach((item, index) => reader.read(item, `input[${index}]`));
+  else arrayBesideString(body.input, 'input').forEach((item, index) => reader.read(item, `input[${index}]`));
   return withOneSystemMessage([...(instructions === '' ? [] : [{ role: 'system' as const, content: instructions }]), ...reader.finish()]);
 }
 
