@@ -19,6 +19,8 @@ export interface EngineSubject {
   start(): Promise<RunningEngine>;
   /** Output tokens of a stream that lasts until it is given up. */
   readonly longTokens?: number;
+  /** How long it may take to come back from a restart. Default: as long as any test. */
+  readonly restartLimitMs?: number;
 }
 
 interface Served { readonly answer: RecordingAnswer; readonly report: CallReport }
@@ -177,6 +179,6 @@ export function describeEngine(name: string, subject: EngineSubject): void {
       expect(report.status).toBe('ok');
       if (engine.capabilities.countsCachedTokens) expect(report.cachedTokens).toBe(0);
       expect(engine.healthy()).toBe(true);
-    });
+    }, subject.restartLimitMs);
   });
 }
