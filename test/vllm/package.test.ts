@@ -3,6 +3,7 @@
  * both, and what the package does in it. And the package's own tests and types.
  */
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RecordingHost } from '../../src/engines/embedded/testing/recording-answer.ts';
 import { describeEngine } from '../../src/engines/engine.contract.ts';
@@ -16,6 +17,9 @@ const vllm = await realVllm();
 const PACKAGE = vllmSources();
 /** Two and a half times an agent's anchor of 48 blocks, and room for a call beside. */
 const BLOCKS = 131;
+/** Short enough that a test can wait for the end of leases whose owner is dead, and longer than any test needs its own. */
+const LONGEST_LEASE_S = '15';
+const ENTRESOL = [process.execPath, fileURLToPath(new URL('../../dist/cli/main.mjs', import.meta.url))];
 const KINDS = ['stock', 'package'] as const;
 type Kind = (typeof KINDS)[number];
 
@@ -49,7 +53,7 @@ describe.skipIf(vllm === undefined)('a real vLLM', () => {
   const servers = new Map<Kind, VllmServer>();
   const addresses = new Map<Kind, MovingServer>();
   const start = async (kind: Kind): Promise<VllmServer> => {
-    const server = await startVllm(vllm!, { executor: 'fake', blocks: BLOCKS, maxSequences: 128, plugin: kind === 'package' });
+    const server = await startVllm(vllm!, { executor: 'fake', blocks: BLOCKS, maxSequences: 128, plugin: kind === 'package', env: { ENTRESOL_VLLM_MAX_LEASE_S: LONGEST_LEASE_S } });
     servers.set(kind, server);
     return server;
   };
@@ -90,14 +94,15 @@ describe.skipIf(vllm === undefined)('a real vLLM', () => {
     });
   }
 
-  it('with the package as a wheel, beside a stock one: hits, leases, evictions, a thousand calls at once, a peer that dies', async () => {
+  it('with the package as a wheel, beside a stock one: hits, leases, evictions, a thousand calls at once, a peer that dies, Entresol that dies', async () => {
     const [stock, withPackage] = KINDS.map((kind) => servers.get(kind)!);
     expect(stock.controlEndpoint).toBeUndefined();
     const { status, output } = await python(['pytest', '--tb=short', 'tests/server'], ON_SERVERS_MS, {
-      ENTRESOL_TEST_STOCK: stock.url, ENTRESOL_TEST_PACKAGE: withPackage.url, ENTRESOL_TEST_CHANNEL: withPackage.controlEndpoint, ENTRESOL_TEST_BLOCKS: String(BLOCKS),
+      ENTRESOL_TEST_STOCK: stock.url, ENTRESOL_TEST_PACKAGE: withPackage.url, ENTRESOL_TEST_CHANNEL: withPackage.controlEndpoint, ENTRESOL_TEST_BLOCKS: String(BLOCKS), ENTRESOL_TEST_GATEWAY: JSON.stringify(ENTRESOL),
     });
     expect(status, output).toBe(0);
     expect(output, output).toMatch(/\d+ passed/);
     expect(output, output).not.toMatch(/skipped|failed|error/);
+    for (const [line] of output.matchAll(/^seen: .*$/gm)) process.stderr.write(`${line}\n`);
   }, TIMEOUT_MS);
 });

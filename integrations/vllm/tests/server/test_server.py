@@ -1,6 +1,7 @@
 """
 The package, installed from its wheel, in a real vLLM server, beside a stock one. Where they are is in the environment:
-ENTRESOL_TEST_STOCK and ENTRESOL_TEST_PACKAGE (URLs), ENTRESOL_TEST_CHANNEL (endpoint), ENTRESOL_TEST_BLOCKS.
+ENTRESOL_TEST_STOCK and ENTRESOL_TEST_PACKAGE (URLs), ENTRESOL_TEST_CHANNEL (endpoint), ENTRESOL_TEST_BLOCKS;
+ENTRESOL_TEST_GATEWAY is Entresol's command line as JSON.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ STOCK, PACKAGE, CHANNEL = (os.environ.get(f"ENTRESOL_TEST_{name}", "") for name 
 BLOCKS = int(os.environ.get("ENTRESOL_TEST_BLOCKS", "0"))
 
 
-def post(url: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+def post(url: str, path: str, body: dict[str, Any], headers: dict[str, str] | None = None) -> dict[str, Any]:
     connection = HTTPConnection(urlsplit(url).netloc, timeout=120)
-    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"})
+    connection.request("POST", path, json.dumps(body), {"content-type": "application/json"} | (headers or {}))
     response = connection.getresponse()
     text = response.read()
     connection.close()
@@ -86,17 +87,29 @@ def test_it_says_what_it_is(peer: Peer) -> None:
     assert hello["kvEvents"]["topic"] == "kv-events" and hello["kvEvents"]["endpoint"].startswith("tcp://127.0.0.1:")
 
 
-def test_without_hints_every_call_finds_what_it_finds_in_stock_vllm() -> None:
+def compare_with_stock(count: int, seed: int) -> None:
+    """So many calls to both, from empty caches: each finds in one what it finds in the other."""
     for url in (STOCK, PACKAGE):
         post(url, "/reset_prefix_cache", {})
-    rng = random.Random(41)
+    rng = random.Random(seed)
     found = []
-    for _ in range(250):
+    for _ in range(count):
         prompt = words(rng.randrange(10), BLOCK * rng.randint(1, 40)) + words(rng.randrange(30), rng.randint(1, 90))
         tokens = rng.randint(1, 50)
         found.append((complete(STOCK, prompt, tokens), complete(PACKAGE, prompt, tokens)))
     assert [stock for stock, _ in found] == [ours for _, ours in found]
     assert 0 < sum(stock for stock, _ in found)
+
+
+def until_nothing_is_leased(peer: Peer, limit: float) -> None:
+    deadline = time.monotonic() + limit
+    while settled(peer)["leases"] > 0:
+        assert time.monotonic() < deadline, "leases do not run out"
+        time.sleep(0.1)
+
+
+def test_without_hints_every_call_finds_what_it_finds_in_stock_vllm() -> None:
+    compare_with_stock(250, 41)
 
 
 def test_with_hints_by_vllms_own_counters(peer: Peer) -> None:
@@ -146,7 +159,7 @@ while True:
 """
 
 
-def test_a_thousand_calls_at_once_with_random_leases_and_evictions_and_the_peer_killed_in_the_middle(peer: Peer) -> None:
+def test_a_thousand_calls_at_once_with_random_leases_and_evictions_and_the_peer_killed_in_the_middle(peer: Peer, capsys: pytest.CaptureFixture[str]) -> None:
     before = peer.ask("counters")
     chaos = subprocess.Popen([sys.executable, "-c", CHAOS, str(Path(__file__).parent.parent), CHANNEL], stdout=subprocess.PIPE)
     assert chaos.stdout is not None and chaos.stdout.readline() == b"ready\n"
@@ -176,9 +189,64 @@ def test_a_thousand_calls_at_once_with_random_leases_and_evictions_and_the_peer_
     assert after["evictedOnCommand"] > before["evictedOnCommand"] and after["leasesSet"] > before["leasesSet"] + 1000
     # No block is lost, and what the dead peer had leased runs out by itself.
     assert after["freeBlocks"] == BLOCKS and metric(PACKAGE, "kv_cache_usage_perc") == 0
-    deadline = time.monotonic() + 10
-    while settled(peer)["leases"] > 0 and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert settled(peer)["leases"] == 0
-    assert len(peer.residents()) <= BLOCKS
+    until_nothing_is_leased(peer, 60)
+    residents = peer.residents()
+    assert len(residents) <= BLOCKS
     complete(PACKAGE, words(1, (BLOCKS - 2) * BLOCK))
+    with capsys.disabled():
+        print(f"\nseen: {len(found)} calls, 128 at once, {after['leasesSet'] - before['leasesSet']} leases and {after['evictedOnCommand'] - before['evictedOnCommand']} evictions on command;"
+              f" then {after['freeBlocks']} of {BLOCKS} blocks free, {len(residents)} of them cached, faults {after['faults']}")
+
+
+def gateway(folder: Path) -> tuple[subprocess.Popen[bytes], str]:
+    """Entresol under `cache-sage` before the server with the package. :returns: the process and its URL"""
+    upstream = {"kind": "vllm", "url": PACKAGE, "vllm": {"control": {"endpoints": CHANNEL}}}
+    config = folder / "entresol.yaml"
+    config.write_text(json.dumps({"listen": {"port": 0}, "upstreams": [upstream], "policies": [{"name": "cache-sage"}]}))
+    started = subprocess.Popen([*json.loads(os.environ["ENTRESOL_TEST_GATEWAY"]), "serve", "--config", str(config), "--state", "none"], stdout=subprocess.PIPE)
+    assert started.stdout is not None
+    line = started.stdout.readline().decode()
+    assert line.startswith("listening "), line
+    return started, line.split()[1]
+
+
+def test_entresol_is_killed_in_the_middle_and_the_cache_is_lru_again(peer: Peer, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    started, url = gateway(tmp_path)
+    try:
+        def turn(number: int) -> None:
+            session = number % 8
+            body = {"model": "tiny", "prompt": words(500 + session, BLOCK * (10 + number // 8 % 20)), "max_tokens": 2, "temperature": 0}
+            post(url, "/v1/completions", body, {"x-entresol-session": f"s{session}", "x-entresol-agent": "a"})
+
+        before = peer.ask("counters")
+        number = 0
+        deadline = time.monotonic() + 60
+        while peer.ask("counters")["leasesSet"] < before["leasesSet"] + 200:
+            assert time.monotonic() < deadline, "Entresol sets no leases"
+            turn(number)
+            number += 1
+        done = [0]
+
+        def call(number: int) -> None:
+            complete(PACKAGE, words(number % 30, BLOCK * (1 + number % 30)) + words(number, 40), 1 + number % 30)
+            done[0] += 1
+            if done[0] == 200:
+                started.kill()
+
+        with ThreadPoolExecutor(64) as pool:
+            list(pool.map(call, range(400)))
+        assert started.wait(10) == -signal.SIGKILL and done[0] == 400
+    finally:
+        started.kill()
+        started.wait(10)
+        assert started.stdout is not None
+        started.stdout.close()
+    after = settled(peer)
+    assert after["faults"] == before["faults"] == 0 and after["freeBlocks"] == BLOCKS
+    held = peer.residents()
+    assert 0 < len(held) <= BLOCKS
+    # Of its own accord: nobody tells the package that its peer is gone.
+    until_nothing_is_leased(peer, 60)
+    compare_with_stock(100, 47)
+    with capsys.disabled():
+        print(f"\nseen: Entresol killed amid 400 calls, {after['leases']} leases held then, none later; 100 calls find what they find in stock vLLM")
