@@ -1,14 +1,12 @@
 // Drives the same calls through a real llama-server and through our model of its rules on the real engine, and prints
 // the hit rates of both and how many calls differ. See docs/llama-server-baseline.md.
-import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    'llama-server': { type: 'string' }, trace: { type: 'string', multiple: true }, model: { type: 'string' }, slots: { type: 'string', default: '4' },
-    context: { type: 'string', default: '1024' }, 'cache-mib': { type: 'string', multiple: true }, sessions: { type: 'string', default: '12' },
-    concurrency: { type: 'string', default: '8' }, calls: { type: 'string', default: '150' }, output: { type: 'string', default: '8' }, json: { type: 'boolean', default: false },
-  },
+const values = benchOptions(import.meta.url, {
+  'llama-server': { type: 'string' }, trace: { type: 'string', multiple: true }, model: { type: 'string' }, slots: { type: 'string', default: '4' },
+  context: { type: 'string', default: '1024' }, 'cache-mib': { type: 'string', multiple: true }, sessions: { type: 'string', default: '12' },
+  concurrency: { type: 'string', default: '8' }, calls: { type: 'string', default: '150' }, output: { type: 'string', default: '8' }, json: { type: 'boolean', default: false },
 });
 const jiti = createJiti(import.meta.url);
 const { builtLlamaServer } = await jiti.import('../src/lab/llama-server/build.ts');

@@ -1,16 +1,14 @@
 // Slot managers beside each other in virtual time, at equal total memory: node bench/compare-slot-managers.mjs --trace trail-swe --capacity 0.2
 // One more variant of our own: --slots 2 --parked 0 --patience 5000 --aging 0.3 --prefills 2 --spare 1
 // An engine as measured: --cost '{"batchMs":0.5,"decodeMs":1.75,"prefillMsPerToken":0.2,"stateMs":1,"stateMsPerToken":0.0035}'
-import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    trace: { type: 'string', multiple: true }, capacity: { type: 'string', multiple: true }, sessions: { type: 'string', default: '40' },
-    concurrency: { type: 'string', default: '12' }, context: { type: 'string', default: '2048' }, json: { type: 'boolean', default: false },
-    cost: { type: 'string' },
-    slots: { type: 'string' }, parked: { type: 'string' }, patience: { type: 'string' }, aging: { type: 'string' }, prefills: { type: 'string' }, spare: { type: 'string' },
-  },
+const values = benchOptions(import.meta.url, {
+  trace: { type: 'string', multiple: true }, capacity: { type: 'string', multiple: true }, sessions: { type: 'string', default: '40' },
+  concurrency: { type: 'string', default: '12' }, context: { type: 'string', default: '2048' }, json: { type: 'boolean', default: false },
+  cost: { type: 'string' },
+  slots: { type: 'string' }, parked: { type: 'string' }, patience: { type: 'string' }, aging: { type: 'string' }, prefills: { type: 'string' }, spare: { type: 'string' },
 });
 const jiti = createJiti(import.meta.url);
 const { compareSlotManagers, describeRow } = await jiti.import('../src/lab/slot-comparison/compare.ts');

@@ -5,10 +5,10 @@
  *   npm run build && node bench/embedded-engine.mjs [--seconds 10] [--repeats 5]
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '10' }, repeats: { type: 'string', default: '5' } } });
+const values = benchOptions(import.meta.url, { seconds: { type: 'string', default: '10' }, repeats: { type: 'string', default: '5' } });
 const seconds = Number(values.seconds);
 const repeats = Number(values.repeats);
 const jiti = createJiti(import.meta.url);

@@ -14,14 +14,14 @@ import { createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './options.mjs';
 
 const BARS = { portkey: 0.4, litellm: 0.05 };
-const { values } = parseArgs({ options: {
+const values = benchOptions(import.meta.url, {
   body: { type: 'string', default: '1024' }, rounds: { type: 'string', default: '3' }, slice: { type: 'string', default: '3' }, warm: { type: 'string', default: '2000' },
   cache: { type: 'string', default: join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'entresol', 'gateway-peers') },
   json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false },
-} });
+});
 const MAIN = fileURLToPath(new URL('../dist/cli/main.mjs', import.meta.url));
 const say = (text) => process.stderr.write(`${text}\n`);
 const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? 100) || 100;

@@ -5,6 +5,7 @@
  *   node bench/gateway-stages.mjs CPU….cpuprofile
  */
 import { readFileSync } from 'node:fs';
+import { benchOptions } from './options.mjs';
 
 /** By the names of functions and of files of the build; the first that fits counts. */
 const STAGES = [
@@ -26,7 +27,11 @@ const STAGES = [
 ];
 
 const file = process.argv[2];
-if (file === undefined) throw new Error('name a .cpuprofile');
+if (file === undefined || file.startsWith('-')) {
+  benchOptions(import.meta.url, {});
+  process.stderr.write('ENT_USAGE: expected a .cpuprofile. node bench/gateway-stages.mjs --help tells how one is made.\n');
+  process.exit(2);
+}
 const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8'));
 const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
 const parents = new Map(nodes.flatMap(({ id, children = [] }) => children.map((child) => [child, id])));

@@ -6,13 +6,13 @@
  *
  * With --assert: exit 1 above 4096 bytes a session.
  */
-import { parseArgs } from 'node:util';
 import createXxhash from 'xxhash-wasm';
 import { createJiti } from 'jiti';
 import { heapBytes } from './heap.mjs';
+import { benchOptions } from './options.mjs';
 
 const BAR_BYTES = 4096;
-const { values } = parseArgs({ options: { sessions: { type: 'string', default: '4000' }, turns: { type: 'string', default: '6' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
+const values = benchOptions(import.meta.url, { sessions: { type: 'string', default: '4000' }, turns: { type: 'string', default: '6' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } });
 const jiti = createJiti(import.meta.url);
 const { IdentityState, OutlineReader, rememberAnswer, rememberRequest, resolveIdentity } = await jiti.import('../src/core/index.ts');
 const { hashingOf } = await jiti.import('../src/gateway/hashing/hashing.ts');

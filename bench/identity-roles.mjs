@@ -7,11 +7,11 @@
  * written after captured wires (src/lab/identity-roles/conversations.ts). They are no recordings of users. With --assert:
  * exit 1 unless precision and recall are at least 0.95 everywhere and no agent stands for two roles.
  */
-import { parseArgs } from 'node:util';
 import createXxhash from 'xxhash-wasm';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { sessions: { type: 'string', default: '40' }, seed: { type: 'string', default: '1' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
+const values = benchOptions(import.meta.url, { sessions: { type: 'string', default: '40' }, seed: { type: 'string', default: '1' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } });
 const jiti = createJiti(import.meta.url);
 const { knownConversations } = await jiti.import('../src/lab/identity-roles/conversations.ts');
 const { evaluateRoles } = await jiti.import('../src/lab/identity-roles/evaluate.ts');

@@ -9,14 +9,14 @@
  * previous body is known, two messages are new · parse: JSON.parse of that body. With --assert: exit 1 unless the median of a
  * known agent at 64 KB is at most 100 µs and that of a known turn at 600 KB at most 250 µs.
  */
-import { parseArgs } from 'node:util';
 import createXxhash from 'xxhash-wasm';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
 const BARS_US = { '64 agent': 100, '64 turn': 100, '600 turn': 250 };
 const SIZES_KB = [64, 600, 4096];
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '60' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
+const values = benchOptions(import.meta.url, { rounds: { type: 'string', default: '60' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } });
 const jiti = createJiti(import.meta.url);
 const { IdentityState, OutlineReader, rememberRequest, resolveIdentity } = await jiti.import('../src/core/index.ts');
 const { hashingOf } = await jiti.import('../src/gateway/hashing/hashing.ts');

@@ -4,11 +4,11 @@
  *
  *   node bench/kv-events.mjs [--events 200000] [--rounds 3] [--json] [--assert]
  */
-import { parseArgs } from 'node:util';
 import { Packr } from 'msgpackr';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { events: { type: 'string', default: '200000' }, rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
+const values = benchOptions(import.meta.url, { events: { type: 'string', default: '200000' }, rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } });
 const jiti = createJiti(import.meta.url);
 const { seededRandom } = await jiti.import('../src/core/index.ts');
 const { loadDecoder, loadZeroMq } = await jiti.import('../src/engines/kv-events/libraries.ts');

@@ -7,11 +7,11 @@
  *
  *   npm run build && node --expose-gc --no-opt bench/learner-memory.mjs [--live 4000] [--sessions 1000000] [--agents 10000] [--json]
  */
-import { parseArgs } from 'node:util';
 import { POLICIES, createLearnerSource } from '../dist/index.mjs';
 import { heapBytes } from './heap.mjs';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { live: { type: 'string', default: '4000' }, sessions: { type: 'string', default: '1000000' }, agents: { type: 'string', default: '10000' }, json: { type: 'boolean', default: false } } });
+const values = benchOptions(import.meta.url, { live: { type: 'string', default: '4000' }, sessions: { type: 'string', default: '1000000' }, agents: { type: 'string', default: '10000' }, json: { type: 'boolean', default: false } });
 const agents = Number(values.agents);
 const names = Array.from({ length: agents }, (_, agent) => `agent-${agent}`);
 let atMs = 0;

@@ -4,13 +4,13 @@
  *
  *   node scripts/llama-server.mjs && node bench/llama-server-questions.mjs [--calls 30]
  */
-import { parseArgs } from 'node:util';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { calls: { type: 'string', default: '30' }, 'llama-server': { type: 'string' } } });
+const values = benchOptions(import.meta.url, { calls: { type: 'string', default: '30' }, 'llama-server': { type: 'string' } });
 const jiti = createJiti(import.meta.url);
 const [{ builtLlamaServer }, { LlamaServer }, { ensureSyntheticModel }, { TINY_SHAPE }, { cacheDirectory }, { startServer }, { LlamaServerEngine }, { llamaServerSettings }, { OpenAiEngine }] = await Promise.all([
   'lab/llama-server/build.ts', 'lab/llama-server/server.ts', 'engines/embedded/synthetic-model/synthetic-model.ts', 'engines/embedded/synthetic-model/shape.ts', 'engines/embedded/cache-directory.ts',

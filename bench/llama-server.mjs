@@ -5,15 +5,13 @@
  *   node scripts/llama-server.mjs           # once: compiles the server
  *   node bench/llama-server.mjs [--trace six-agents,trail-swe] [--capacity 0.2] [--slots 2] [--duration 20] [--baselines] [--json]
  */
-import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({
-  options: {
-    'llama-server': { type: 'string' }, model: { type: 'string' }, trace: { type: 'string', default: 'six-agents' }, capacity: { type: 'string', default: '0.2' },
-    slots: { type: 'string', default: '2' }, threads: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' },
-    duration: { type: 'string', default: '20' }, settle: { type: 'string', default: '6' }, baselines: { type: 'boolean', default: false }, json: { type: 'boolean', default: false },
-  },
+const values = benchOptions(import.meta.url, {
+  'llama-server': { type: 'string' }, model: { type: 'string' }, trace: { type: 'string', default: 'six-agents' }, capacity: { type: 'string', default: '0.2' },
+  slots: { type: 'string', default: '2' }, threads: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' },
+  duration: { type: 'string', default: '20' }, settle: { type: 'string', default: '6' }, baselines: { type: 'boolean', default: false }, json: { type: 'boolean', default: false },
 });
 const jiti = createJiti(import.meta.url);
 const { builtLlamaServer } = await jiti.import('../src/lab/llama-server/build.ts');

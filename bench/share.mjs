@@ -18,7 +18,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './options.mjs';
 
 const LEAST_HEADROOM = 0.01;
 const BAR = { share: { exact: 0.65, live: 0.6 }, pointsBelowLru: { exact: 0.2, live: Infinity }, lostToStaleness: 0.01 };
@@ -28,16 +28,14 @@ const CALLS_OF_CONTROLS = [2000, 4000, Infinity];
 /** Long prompts and many calls. */
 const OPTIONS_OF = { 'claude-code-team': ['--block-size', '256', '--max-calls', '8000'] };
 
-const { values } = parseArgs({
-  options: {
-    policy: { type: 'string', default: 'cache-sage' },
-    timing: { type: 'string', default: 'exact' },
-    capacity: { type: 'string', default: '0.1,0.2,0.35,0.5' },
-    trace: { type: 'string', default: '' },
-    'full-rescoring': { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-    assert: { type: 'boolean', default: false },
-  },
+const values = benchOptions(import.meta.url, {
+  policy: { type: 'string', default: 'cache-sage' },
+  timing: { type: 'string', default: 'exact' },
+  capacity: { type: 'string', default: '0.1,0.2,0.35,0.5' },
+  trace: { type: 'string', default: '' },
+  'full-rescoring': { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  assert: { type: 'boolean', default: false },
 });
 const root = fileURLToPath(new URL('..', import.meta.url));
 const folders = ['traces', '../shared/traces', ...(process.env.ENTRESOL_TRACES ?? '').split(':').filter(Boolean)].map((folder) => resolve(root, folder));

@@ -4,13 +4,13 @@
  *
  *   npm run build && node bench/tool-gaps.mjs [--trace six-agents,tau2-multidomain,trail-swe] [--capacity 0.2] [--restore 0.02,0.2,1] [--think 8] [--json]
  */
-import { parseArgs } from 'node:util';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: {
+const values = benchOptions(import.meta.url, {
   trace: { type: 'string', default: 'six-agents,tau2-multidomain,trail-swe' }, capacity: { type: 'string', default: '0.2' },
   restore: { type: 'string', default: '0.02,0.2,1' }, think: { type: 'string', default: '8' }, json: { type: 'boolean', default: false },
-} });
+});
 const jiti = createJiti(import.meta.url);
 const { runToolGaps } = await jiti.import('../src/lab/tool-gaps/tool-gaps.ts');
 const { sixAgentsWorkload } = await jiti.import('../src/lab/bench/six-agents-workload.ts');

@@ -12,21 +12,19 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { benchOptions } from './options.mjs';
 
 const BAR = 0.55;
 const POLICIES = 'cache-sage,lfu,sieve,s3-fifo,w-tinylfu,lhd,lecar,anchor-pin,cachescout,cachescout-session,kvflow,continuum,saga,lpc';
 
-const { values } = parseArgs({
-  options: {
-    policy: { type: 'string', default: POLICIES },
-    workload: { type: 'string', default: '' },
-    timing: { type: 'string', default: 'exact' },
-    capacity: { type: 'string', default: '0.1,0.2,0.35,0.5' },
-    seed: { type: 'string', default: '1' },
-    json: { type: 'boolean', default: false },
-    assert: { type: 'boolean', default: false },
-  },
+const values = benchOptions(import.meta.url, {
+  policy: { type: 'string', default: POLICIES },
+  workload: { type: 'string', default: '' },
+  timing: { type: 'string', default: 'exact' },
+  capacity: { type: 'string', default: '0.1,0.2,0.35,0.5' },
+  seed: { type: 'string', default: '1' },
+  json: { type: 'boolean', default: false },
+  assert: { type: 'boolean', default: false },
 });
 const root = fileURLToPath(new URL('..', import.meta.url));
 const entresol = (...words) => JSON.parse(execFileSync(process.execPath, ['dist/cli/main.mjs', ...words, '--json'], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 }).trim().split('\n').at(-1));

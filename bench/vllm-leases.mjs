@@ -4,11 +4,11 @@
  *
  *   node bench/vllm-leases.mjs [--blocks 100000] [--session-blocks 80] [--rounds 20] [--json] [--assert]
  */
-import { parseArgs } from 'node:util';
 import { Packr } from 'msgpackr';
 import { createJiti } from 'jiti';
+import { benchOptions } from './options.mjs';
 
-const { values } = parseArgs({ options: { blocks: { type: 'string', default: '100000' }, 'session-blocks': { type: 'string', default: '80' }, rounds: { type: 'string', default: '20' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } } });
+const values = benchOptions(import.meta.url, { blocks: { type: 'string', default: '100000' }, 'session-blocks': { type: 'string', default: '80' }, rounds: { type: 'string', default: '20' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } });
 const jiti = createJiti(import.meta.url);
 const { LOCAL_TENANT, agentId, defaultParameters, instanceId, requestId, seededRandom, sessionId, workloadId } = await jiti.import('../src/core/index.ts');
 const { createLearnerSource } = await jiti.import('../src/learner/index.ts');

@@ -1,4 +1,5 @@
 import type { SessionId } from '../core/index.ts';
+import { grownUint16 } from '../core/growing.ts';
 import { hashText } from './hash.ts';
 import { NumberTable } from './number-table.ts';
 import { RecencyOrder } from './recency-order.ts';
@@ -65,7 +66,7 @@ export class SessionRegistry {
   refresh(session: SessionState): void {
     this.order.touch(session.row);
     if (session.place > 0) return;
-    if (this.lives === this.ring.length) this.ring = doubled(this.ring);
+    this.ring = grownUint16(this.ring, this.lives + 1);
     this.ring[this.lives] = session.row;
     session.place = ++this.lives;
   }
@@ -90,10 +91,4 @@ export class SessionRegistry {
   * allLive(): Generator<SessionState> {
     for (let place = 0; place < this.lives; place++) yield this.sessions[this.ring[place]];
   }
-}
-
-function doubled(from: Uint16Array): Uint16Array<ArrayBuffer> {
-  const to = new Uint16Array(from.length * 2);
-  to.set(from);
-  return to;
 }

@@ -3,7 +3,7 @@
  * names the client for people and for the coverage report; it is no part of session or agent.
  */
 import { readPlace, type Readable } from './readers.ts';
-import type { Evidence } from './types.ts';
+import type { Evidence } from './evidence.ts';
 
 export interface ClientRow {
   readonly client: string;

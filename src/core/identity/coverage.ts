@@ -1,6 +1,7 @@
 /** How the calls of a tenant say who they are, and what would make them say it better. Bounded: clients come from a table. */
 import { CLIENT_ROWS, mendOf } from './clients.ts';
-import type { Evidence, Identity } from './types.ts';
+import type { Evidence } from './evidence.ts';
+import type { Identity } from './types.ts';
 
 /** From here on an id is what a client said, or what its conversation proves. */
 const SURE = 0.85;

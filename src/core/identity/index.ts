@@ -1,4 +1,5 @@
 export * from './types.ts';
+export type { Evidence } from './evidence.ts';
 export type { BodyBytes, Hashing } from './hashing.ts';
 export { Outline } from './outline/outline.ts';
 export { OutlineReader, DEFAULT_OUTLINE_LIMITS, type OutlineLimits } from './outline/outline-reader.ts';

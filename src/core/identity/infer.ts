@@ -5,7 +5,8 @@ import type { Outline } from './outline/outline.ts';
 import type { ToolList } from './outline/surroundings.ts';
 
 import type { Owner } from './state.ts';
-import type { Evidence, IdentityInput } from './types.ts';
+import type { Evidence } from './evidence.ts';
+import type { IdentityInput } from './types.ts';
 
 /** How sure each inference is; explicit ids of clients rank from 0.92 up, weak ones (a cache key, a trace id) below. */
 export const CONFIDENCE = {

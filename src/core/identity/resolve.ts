@@ -3,7 +3,8 @@ import { agentId, DEFAULT_WORKLOAD, instanceId, sessionId, workloadId, type Agen
 import { clientOf } from './clients.ts';
 import { infer, inferredInstance, type Inference } from './infer.ts';
 import { cleanId, isYes, readPlace } from './readers.ts';
-import type { Conflict, Evidence, Identity, IdentityInput } from './types.ts';
+import type { Evidence } from './evidence.ts';
+import type { Conflict, Identity, IdentityInput } from './types.ts';
 import { RowIndex } from './row-index.ts';
 import { OWN_ROW, VENDOR_ROWS, type VendorRow } from './vendors.ts';
 

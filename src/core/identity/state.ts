@@ -1,7 +1,7 @@
 /** What inference remembers of one tenant's calls: bounded, hashes and ids only, never text. */
 import { BoundedMap } from '../bounded-map.ts';
 import type { AgentId, InstanceId, SessionId } from '../ids.ts';
-import type { Evidence } from './types.ts';
+import type { Evidence } from './evidence.ts';
 import type { ToolList } from './outline/surroundings.ts';
 import { RoleMemory } from './roles.ts';
 import { SourceMemory } from './sources.ts';

@@ -1,16 +1,9 @@
 /** What identity resolution is given and what it answers: each field with its source and confidence, conflicts kept. */
 import type { AgentId, InstanceId, SessionId, WorkloadId } from '../ids.ts';
+import type { Evidence } from './evidence.ts';
 import type { Hashing } from './hashing.ts';
 import type { Outline } from './outline/outline.ts';
 import type { IdentityState } from './state.ts';
-
-export interface Evidence<Value> {
-  readonly value: Value;
-  /** The header, body field or inference that it came from, e.g. `header:x-entresol-session`, `lineage`. */
-  readonly source: string;
-  /** 0 to 1. */
-  readonly confidence: number;
-}
 
 export interface Conflict {
   readonly field: string;

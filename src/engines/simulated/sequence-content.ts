@@ -2,6 +2,8 @@
  * What a simulated sequence holds: its tokens and, after each, a hash of all so far. The next token is a function of
  * that hash, so a sequence that holds anything but what its user believes gives another output: leaks show.
  */
+import { grownInt32 } from '../../core/growing.ts';
+
 const SEED_LOW = 0x2545f491;
 const SEED_HIGH = 0x9e3779b9;
 
@@ -12,9 +14,9 @@ function scramble(value: number): number {
 }
 
 export class SequenceContent {
-  #tokens: Int32Array;
-  #low: Int32Array;
-  #high: Int32Array;
+  #tokens: Int32Array<ArrayBuffer>;
+  #low: Int32Array<ArrayBuffer>;
+  #high: Int32Array<ArrayBuffer>;
   #length = 0;
 
   constructor(room = 64) {
@@ -71,14 +73,8 @@ export class SequenceContent {
   }
 
   #grow(): void {
-    this.#tokens = doubled(this.#tokens);
-    this.#low = doubled(this.#low);
-    this.#high = doubled(this.#high);
+    this.#tokens = grownInt32(this.#tokens, this.#length + 1);
+    this.#low = grownInt32(this.#low, this.#length + 1);
+    this.#high = grownInt32(this.#high, this.#length + 1);
   }
-}
-
-function doubled(old: Int32Array): Int32Array {
-  const array = new Int32Array(old.length * 2);
-  array.set(old);
-  return array;
 }

@@ -2,19 +2,28 @@
  * One call's decoding, in one piece or in several: it may be interrupted between two tokens and goes on later, in any
  * sequence that holds the same tokens, as if nothing had happened.
  */
-import type { Job } from './job.ts';
-import type { GenerateResult, SequenceEngine } from './token-engine.ts';
+import type { GenerateOptions, GenerateResult, SequenceEngine } from './token-engine.ts';
+
+export interface DecodedCall {
+  /** The whole prompt. */
+  readonly tokens: Int32Array;
+  readonly generate: GenerateOptions;
+  /** Clipped to what the context leaves. */
+  readonly maxTokens: number;
+  /** Aborts when the call is cancelled, by its caller or by the manager. */
+  readonly signal: AbortSignal;
+}
 
 export class Generation {
-  readonly #job: Job;
+  readonly #call: DecodedCall;
   readonly #onFirst: () => void;
   #output: number[] = [];
   #interruption: AbortController | undefined;
   /** Set when it was interrupted: what the sequence held then. */
   #interrupted: Int32Array | undefined;
 
-  constructor(job: Job, onFirst: () => void) {
-    this.#job = job;
+  constructor(call: DecodedCall, onFirst: () => void) {
+    this.#call = call;
     this.#onFirst = onFirst;
   }
 
@@ -40,19 +49,18 @@ export class Generation {
    * @returns undefined if it was interrupted
    */
   async run(engine: SequenceEngine, sequence: number, held: number): Promise<GenerateResult | undefined> {
-    const job = this.#job;
-    const { generate } = job.input;
-    if (job.cancelled) return { length: held, output: Int32Array.from(this.#output), stop: 'cancelled' };
+    const { generate, maxTokens, signal } = this.#call;
+    if (signal.aborted) return { length: held, output: Int32Array.from(this.#output), stop: 'cancelled' };
     const before = this.#output.length;
     const tokens = this.#tokens(before);
     const interruption = new AbortController();
     this.#interruption = interruption;
     const onAbort = (): void => { interruption.abort(); };
-    job.abort.signal.addEventListener('abort', onAbort, { once: true });
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const result = await engine.generate(sequence, tokens.subarray(held), {
         ...generate,
-        maxTokens: job.maxTokens - before,
+        maxTokens: maxTokens - before,
         forced: generate.forced?.subarray(before),
         decodedBefore: before,
         signal: interruption.signal,
@@ -62,18 +70,18 @@ export class Generation {
           generate.onToken(token);
         },
       });
-      if (result.stop !== 'cancelled' || job.cancelled) return { ...result, output: Int32Array.from(this.#output) };
+      if (result.stop !== 'cancelled' || signal.aborted) return { ...result, output: Int32Array.from(this.#output) };
       this.#interrupted = this.#tokens(this.#output.length).subarray(0, result.length);
       return undefined;
     } finally {
       this.#interruption = undefined;
-      job.abort.signal.removeEventListener('abort', onAbort);
+      signal.removeEventListener('abort', onAbort);
     }
   }
 
   /** The prompt and the first so many tokens of the output. */
   #tokens(decoded: number): Int32Array {
-    const { tokens } = this.#job;
+    const { tokens } = this.#call;
     if (decoded === 0) return tokens;
     const all = new Int32Array(tokens.length + decoded);
     all.set(tokens);

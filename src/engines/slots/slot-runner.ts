@@ -290,7 +290,7 @@ export class SlotRunner<P extends Placement> implements SlotManager, SlotDesk {
     const life = this.#life;
     const progress: Progress = {
       dispatchedMs: this.nowMs(), startedMs: undefined, prefilledMs: undefined, parkedMs: undefined, wasInterrupted: false, reusedTokens: 0,
-      generation: new Generation(job, () => {
+      generation: new Generation({ tokens: job.tokens, generate: job.input.generate, maxTokens: job.maxTokens, signal: job.abort.signal }, () => {
         this.#rule.prefilled(job, placement, this.nowMs() - (progress.startedMs ?? progress.dispatchedMs));
         this.#prefilled(progress, life);
         this.wake();

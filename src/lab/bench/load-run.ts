@@ -1,5 +1,4 @@
 /** One load: the same sessions through every side in turn, until time or sessions run out. */
-import type { SideSpec } from './bench-side.ts';
 import type { LoadDescription, SideReport, WorkloadReport } from './document.ts';
 import { lostHistories } from './lost-histories.ts';
 import { compare, completedByAll, engineUtilisation, measureSide, type CallSample, type Comparison, type SliceSample } from './measures.ts';
@@ -26,7 +25,7 @@ export interface LoadParts<Spec> {
   startSide(spec: Spec): Promise<LoadSide>;
 }
 
-export interface LoadRun<Spec = SideSpec> {
+export interface LoadRun<Spec> {
   readonly workload: BenchWorkload;
   readonly description: Omit<LoadDescription, 'offUtilisation'>;
   /** `off` first, `on` second, then baselines. `off` alone is a rehearsal. */
@@ -71,7 +70,7 @@ interface Settled {
   readonly slices: readonly SliceSample[];
 }
 
-function settled({ settleMs = 0, sliceMs }: Pick<LoadRun, 'settleMs' | 'sliceMs'>, side: LoadSide): Settled {
+function settled({ settleMs = 0, sliceMs }: Pick<LoadRun<unknown>, 'settleMs' | 'sliceMs'>, side: LoadSide): Settled {
   return {
     samples: side.samples.filter((sample) => sample.endedAtMs - sample.endToEndMs >= settleMs),
     slices: side.slices.slice(Math.round(settleMs / sliceMs)),
@@ -87,7 +86,7 @@ function checkEqualRequests(off: LoadSide, other: LoadSide): void {
   }
 }
 
-function reportOf(run: Omit<LoadRun, 'sides'>, sides: readonly LoadSide[], threads: number): WorkloadReport {
+function reportOf(run: Omit<LoadRun<unknown>, 'sides'>, sides: readonly LoadSide[], threads: number): WorkloadReport {
   const [off, on = off, ...baselines] = sides;
   for (const side of [on, ...baselines]) checkEqualRequests(off, side);
   const measured = new Map(sides.map((side) => [side, settled(run, side)]));

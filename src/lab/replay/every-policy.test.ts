@@ -5,7 +5,8 @@ import type { PolicyInstance, RetentionIndex, UnitId } from '../../core/index.ts
 import { POLICIES } from '../../policies/registry.ts';
 import { arbitraryLines, buildTrace } from '../trace/testing/arbitrary-lines.ts';
 import { findNextUses } from './bounds/next-uses.ts';
-import { BOUND_NAMES, boundNamed, contenderFor, type Contender } from './contender.ts';
+import type { Contender } from './contender.ts';
+import { BOUND_NAMES, boundNamed, contenderFor } from './contenders.ts';
 import { replay, type ReplayTiming } from './replay.ts';
 import { scheduleCalls } from './schedule.ts';
 

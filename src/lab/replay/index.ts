@@ -1,5 +1,6 @@
 /** Replay of traces against retention policies and bounds; the rules are in docs/traces.md. */
-export { BOUND_NAMES, boundNamed, contenderFor, type Contender } from './contender.ts';
+export type { Contender } from './contender.ts';
+export { BOUND_NAMES, boundNamed, contenderFor } from './contenders.ts';
 export { freshLearners, type LearnerSourceFactory } from './learners.ts';
 export { DEFAULT_PREFILL_COST, PREFILL_COSTS, prefillCostOf, prefillMs, type PrefillCostModel } from './prefill-cost.ts';
 export { replay, type ReplayInput, type ReplayOutcome, type ReplayTiming } from './replay.ts';

@@ -7,7 +7,8 @@ import { arbitraryLines, buildTrace } from '../trace/testing/arbitrary-lines.ts'
 import { longestChain } from '../trace/index.ts';
 import type { TraceLine } from '../trace/trace-line.ts';
 import { findNextUses } from './bounds/next-uses.ts';
-import { boundNamed, contenderFor, type Contender } from './contender.ts';
+import type { Contender } from './contender.ts';
+import { boundNamed, contenderFor } from './contenders.ts';
 import { replay, type ReplayOutcome, type ReplayTiming } from './replay.ts';
 import { scheduleCalls } from './schedule.ts';
 import { plainHitRate } from './testing/plain-replay.ts';

@@ -1,6 +1,7 @@
 import { EntresolError } from '../../core/index.ts';
 import { loadPolicy } from '../../runtime/load-policy.ts';
-import { BOUND_NAMES, boundNamed, contenderFor, type Contender } from './contender.ts';
+import type { Contender } from './contender.ts';
+import { BOUND_NAMES, boundNamed, contenderFor } from './contenders.ts';
 import type { ParameterChoice } from './parallel/job.ts';
 
 /**

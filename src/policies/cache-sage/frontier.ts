@@ -1,4 +1,4 @@
-import { grownInt32 } from './growing.ts';
+import { grownInt32 } from '../../core/growing.ts';
 import type { GroupTable } from './groups.ts';
 import { RankedHeap } from './ranked-heap.ts';
 

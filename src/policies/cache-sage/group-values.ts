@@ -7,7 +7,7 @@
  * its forecast falls due, in constant time per group that it has used, however many others share that group.
  */
 import type { TouchKind } from '../../core/index.ts';
-import { grownFloat64 } from './growing.ts';
+import { grownFloat64 } from '../../core/growing.ts';
 import type { LiveSessions } from './live-sessions.ts';
 import type { PrefixTree } from './prefix-tree.ts';
 

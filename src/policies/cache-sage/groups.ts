@@ -1,4 +1,4 @@
-import { grownFloat64, grownInt32, grownUint8 } from './growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../core/growing.ts';
 
 /**
  * Groups: maximal runs of units of one prefix with one history (same users, same kinds, same last uses). A call uses

@@ -1,6 +1,6 @@
 import type { Coordinate, Learner, LearnerSource, LiveSession, SessionForecasts, TenantId } from '../../core/index.ts';
 import { NumberTable, RecencyOrder, hashText } from '../../learner/index.ts';
-import { grownInt32, grownUint16 } from './growing.ts';
+import { grownInt32, grownUint16 } from '../../core/growing.ts';
 import { RankedHeap } from './ranked-heap.ts';
 import { SessionWorth } from './worth.ts';
 

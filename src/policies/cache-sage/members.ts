@@ -1,5 +1,5 @@
 import type { TouchKind } from '../../core/index.ts';
-import { grownFloat64, grownInt32, grownUint8 } from './growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../core/growing.ts';
 import type { GroupTable } from './groups.ts';
 
 /** Most sessions kept per group. What more of them share is never the least valuable thing there is. */

@@ -1,4 +1,4 @@
-import { grownFloat64, grownInt32 } from './growing.ts';
+import { grownFloat64, grownInt32 } from '../../core/growing.ts';
 
 /**
  * A binary heap of small integers, lowest key first, whose members can be ranked anew or taken out wherever they are. Keys lie

@@ -1,5 +1,5 @@
 import type { CacheUnit, UnitId } from '../../core/index.ts';
-import { grownFloat64, grownInt32, grownUint8 } from './growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../core/growing.ts';
 
 /** What the engine told about each unit, by its id. */
 export class UnitTable {

@@ -1,5 +1,6 @@
 import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../core/index.ts';
-import { NONE, RecencyLists, grown } from './recency-lists.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../core/growing.ts';
+import { NONE, RecencyLists } from './recency-lists.ts';
 
 const LEASE_MS = 60_000;
 const noPins = (): boolean => false;
@@ -31,18 +32,10 @@ export class RecencyIndex implements RetentionIndex {
   }
 
   #grow(unit: number): void {
-    if (unit < this.#resident.length) return;
-    const size = Math.max(unit + 1, this.#resident.length * 2);
-    const resident = new Uint8Array(size);
-    resident.set(this.#resident);
-    this.#resident = resident;
-    const classes = new Uint8Array(size);
-    classes.set(this.#classes);
-    this.#classes = classes;
-    const lastUseMs = new Float64Array(size);
-    lastUseMs.set(this.#lastUseMs);
-    this.#lastUseMs = lastUseMs;
-    this.#parents = grown(this.#parents, size, NONE);
+    this.#resident = grownUint8(this.#resident, unit + 1);
+    this.#classes = grownUint8(this.#classes, unit + 1);
+    this.#lastUseMs = grownFloat64(this.#lastUseMs, unit + 1);
+    this.#parents = grownInt32(this.#parents, unit + 1, NONE);
   }
 
   /** Puts a unit into a class, from its next touch on. */

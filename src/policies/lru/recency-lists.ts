@@ -2,6 +2,8 @@
  * Units in the order of their last use, in one or more classes: doubly linked lists over shared typed arrays. A unit
  * is in one list at most; every operation is O(1).
  */
+import { grownInt32 } from '../../core/growing.ts';
+
 export const NONE = -1;
 
 export class RecencyLists {
@@ -27,11 +29,9 @@ export class RecencyLists {
 
   /** Makes room for ids up to and including `unit`. */
   reserve(unit: number): void {
-    if (unit < this.#classes.length) return;
-    const size = Math.max(unit + 1, this.#classes.length * 2);
-    this.#newer = grown(this.#newer, size, NONE);
-    this.#older = grown(this.#older, size, NONE);
-    this.#classes = grown(this.#classes, size, NONE);
+    this.#newer = grownInt32(this.#newer, unit + 1, NONE);
+    this.#older = grownInt32(this.#older, unit + 1, NONE);
+    this.#classes = grownInt32(this.#classes, unit + 1, NONE);
   }
 
   /** The unit's class, or -1 if it is in no list. */
@@ -80,11 +80,4 @@ export class RecencyLists {
     if (newer === NONE) this.#newest[toClass] = unit;
     else this.#older[newer] = unit;
   }
-}
-
-/** A copy of `size` elements, the new ones set to `filler`. */
-export function grown(from: Int32Array, size: number, filler: number): Int32Array<ArrayBuffer> {
-  const to = new Int32Array(size).fill(filler, from.length);
-  to.set(from);
-  return to;
 }

@@ -1,6 +1,6 @@
 /** What an engine has told about its units: the prefix tree, what is resident, and how much hangs from each unit. */
 import type { CacheUnit } from '../../core/index.ts';
-import { grownFloat64, grownInt32, grownUint8 } from '../cache-sage/growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../core/growing.ts';
 import { NONE } from '../lru/recency-lists.ts';
 
 export class PrefixUnits {

@@ -1,5 +1,6 @@
 /** Per unit, the agents that used it and the first session each used it in: linked cells over typed arrays. */
-import { NONE, grown } from '../../lru/recency-lists.ts';
+import { grownInt32 } from '../../../core/growing.ts';
+import { NONE } from '../../lru/recency-lists.ts';
 
 export class UseCells {
   #heads = new Int32Array(1024).fill(NONE);
@@ -11,8 +12,7 @@ export class UseCells {
 
   /** Makes room for ids up to and including `unit`. */
   reserve(unit: number): void {
-    if (unit < this.#heads.length) return;
-    this.#heads = grown(this.#heads, Math.max(unit + 1, this.#heads.length * 2), NONE);
+    this.#heads = grownInt32(this.#heads, unit + 1, NONE);
   }
 
   /** Notes a use and answers whether this agent has now used the unit in two sessions. */
@@ -47,12 +47,9 @@ export class UseCells {
       this.#free = this.#next[cell];
       return cell;
     }
-    if (this.#made === this.#next.length) {
-      const size = this.#next.length * 2;
-      this.#next = grown(this.#next, size, NONE);
-      this.#agents = grown(this.#agents, size, 0);
-      this.#sessions = grown(this.#sessions, size, 0);
-    }
+    this.#next = grownInt32(this.#next, this.#made + 1);
+    this.#agents = grownInt32(this.#agents, this.#made + 1);
+    this.#sessions = grownInt32(this.#sessions, this.#made + 1);
     return this.#made++;
   }
 }

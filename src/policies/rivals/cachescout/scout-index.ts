@@ -4,7 +4,8 @@
  * and only the lists' ends compete.
  */
 import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
-import { NONE, RecencyLists, grown } from '../../lru/recency-lists.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../../core/growing.ts';
+import { NONE, RecencyLists } from '../../lru/recency-lists.ts';
 import type { AgentFingerprints } from './agent-fingerprints.ts';
 import { chooseLowest } from './choose-lowest.ts';
 import type { CurrentAgents } from './current-agents.ts';
@@ -160,17 +161,11 @@ export class ScoutIndex implements RetentionIndex {
   #reserve(unit: number): void {
     this.#lists.reserve(unit);
     this.#shared?.reserve(unit);
-    if (unit < this.#parents.length) return;
-    const size = Math.max(unit + 1, this.#parents.length * 2);
-    this.#parents = grown(this.#parents, size, NONE);
-    this.#lastSteps = grown(this.#lastSteps, size, 0);
-    this.#sizes = grown(this.#sizes, size, 0);
-    this.#residentChildren = grown(this.#residentChildren, size, 0);
-    const resident = new Uint8Array(size);
-    resident.set(this.#resident);
-    this.#resident = resident;
-    const marginalMs = new Float64Array(size);
-    marginalMs.set(this.#marginalMs);
-    this.#marginalMs = marginalMs;
+    this.#parents = grownInt32(this.#parents, unit + 1, NONE);
+    this.#lastSteps = grownInt32(this.#lastSteps, unit + 1);
+    this.#sizes = grownInt32(this.#sizes, unit + 1);
+    this.#residentChildren = grownInt32(this.#residentChildren, unit + 1);
+    this.#resident = grownUint8(this.#resident, unit + 1);
+    this.#marginalMs = grownFloat64(this.#marginalMs, unit + 1);
   }
 }

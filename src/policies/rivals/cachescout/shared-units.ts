@@ -1,3 +1,4 @@
+import { grownInt32, grownUint8 } from '../../../core/growing.ts';
 import { nameHash } from '../name-hash.ts';
 
 const UNUSED = 0;
@@ -10,14 +11,8 @@ export class SharedUnits {
   #firstSessions = new Int32Array(1024);
 
   reserve(unit: number): void {
-    if (unit < this.#states.length) return;
-    const size = Math.max(unit + 1, this.#states.length * 2);
-    const states = new Uint8Array(size);
-    states.set(this.#states);
-    this.#states = states;
-    const firstSessions = new Int32Array(size);
-    firstSessions.set(this.#firstSessions);
-    this.#firstSessions = firstSessions;
+    this.#states = grownUint8(this.#states, unit + 1);
+    this.#firstSessions = grownInt32(this.#firstSessions, unit + 1);
   }
 
   note(units: Int32Array, session: string): void {

@@ -4,7 +4,7 @@
  * here it is learned from the transitions within sessions, and every session stands where its last call was.
  */
 import type { Touch } from '../../../core/index.ts';
-import { grownInt32 } from '../../cache-sage/growing.ts';
+import { grownInt32 } from '../../../core/growing.ts';
 import { SessionCurrentAgents } from '../cachescout/current-agents.ts';
 import { SharedUnits } from '../cachescout/shared-units.ts';
 import { TransitionGraph, type GraphConstants } from '../cachescout/transition-graph.ts';

@@ -1,5 +1,5 @@
 import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
-import { grownFloat64 } from '../../cache-sage/growing.ts';
+import { grownFloat64 } from '../../../core/growing.ts';
 import { NONE } from '../../lru/recency-lists.ts';
 import { PrefixUnits } from '../prefix-units.ts';
 import { LeafHeap } from './leaf-heap.ts';

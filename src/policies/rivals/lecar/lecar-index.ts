@@ -3,7 +3,7 @@
  * missed later loses weight, the more the sooner it is missed.
  */
 import type { CacheUnit, Lease, Random, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
-import { grownFloat64 } from '../../cache-sage/growing.ts';
+import { grownFloat64 } from '../../../core/growing.ts';
 import { NONE, RecencyLists } from '../../lru/recency-lists.ts';
 import { LeafHeap } from '../leaves/leaf-heap.ts';
 import { pickLeaves } from '../leaves/pick-leaves.ts';

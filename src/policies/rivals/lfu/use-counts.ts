@@ -1,4 +1,4 @@
-import { grownFloat64, grownInt32 } from '../../cache-sage/growing.ts';
+import { grownFloat64, grownInt32 } from '../../../core/growing.ts';
 import type { Touch } from '../../../core/index.ts';
 import type { LeafRanking } from '../leaves/leaf-index.ts';
 import type { PrefixUnits } from '../prefix-units.ts';

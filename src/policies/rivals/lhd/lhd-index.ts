@@ -1,6 +1,6 @@
 /** LHD: of a random sample of leaves the one with the least hit density goes (Beckmann, Chen, Cidon, NSDI 2018). */
 import type { CacheUnit, Lease, Random, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
-import { grownFloat64, grownInt32, grownUint8 } from '../../cache-sage/growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../../core/growing.ts';
 import { NONE } from '../../lru/recency-lists.ts';
 import { LeafHeap } from '../leaves/leaf-heap.ts';
 import { nameHash } from '../name-hash.ts';

@@ -4,7 +4,7 @@
  * time passes, so that the rank is one number: last use + τ · ln p.
  */
 import type { Event, RequestEnd, SessionId, Touch } from '../../../core/index.ts';
-import { grownFloat64 } from '../../cache-sage/growing.ts';
+import { grownFloat64 } from '../../../core/growing.ts';
 import type { LeafIndex, LeafRanking } from '../leaves/leaf-index.ts';
 import { SessionOwners } from '../sessions/session-owners.ts';
 import { WaitingSessions } from '../sessions/waiting-sessions.ts';

@@ -4,7 +4,7 @@
  * goes right after the last of what hangs from it, unless a call uses it before. So a scan passes it once only.
  */
 import type { CacheUnit, UnitId } from '../../../core/index.ts';
-import { grownFloat64, grownInt32, grownUint8 } from '../../cache-sage/growing.ts';
+import { grownFloat64, grownInt32, grownUint8 } from '../../../core/growing.ts';
 import { NONE, RecencyLists } from '../../lru/recency-lists.ts';
 import { PrefixUnits } from '../prefix-units.ts';
 

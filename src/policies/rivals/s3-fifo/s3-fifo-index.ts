@@ -4,7 +4,7 @@
  * the main queue a unit that was used goes round again, at most three times for three uses.
  */
 import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
-import { grownUint8 } from '../../cache-sage/growing.ts';
+import { grownUint8 } from '../../../core/growing.ts';
 import { NONE } from '../../lru/recency-lists.ts';
 import { UnitQueues } from '../queues/unit-queues.ts';
 

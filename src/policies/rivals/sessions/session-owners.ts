@@ -1,6 +1,6 @@
 /** Which session used each unit last, for policies that rank units by what their session does. Sessions are bounded in number. */
 import { BoundedMap, type SessionId } from '../../../core/index.ts';
-import { grownInt32 } from '../../cache-sage/growing.ts';
+import { grownInt32 } from '../../../core/growing.ts';
 
 const SESSION_CAPACITY = 4096;
 

@@ -3,7 +3,7 @@
  * the newest: it clears the bit of those visited, which stay where they are, and evicts the first that was not.
  */
 import type { CacheUnit, Lease, RetentionIndex, StateBytes, Touch, UnitId } from '../../../core/index.ts';
-import { grownUint8 } from '../../cache-sage/growing.ts';
+import { grownUint8 } from '../../../core/growing.ts';
 import { NONE } from '../../lru/recency-lists.ts';
 import { UnitQueues } from '../queues/unit-queues.ts';
 

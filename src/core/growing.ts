@@ -1,4 +1,4 @@
-/** Typed arrays that grow by doubling; what is new is filled. Return the same array while it is large enough. */
+/** Columns that grow by doubling; what is new holds `fill` (an Int32Array) or 0. Each returns the same array while it is large enough. */
 export function grownInt32(array: Int32Array<ArrayBuffer>, length: number, fill = 0): Int32Array<ArrayBuffer> {
   if (array.length >= length) return array;
   const grown = new Int32Array(doubled(array.length, length)).fill(fill, array.length);
