@@ -15,9 +15,15 @@ export interface BodyBytes {
   hash(start: number, end: number, seed: bigint): bigint;
   /** Hashes of the prefixes that end at each whole multiple of `step` bytes (itself one of 32), shortest first; of a very long body only the first. */
   prefixes(step: number): bigint[];
-  /**
-   * Where the string ends whose quote is at `at`; -1 if it does not. To be asked from the start of the body to its end:
-   * strings may be left out, none comes twice.
-   */
+  /** Where the string ends whose quote is at `at`; -1 if it does not. */
   stringEnd(at: number): number;
+  /** Past the value at `at`; -1 where there is none, or one that only a reader that goes byte by byte can tell about. */
+  valueEnd(at: number): number;
+  /** The same, and notes what the value holds (`notes`). */
+  outline(at: number): number;
+  /**
+   * Of the value that was outlined last, four numbers for it and for each value in it that a message is told by
+   * (outline/words.ts): what it is (`keyOf`, `wordOf`, `firstByteOf`), its start, its end, and where the notes go on after it.
+   */
+  readonly notes: Int32Array;
 }

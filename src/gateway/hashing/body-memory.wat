@@ -1,58 +1,217 @@
-;; What identity asks of a body's bytes, where JavaScript would need a call for each string: the ends of strings, and hashes of parts.
+;; What identity asks of a body's bytes: where its values end and what they are, and hashes of parts.
 (module
-  ;; From 0: places of quotes in a window of 16384 bytes, as u16. From 32768: hashes of prefixes. From 65536: the body.
-  (memory (export "memory") 2)
+  ;; From 0: notes of values, 16 bytes each, at most 2048. From 32768: hashes of prefixes. From 65536: words, 32 bytes each, in 256 slots
+  ;; and 32 more for those that do not find theirs free. From 131072: the body, and after it at least 64 zeros.
+  (memory (export "memory") 3)
+  ;; The body's end.
+  (global $limit (mut i32) (i32.const 131072))
+  ;; Where the next note goes.
+  (global $to (mut i32) (i32.const 0))
+  ;; Not 0 once a string with a backslash was passed.
+  (global $escaped (mut i32) (i32.const 0))
 
-  ;; Quotes of JSON that no backslash escapes, 64 bytes at a time. Which characters are escaped is told for all of them at once, by an
-  ;; addition that carries through runs of backslashes (Langdale, Lemire: Parsing gigabytes of JSON per second, 2019).
+  ;; JSON. Each function is given where its part begins and returns where it ends; 0 where the bytes are no JSON, or such that this module
+  ;; leaves them to a reader that goes byte by byte. Past the body's end there are zeros, which no part of JSON begins with.
 
-  ;; One bit for each of the 64 bytes at $at that equals $wanted.
-  (func $matches (param $at i32) (param $wanted v128) (result i64)
-    (i64.or
-      (i64.or
-        (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (v128.load (local.get $at)) (local.get $wanted))))
-        (i64.shl (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (v128.load offset=16 (local.get $at)) (local.get $wanted)))) (i64.const 16)))
-      (i64.or
-        (i64.shl (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (v128.load offset=32 (local.get $at)) (local.get $wanted)))) (i64.const 32))
-        (i64.shl (i64.extend_i32_u (i8x16.bitmask (i8x16.eq (v128.load offset=48 (local.get $at)) (local.get $wanted)))) (i64.const 48)))))
+  (func $space (param $at i32) (result i32)
+    (local $byte i32)
+    (loop $bytes
+      (local.set $byte (i32.load8_u (local.get $at)))
+      (if (i32.gt_u (local.get $byte) (i32.const 32)) (then (return (local.get $at))))
+      (if (i32.eqz (i32.or (i32.or (i32.eq (local.get $byte) (i32.const 32)) (i32.eq (local.get $byte) (i32.const 10)))
+          (i32.or (i32.eq (local.get $byte) (i32.const 13)) (i32.eq (local.get $byte) (i32.const 9)))))
+        (then (return (local.get $at))))
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (br $bytes))
+    (unreachable))
 
-  ;; $escaped: 1 where the window begins after a backslash that escapes. Returns twice the number of quotes, plus 1 where the next window begins so.
-  (func (export "findQuotes") (param $from i32) (param $length i32) (param $escaped i32) (result i32)
-    (local $at i32) (local $to i32)
-    (local $quotes i64) (local $slashes i64) (local $carry i64) (local $starts i64) (local $codes i64)
-    (local.set $to (i32.const 0))
-    (local.set $carry (i64.extend_i32_u (local.get $escaped)))
-    (block $done
-      (loop $blocks
-        (br_if $done (i32.ge_u (local.get $at) (local.get $length)))
-        (local.set $quotes (call $matches (i32.add (local.get $from) (local.get $at)) (v128.const i8x16 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34)))
-        (local.set $slashes (call $matches (i32.add (local.get $from) (local.get $at)) (v128.const i8x16 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92)))
-        (if (i64.eqz (local.get $slashes))
+  ;; A string, from its quote.
+  (func $string (export "string") (param $at i32) (result i32)
+    (local $block v128) (local $found i32)
+    (local.set $at (i32.add (local.get $at) (i32.const 1)))
+    (loop $blocks
+      (if (i32.ge_u (local.get $at) (global.get $limit)) (then (return (i32.const 0))))
+      (local.set $block (v128.load (local.get $at)))
+      (local.set $found (i8x16.bitmask (v128.or
+        (i8x16.eq (local.get $block) (v128.const i8x16 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34))
+        (i8x16.eq (local.get $block) (v128.const i8x16 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92)))))
+      (if (i32.eqz (local.get $found))
+        (then
+          (local.set $at (i32.add (local.get $at) (i32.const 16)))
+          (br $blocks)))
+      (local.set $at (i32.add (local.get $at) (i32.ctz (local.get $found))))
+      (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 34)) (then (return (i32.add (local.get $at) (i32.const 1)))))
+      (global.set $escaped (i32.const 1))
+      (local.set $at (i32.add (local.get $at) (i32.const 2)))
+      (br $blocks))
+    (unreachable))
+
+  (func $digits (param $at i32) (result i32)
+    (loop $each
+      (if (i32.lt_u (i32.sub (i32.load8_u (local.get $at)) (i32.const 48)) (i32.const 10))
+        (then
+          (local.set $at (i32.add (local.get $at) (i32.const 1)))
+          (br $each))))
+    (local.get $at))
+
+  (func $number (param $at i32) (result i32)
+    (local $byte i32) (local $from i32)
+    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 45)) (then (local.set $at (i32.add (local.get $at) (i32.const 1)))))
+    (local.set $byte (i32.load8_u (local.get $at)))
+    (if (i32.eq (local.get $byte) (i32.const 48))
+      (then (local.set $at (i32.add (local.get $at) (i32.const 1))))
+      (else
+        (if (i32.ge_u (i32.sub (local.get $byte) (i32.const 49)) (i32.const 9)) (then (return (i32.const 0))))
+        (local.set $at (call $digits (local.get $at)))))
+    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 46))
+      (then
+        (local.set $from (i32.add (local.get $at) (i32.const 1)))
+        (local.set $at (call $digits (local.get $from)))
+        (if (i32.eq (local.get $at) (local.get $from)) (then (return (i32.const 0))))))
+    (if (i32.eq (i32.or (i32.load8_u (local.get $at)) (i32.const 32)) (i32.const 101))
+      (then
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (local.set $byte (i32.load8_u (local.get $at)))
+        (if (i32.or (i32.eq (local.get $byte) (i32.const 43)) (i32.eq (local.get $byte) (i32.const 45))) (then (local.set $at (i32.add (local.get $at) (i32.const 1)))))
+        (local.set $from (local.get $at))
+        (local.set $at (call $digits (local.get $from)))
+        (if (i32.eq (local.get $at) (local.get $from)) (then (return (i32.const 0))))))
+    (local.get $at))
+
+  ;; true, false, null or a number, and that nothing but white space, a separator or a bracket follows.
+  (func $bare (param $at i32) (result i32)
+    (local $word i32) (local $byte i32)
+    (local.set $word (i32.load (local.get $at)))
+    (block $known
+      (if (i32.or (i32.eq (local.get $word) (i32.const 0x65757274)) (i32.eq (local.get $word) (i32.const 0x6c6c756e)))
+        (then
+          (local.set $at (i32.add (local.get $at) (i32.const 4)))
+          (br $known)))
+      (if (i32.and (i32.eq (local.get $word) (i32.const 0x736c6166)) (i32.eq (i32.load8_u offset=4 (local.get $at)) (i32.const 101)))
+        (then
+          (local.set $at (i32.add (local.get $at) (i32.const 5)))
+          (br $known)))
+      (local.set $at (call $number (local.get $at)))
+      (if (i32.eqz (local.get $at)) (then (return (i32.const 0)))))
+    (local.set $byte (i32.load8_u (local.get $at)))
+    (if (i32.le_u (local.get $byte) (i32.const 32)) (then (return (local.get $at))))
+    (if (i32.or (i32.eq (local.get $byte) (i32.const 44)) (i32.or (i32.eq (local.get $byte) (i32.const 125)) (i32.eq (local.get $byte) (i32.const 93)))) (then (return (local.get $at))))
+    (i32.const 0))
+
+  ;; The number of the word between two quotes, plus 256 where what it names is looked into; 0 for one that is not in the table.
+  (func $word (param $start i32) (param $end i32) (result i32)
+    (local $length i32) (local $slot i32) (local $entry i32)
+    (local.set $length (i32.sub (local.get $end) (local.get $start)))
+    (if (i32.ge_u (i32.sub (local.get $length) (i32.const 1)) (i32.const 24)) (then (return (i32.const 0))))
+    (local.set $slot (i32.add (i32.const 65536) (i32.shl (i32.and
+      (i32.add (i32.mul (local.get $length) (i32.const 5)) (i32.add (i32.mul (i32.load8_u (local.get $start)) (i32.const 3)) (i32.load8_u (i32.sub (local.get $end) (i32.const 1)))))
+      (i32.const 255)) (i32.const 5))))
+    (loop $slots
+      (local.set $entry (i32.load (local.get $slot)))
+      (if (i32.eqz (local.get $entry)) (then (return (i32.const 0))))
+      (block $other
+        (br_if $other (i32.ne (i32.and (local.get $entry) (i32.const 255)) (local.get $length)))
+        (if (i32.le_u (local.get $length) (i32.const 8))
           (then
-            (local.set $quotes (i64.and (local.get $quotes) (i64.xor (local.get $carry) (i64.const -1))))
-            (local.set $carry (i64.const 0)))
+            (br_if $other (i64.ne (i64.load offset=8 (local.get $slot))
+              (i64.and (i64.load (local.get $start)) (i64.shr_u (i64.const -1) (i64.extend_i32_u (i32.sub (i32.const 64) (i32.shl (local.get $length) (i32.const 3)))))))))
           (else
-            ;; Backslashes that may escape, then: of each run every other one does, counted from its first.
-            (local.set $starts (i64.and (local.get $slashes) (i64.xor (local.get $carry) (i64.const -1))))
-            (local.set $codes
-              (i64.xor
-                (i64.sub
-                  (i64.or (i64.shl (local.get $starts) (i64.const 1)) (i64.const 0xaaaaaaaaaaaaaaaa))
-                  (local.get $starts))
-                (i64.const 0xaaaaaaaaaaaaaaaa)))
-            (local.set $quotes (i64.and (local.get $quotes)
-              (i64.xor (i64.xor (local.get $codes) (i64.or (local.get $slashes) (local.get $carry))) (i64.const -1))))
-            (local.set $carry (i64.shr_u (i64.and (local.get $codes) (local.get $slashes)) (i64.const 63)))))
-        (block $none
-          (loop $each
-            (br_if $none (i64.eqz (local.get $quotes)))
-            (i32.store16 (local.get $to) (i32.add (local.get $at) (i32.wrap_i64 (i64.ctz (local.get $quotes)))))
-            (local.set $to (i32.add (local.get $to) (i32.const 2)))
-            (local.set $quotes (i64.and (local.get $quotes) (i64.sub (local.get $quotes) (i64.const 1))))
-            (br $each)))
-        (local.set $at (i32.add (local.get $at) (i32.const 64)))
-        (br $blocks)))
-    (i32.or (local.get $to) (i32.wrap_i64 (local.get $carry))))
+            (br_if $other (i64.ne (i64.load offset=8 (local.get $slot)) (i64.load (local.get $start))))
+            (br_if $other (i64.ne (i64.load (i32.add (local.get $slot) (local.get $length))) (i64.load (i32.sub (local.get $end) (i32.const 8)))))
+            (if (i32.gt_u (local.get $length) (i32.const 16))
+              (then (br_if $other (i64.ne (i64.load offset=16 (local.get $slot)) (i64.load offset=8 (local.get $start))))))))
+        (return (i32.shr_u (local.get $entry) (i32.const 16))))
+      (local.set $slot (i32.add (local.get $slot) (i32.const 32)))
+      (br $slots))
+    (unreachable))
+
+  ;; An object after its brace. $note: its members are noted.
+  (func $members (param $at i32) (param $depth i32) (param $note i32) (result i32)
+    (local $byte i32) (local $key i32) (local $end i32)
+    (local.set $at (call $space (local.get $at)))
+    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 125)) (then (return (i32.add (local.get $at) (i32.const 1)))))
+    (loop $each
+      (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 34)) (then (return (i32.const 0))))
+      (global.set $escaped (i32.const 0))
+      (local.set $end (call $string (local.get $at)))
+      (if (i32.eqz (local.get $end)) (then (return (i32.const 0))))
+      (if (local.get $note)
+        (then
+          ;; A key may be a known word in disguise.
+          (if (global.get $escaped) (then (return (i32.const 0))))
+          (local.set $key (call $word (i32.add (local.get $at) (i32.const 1)) (i32.sub (local.get $end) (i32.const 1))))))
+      (local.set $at (call $space (local.get $end)))
+      (if (i32.ne (i32.load8_u (local.get $at)) (i32.const 58)) (then (return (i32.const 0))))
+      (local.set $at (call $value (call $space (i32.add (local.get $at) (i32.const 1))) (local.get $key) (i32.add (local.get $depth) (i32.const 1)) (local.get $note)))
+      (if (i32.eqz (local.get $at)) (then (return (i32.const 0))))
+      (local.set $at (call $space (local.get $at)))
+      (local.set $byte (i32.load8_u (local.get $at)))
+      (if (i32.eq (local.get $byte) (i32.const 125)) (then (return (i32.add (local.get $at) (i32.const 1)))))
+      (if (i32.ne (local.get $byte) (i32.const 44)) (then (return (i32.const 0))))
+      (local.set $at (call $space (i32.add (local.get $at) (i32.const 1))))
+      (br $each))
+    (unreachable))
+
+  ;; An array after its bracket. $note: its entries are noted.
+  (func $entries (param $at i32) (param $depth i32) (param $note i32) (result i32)
+    (local $byte i32)
+    (local.set $at (call $space (local.get $at)))
+    (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 93)) (then (return (i32.add (local.get $at) (i32.const 1)))))
+    (loop $each
+      (local.set $at (call $value (local.get $at) (i32.const 256) (i32.add (local.get $depth) (i32.const 1)) (local.get $note)))
+      (if (i32.eqz (local.get $at)) (then (return (i32.const 0))))
+      (local.set $at (call $space (local.get $at)))
+      (local.set $byte (i32.load8_u (local.get $at)))
+      (if (i32.eq (local.get $byte) (i32.const 93)) (then (return (i32.add (local.get $at) (i32.const 1)))))
+      (if (i32.ne (local.get $byte) (i32.const 44)) (then (return (i32.const 0))))
+      (local.set $at (call $space (i32.add (local.get $at) (i32.const 1))))
+      (br $each))
+    (unreachable))
+
+  ;; A value that stands at $at. A note: the word of its key, then 8 bits on the word that it is, 16 bits on its first byte; its start; its
+  ;; end; the index, in numbers of 32 bits, of the note after those of what it holds. $key has 256 where the value is looked into.
+  (func $value (param $at i32) (param $key i32) (param $depth i32) (param $note i32) (result i32)
+    (local $byte i32) (local $noted i32) (local $word i32) (local $end i32)
+    (if (i32.gt_u (local.get $depth) (i32.const 250)) (then (return (i32.const 0))))
+    (if (local.get $note)
+      (then
+        (local.set $noted (global.get $to))
+        (if (i32.ge_u (local.get $noted) (i32.const 32768)) (then (return (i32.const 0))))
+        (global.set $to (i32.add (local.get $noted) (i32.const 16)))))
+    (local.set $byte (i32.load8_u (local.get $at)))
+    (block $past
+      (if (i32.eq (local.get $byte) (i32.const 34))
+        (then
+          (local.set $end (call $string (local.get $at)))
+          (br_if $past (i32.eqz (local.get $note)))
+          (local.set $word (call $word (i32.add (local.get $at) (i32.const 1)) (i32.sub (local.get $end) (i32.const 1))))
+          (br $past)))
+      (if (i32.eq (local.get $byte) (i32.const 123))
+        (then
+          (local.set $end (call $members (i32.add (local.get $at) (i32.const 1)) (local.get $depth) (i32.and (local.get $note) (i32.shr_u (local.get $key) (i32.const 8)))))
+          (br $past)))
+      (if (i32.eq (local.get $byte) (i32.const 91))
+        (then
+          (local.set $end (call $entries (i32.add (local.get $at) (i32.const 1)) (local.get $depth) (i32.and (local.get $note) (i32.shr_u (local.get $key) (i32.const 8)))))
+          (br $past)))
+      (local.set $end (call $bare (local.get $at))))
+    (if (i32.and (local.get $note) (i32.ne (local.get $end) (i32.const 0)))
+      (then
+        (i32.store (local.get $noted) (i32.or (i32.or (i32.and (local.get $key) (i32.const 255)) (i32.shl (i32.and (local.get $word) (i32.const 255)) (i32.const 8))) (i32.shl (local.get $byte) (i32.const 16))))
+        (i32.store offset=4 (local.get $noted) (i32.sub (local.get $at) (i32.const 131072)))
+        (i32.store offset=8 (local.get $noted) (i32.sub (local.get $end) (i32.const 131072)))
+        (i32.store offset=12 (local.get $noted) (i32.shr_u (global.get $to) (i32.const 2)))))
+    (local.get $end))
+
+  (func (export "begin") (param $limit i32)
+    (global.set $limit (local.get $limit)))
+
+  (func (export "value") (param $at i32) (result i32)
+    (call $value (local.get $at) (i32.const 0) (i32.const 0) (i32.const 0)))
+
+  (func (export "outline") (param $at i32) (result i32)
+    (global.set $to (i32.const 0))
+    (call $value (local.get $at) (i32.const 256) (i32.const 0) (i32.const 1)))
 
   ;; XXH64, as its specification has it. Rounds are written out: a call for each would cost more than the round.
   ;; What joins the lanes at the end:

@@ -130,7 +130,7 @@ export class ConversationReader {
   private readMessage(scanner: JsonScanner, strict: boolean): void {
     const { parts, now } = this;
     const whose = parts.open(scanner);
-    if (strict && now.flaw === undefined && scanner.bytes[parts.places.role] !== QUOTE) now.flaw = { message: now.messages, what: parts.places.isObject ? 'no role' : 'no object' };
+    if (strict && now.flaw === undefined && scanner.bytes[parts.places.roleAt] !== QUOTE) now.flaw = { message: now.messages, what: parts.places.isObject ? 'no role' : 'no object' };
     now.messages += 1;
     if (whose === 'skip') return;
     if (whose === 'system') {
@@ -143,11 +143,11 @@ export class ConversationReader {
       now.answered = true;
       now.broughtResult = false;
       this.answering = true;
-      parts.addAnswer(scanner);
+      parts.addAnswer();
       return;
     }
     this.closeAnswer();
-    this.push(parts.extend(scanner, this.chain));
+    this.push(parts.extend(this.chain));
     now.broughtResult = parts.broughtResult;
   }
 

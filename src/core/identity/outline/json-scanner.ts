@@ -5,6 +5,7 @@
  */
 import { EntresolError } from '../../errors.ts';
 import type { BodyBytes } from '../hashing.ts';
+import { OUTLINE_WORDS } from './words.ts';
 
 export const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -29,9 +30,9 @@ export class JsonScanner {
   at: number;
   readonly bytes: Buffer;
 
-  private readonly body: BodyBytes | undefined;
+  readonly body: BodyBytes | undefined;
 
-  /** @param body the same bytes, for a scanner that goes from the start of a body to its end */
+  /** @param body the same bytes, where they have been taken in */
   constructor(bytes: Buffer, at = 0, body?: BodyBytes) {
     this.bytes = bytes;
     this.at = at;
@@ -111,7 +112,11 @@ export class JsonScanner {
   skipValue(): void {
     const first = this.peek();
     if (first === QUOTE) this.skipString();
-    else if (first === OPEN_OBJECT || first === OPEN_ARRAY) this.skipContainer(first);
+    else if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
+      const end = this.body?.valueEnd(this.at) ?? -1;
+      if (end < 0) this.skipContainer(first);
+      else this.at = end;
+    }
     else this.skipBare();
   }
 
@@ -154,7 +159,7 @@ export class JsonScanner {
   }
 
   /** Another scanner of the same bytes. */
-  from(at: number): JsonScanner { return new JsonScanner(this.bytes, at); }
+  from(at: number): JsonScanner { return new JsonScanner(this.bytes, at, this.body); }
 
   /** Past the object that begins here. @returns where the value of its member of that name begins, the last of equal names; -1 if it has none */
   memberAt(name: string): number {
@@ -236,13 +241,7 @@ const SLOTS = 128;
 interface Word { readonly word: string; readonly codes: Uint8Array }
 const slotOf = (length: number, first: number, last: number): number => (length * 5 + first * 3 + last) % SLOTS;
 
-/** Words that bodies are full of: told without making a string. */
-const WORDS: readonly (readonly Word[])[] = slotted([
-  'role', 'content', 'type', 'text', 'user', 'assistant', 'tool', 'system', 'developer', 'function', 'name', 'arguments', 'id', 'tool_calls', 'tool_call_id',
-  'tool_use', 'tool_result', 'tool_use_id', 'input', 'output', 'call_id', 'function_call', 'function_call_output', 'message', 'input_text', 'output_text', 'reasoning',
-  'cache_control', 'is_error', 'status', 'refusal', 'annotations', 'parameters', 'description', 'input_schema', 'strict', 'model', 'messages', 'tools', 'stream',
-  'max_tokens', 'metadata', 'temperature', 'tool_choice', 'instructions', 'stream_options',
-]);
+const WORDS: readonly (readonly Word[])[] = slotted(OUTLINE_WORDS.map(({ word }) => word));
 
 function slotted(words: readonly string[]): Word[][] {
   const slots: Word[][] = Array.from({ length: SLOTS }, () => []);

@@ -10,7 +10,7 @@ function idsIn(content: string): string[] {
   parts.begin(bytes, { start: -1, end: -1 });
   const scanner = new JsonScanner(bytes, 0);
   expect(parts.open(scanner)).toBe('answer');
-  parts.addAnswer(scanner);
+  parts.addAnswer();
   return parts.calls.map(({ id }) => /^'(\w*)'/.exec(bytes.toString('latin1', id))?.[1] ?? '');
 }
 const printed = (count: number): string => `Calling tools:\n[${Array.from({ length: count }, (_, call) => `{'id': 'c${call}', 'type': 'function'}`).join(', ')}]`;

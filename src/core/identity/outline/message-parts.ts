@@ -73,27 +73,26 @@ export class MessageParts {
     this.broughtResult = false;
     places.walk(scanner);
     if (!places.isObject) return 'given';
-    const role = scanner.wordAt(places.role);
+    const { role, type } = places;
     if (role === 'user' || role === 'tool') return 'given';
     if (role === 'system' || role === 'developer') return 'system';
-    const type = scanner.wordAt(places.type);
     if (role === 'assistant' || role === 'model' || type === 'function_call' || type === 'custom_tool_call') return 'answer';
     return role === '' && type !== '' && type !== 'message' && !(places.output >= 0 && type.endsWith('_output')) ? 'skip' : 'given';
   }
 
   /** Adds the text and calls of the message that is open to its assistant's turn. */
-  addAnswer(scanner: JsonScanner): void {
-    const { content, contentEnd, parts, calls, call, role } = this.places;
+  addAnswer(): void {
+    const { content, contentEnd, parts, calls, call, roleAt } = this.places;
     if (content >= 0 && this.bytes[content] === QUOTE) this.addAnswerText(content + 1, contentEnd - 1);
-    for (let index = 0; index < parts.count; index++) this.addAnswerPart(scanner, parts.items[index]);
+    for (let index = 0; index < parts.count; index++) this.addAnswerPart(parts.items[index]);
     for (let index = 0; index < calls.count; index++) this.addCall(calls.items[index]);
-    if (role < 0 || (call.name >= 0 && calls.count === 0 && call.args >= 0)) this.addCall(call);
+    if (roleAt < 0 || (call.name >= 0 && calls.count === 0 && call.args >= 0)) this.addCall(call);
   }
 
-  private addAnswerPart(scanner: JsonScanner, part: PartPlaces): void {
+  private addAnswerPart(part: PartPlaces): void {
     if (!part.isObject) {
       if (this.bytes[part.start] === QUOTE) this.addAnswerText(part.start + 1, part.end - 1);
-    } else if (scanner.wordAt(part.type) === 'tool_use') this.addCall({ id: part.id, name: part.name, args: part.input, argsEnd: part.inputEnd });
+    } else if (part.type === 'tool_use') this.addCall({ id: part.id, name: part.name, args: part.input, argsEnd: part.inputEnd });
     else if (part.text >= 0 && this.bytes[part.text] === QUOTE) this.addAnswerText(part.text + 1, part.textEnd - 1);
   }
 
@@ -133,10 +132,10 @@ export class MessageParts {
   }
 
   /** The chain after the message that is open, which no model wrote. */
-  extend(scanner: JsonScanner, chain: bigint): bigint {
+  extend(chain: bigint): bigint {
     const { places, bytes } = this;
     if (!places.isObject) return bytes[places.start] === QUOTE ? this.textPiece(places.start + 1, places.end - 1, chain) : this.piece(places.start, places.end, chain);
-    const role = scanner.wordAt(places.role);
+    const { role } = places;
     this.broughtResult = places.output >= 0 || role === 'tool' || role === 'function';
     const from = this.broughtResult ? chain ^ RESULT : chain;
     if (places.output >= 0) return this.piece(places.output, places.outputEnd, from);
@@ -144,15 +143,15 @@ export class MessageParts {
     if (bytes[places.content] === QUOTE) return this.textPiece(places.content + 1, places.contentEnd - 1, from);
     if (bytes[places.content] !== OPEN_ARRAY) return bytes[places.content] === OPEN_OBJECT ? this.piece(places.content, places.contentEnd, from) : from;
     let hash = from;
-    for (let index = 0; index < places.parts.count; index++) hash = this.extendByPart(scanner, places.parts.items[index], hash);
+    for (let index = 0; index < places.parts.count; index++) hash = this.extendByPart(places.parts.items[index], hash);
     return hash;
   }
 
-  private extendByPart(scanner: JsonScanner, part: PartPlaces, chain: bigint): bigint {
+  private extendByPart(part: PartPlaces, chain: bigint): bigint {
     const { bytes } = this;
     if (!part.isObject) return bytes[part.start] === QUOTE ? this.textPiece(part.start + 1, part.end - 1, chain) : this.piece(part.start, part.end, chain);
     if (part.text >= 0 && bytes[part.text] === QUOTE) return this.textPiece(part.text + 1, part.textEnd - 1, chain);
-    if (scanner.wordAt(part.type) === 'tool_result') {
+    if (part.type === 'tool_result') {
       this.broughtResult = true;
       return part.content < 0 ? chain ^ RESULT : this.piece(part.content, part.contentEnd, chain ^ RESULT);
     }

@@ -2,7 +2,28 @@
  * Where in its bytes the parts of one message lie, whatever its dialect: found in one walk over the message, before it is
  * known whose it is (members come in any order). Objects are used again from message to message.
  */
-import { OPEN_ARRAY, OPEN_OBJECT, type JsonScanner } from './json-scanner.ts';
+import { OPEN_ARRAY, OPEN_OBJECT, QUOTE, type JsonScanner } from './json-scanner.ts';
+import { END, firstByteOf, keyOf, NEXT, NOTE, START, wordNumber, wordOf } from './words.ts';
+
+const ROLE = wordNumber('role');
+const CONTENT = wordNumber('content');
+const TYPE = wordNumber('type');
+const TEXT = wordNumber('text');
+const ID = wordNumber('id');
+const NAME = wordNumber('name');
+const INPUT = wordNumber('input');
+const ARGUMENTS = wordNumber('arguments');
+const FUNCTION = wordNumber('function');
+const TOOL_CALLS = wordNumber('tool_calls');
+const FUNCTION_CALL = wordNumber('function_call');
+const CALL_ID = wordNumber('call_id');
+const OUTPUT = wordNumber('output');
+
+/** The short string at a note; '' where it is none. */
+function wordAt(scanner: JsonScanner, notes: Int32Array, at: number): string {
+  const note = notes[at];
+  return firstByteOf(note) === QUOTE ? (wordOf(note) ?? scanner.wordAt(notes[at + START])) : '';
+}
 
 /** -1: none. Ends are after the value. */
 const NONE = -1;
@@ -12,7 +33,7 @@ export class PartPlaces {
   start = NONE;
   end = NONE;
   isObject = false;
-  type = NONE;
+  type = '';
   text = NONE;
   textEnd = NONE;
   id = NONE;
@@ -24,11 +45,37 @@ export class PartPlaces {
 
   walk(scanner: JsonScanner): void {
     this.start = scanner.at;
-    this.type = this.text = this.id = this.name = this.input = this.content = NONE;
+    this.clear();
     this.isObject = scanner.peek() === OPEN_OBJECT;
     if (this.isObject) this.walkMembers(scanner);
     else scanner.skipValue();
     this.end = scanner.at;
+  }
+
+  private clear(): void {
+    this.type = '';
+    this.text = this.id = this.name = this.input = this.content = NONE;
+  }
+
+  /** The same from what was noted of the part at `at`. */
+  read(scanner: JsonScanner, notes: Int32Array, at: number): void {
+    this.clear();
+    this.start = notes[at + START];
+    this.end = notes[at + END];
+    this.isObject = firstByteOf(notes[at]) === OPEN_OBJECT;
+    if (!this.isObject) return;
+    for (let member = at + NOTE; member < notes[at + NEXT]; member = notes[member + NEXT]) {
+      const start = notes[member + START];
+      switch (keyOf(notes[member])) {
+        case TYPE: this.type = wordAt(scanner, notes, member); break;
+        case TEXT: this.text = start; this.textEnd = notes[member + END]; break;
+        case ID: this.id = start; break;
+        case NAME: this.name = start; break;
+        case INPUT: this.input = start; this.inputEnd = notes[member + END]; break;
+        case CONTENT: this.content = start; this.contentEnd = notes[member + END]; break;
+        default:
+      }
+    }
   }
 
   private walkMembers(scanner: JsonScanner): void {
@@ -39,7 +86,7 @@ export class PartPlaces {
       const at = scanner.at;
       scanner.skipValue();
       switch (key) {
-        case 'type': this.type = at; break;
+        case 'type': this.type = scanner.wordAt(at); break;
         case 'text': this.text = at; this.textEnd = scanner.at; break;
         case 'id': this.id = at; break;
         case 'name': this.name = at; break;
@@ -77,6 +124,30 @@ export class CallPlaces {
       if (key === 'function') this.walkFunction(scanner);
       else scanner.skipValue();
       if (key === 'id') this.id = at;
+    }
+  }
+
+  /** The same from what was noted of the entry at `at`. */
+  readEntry(notes: Int32Array, at: number): void {
+    this.clear();
+    if (firstByteOf(notes[at]) !== OPEN_OBJECT) return;
+    for (let member = at + NOTE; member < notes[at + NEXT]; member = notes[member + NEXT]) {
+      const key = keyOf(notes[member]);
+      if (key === ID) this.id = notes[member + START];
+      else if (key === FUNCTION) this.readFunction(notes, member);
+    }
+  }
+
+  readFunction(notes: Int32Array, at: number): void {
+    this.name = this.args = NONE;
+    if (firstByteOf(notes[at]) !== OPEN_OBJECT) return;
+    for (let member = at + NOTE; member < notes[at + NEXT]; member = notes[member + NEXT]) {
+      const key = keyOf(notes[member]);
+      if (key === NAME) this.name = notes[member + START];
+      else if (key === ARGUMENTS) {
+        this.args = notes[member + START];
+        this.argsEnd = notes[member + END];
+      }
     }
   }
 
@@ -129,8 +200,10 @@ export class MessagePlaces {
   start = NONE;
   end = NONE;
   isObject = false;
-  role = NONE;
-  type = NONE;
+  roleAt = NONE;
+  /** '' where it is no string. */
+  role = '';
+  type = '';
   content = NONE;
   contentEnd = NONE;
   output = NONE;
@@ -141,15 +214,61 @@ export class MessagePlaces {
   readonly calls = new Pool(() => new CallPlaces());
 
   walk(scanner: JsonScanner): void {
+    const { body } = scanner;
+    const end = body?.outline(scanner.at) ?? -1;
+    this.clear();
+    if (body !== undefined && end >= 0) {
+      this.read(scanner, body.notes);
+      scanner.at = end;
+      return;
+    }
     this.start = scanner.at;
-    this.role = this.type = this.content = this.output = NONE;
-    this.call.clear();
-    this.parts.clear();
-    this.calls.clear();
     this.isObject = scanner.peek() === OPEN_OBJECT;
     if (this.isObject) this.walkMembers(scanner);
     else scanner.skipValue();
     this.end = scanner.at;
+  }
+
+  private clear(): void {
+    this.role = this.type = '';
+    this.roleAt = this.content = this.output = NONE;
+    this.call.clear();
+    this.parts.clear();
+    this.calls.clear();
+  }
+
+  private read(scanner: JsonScanner, notes: Int32Array): void {
+    this.start = notes[START];
+    this.end = notes[END];
+    this.isObject = firstByteOf(notes[0]) === OPEN_OBJECT;
+    if (!this.isObject) return;
+    const { call } = this;
+    for (let at = NOTE; at < notes[NEXT]; at = notes[at + NEXT]) {
+      const start = notes[at + START];
+      switch (keyOf(notes[at])) {
+        case ROLE:
+          this.roleAt = start;
+          this.role = wordAt(scanner, notes, at);
+          break;
+        case CONTENT:
+          this.content = start;
+          this.contentEnd = notes[at + END];
+          this.parts.clear();
+          if (firstByteOf(notes[at]) === OPEN_ARRAY) for (let part = at + NOTE; part < notes[at + NEXT]; part = notes[part + NEXT]) this.parts.next().read(scanner, notes, part);
+          break;
+        case TOOL_CALLS:
+          this.calls.clear();
+          if (firstByteOf(notes[at]) === OPEN_ARRAY) for (let entry = at + NOTE; entry < notes[at + NEXT]; entry = notes[entry + NEXT]) this.calls.next().readEntry(notes, entry);
+          break;
+        case FUNCTION_CALL: call.readFunction(notes, at); break;
+        case TYPE: this.type = wordAt(scanner, notes, at); break;
+        case CALL_ID: call.id = start; break;
+        case NAME: call.name = start; break;
+        case ARGUMENTS: case INPUT: call.args = start; call.argsEnd = notes[at + END]; break;
+        case OUTPUT: this.output = start; this.outputEnd = notes[at + END]; break;
+        default:
+      }
+    }
   }
 
   private walkMembers(scanner: JsonScanner): void {
@@ -169,8 +288,11 @@ export class MessagePlaces {
         default: scanner.skipValue();
       }
       switch (key) {
-        case 'role': this.role = at; break;
-        case 'type': this.type = at; break;
+        case 'role':
+          this.roleAt = at;
+          this.role = scanner.wordAt(at);
+          break;
+        case 'type': this.type = scanner.wordAt(at); break;
         case 'call_id': this.call.id = at; break;
         case 'name': this.call.name = at; break;
         case 'arguments': case 'input': this.call.args = at; this.call.argsEnd = scanner.at; break;
