@@ -1,12 +1,11 @@
 /** The keys by which a later call finds the conversation that it goes on with: hashes of ids, calls and texts. */
 import { canonicalJson } from './canonical-json.ts';
 import type { Hashing } from './hashing.ts';
+import { LEAST_ID } from './outline/call-ids.ts';
 import type { OutlinedToolCall } from './outline/outline.ts';
 
 /** Shorter texts open many conversations and are quoted by chance. */
 export const LEAST_TEXT = 24;
-/** An id as short as `call_0` is counted anew by every answer. */
-const LEAST_ID = 9;
 /** Of a long text so many lines are looked at. */
 const MAXIMUM_LINES = 48;
 

@@ -13,8 +13,12 @@ export interface BodyBytes {
   take(bytes: Uint8Array): void;
   /** Equal to `bytes` of that part. */
   hash(start: number, end: number, seed: bigint): bigint;
-  /** Hashes of the prefixes that end at each whole multiple of `step` bytes (itself one of 32), shortest first; of a very long body only the first. */
-  prefixes(step: number): bigint[];
+  /** Hashes the prefixes that end at each whole multiple of `step` bytes (itself one of 32); of a very long body only the first. @returns how many */
+  hashPrefixes(step: number): number;
+  /** The hash of a prefix of the body that was taken in last, shortest first. */
+  prefix(index: number): bigint;
+  /** The hash of a call: that of its name, a zero byte and its arguments without white space, escapes resolved; undefined where that needs a look at each character. */
+  callHash(name: number, nameEnd: number, args: number, argsEnd: number, seed: bigint): bigint | undefined;
   /** Where the string ends whose quote is at `at`; -1 if it does not. */
   stringEnd(at: number): number;
   /** Past the value at `at`; -1 where there is none, or one that only a reader that goes byte by byte can tell about. */

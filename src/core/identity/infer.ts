@@ -1,7 +1,7 @@
 /** Identity from the conversation itself, for calls whose client says nothing. Reads the state, writes nothing. */
 import { agentId, instanceId, sessionId, type AgentId, type InstanceId, type SessionId } from '../ids.ts';
 import { callIdKey, callKey, LEAST_TEXT, openingKeys } from './clues.ts';
-import type { Outline } from './outline/outline.ts';
+import type { Outline, OutlinedToolCall } from './outline/outline.ts';
 import type { ToolList } from './outline/surroundings.ts';
 
 import type { Owner } from './state.ts';
@@ -48,15 +48,24 @@ function byResponse({ state, hashing }: IdentityInput, view: Outline): Found | u
 /** How many of the latest calls are looked up: those of one answer are all known, or none is. */
 const JOINED_CALLS = 3;
 
-function byToolCall({ state, hashing }: IdentityInput, view: Outline): Found | undefined {
+/** An id that is the only one tells enough, whatever the client has done to the arguments. */
+function ownerOfCall({ state, hashing }: IdentityInput, call: OutlinedToolCall): Owner | undefined {
+  const byId = callIdKey(call.id, hashing);
+  return byId === undefined ? state.find('call', callKey(call, hashing)) : state.find('callId', byId);
+}
+
+function byToolCall(input: IdentityInput, view: Outline): Found | undefined {
+  const { callIds } = view.facts;
   let looked = 0;
-  for (const call of view.toolCalls()) {
-    if (call.id === '') continue;
-    if (looked >= JOINED_CALLS) break;
+  for (let index = 0; index < callIds.length && looked < JOINED_CALLS; index++) {
+    const byId = callIds[index];
+    let owner: Owner | undefined;
+    if (byId === undefined) {
+      const call = view.toolCall(index);
+      if (call.id === '') continue;
+      owner = ownerOfCall(input, call);
+    } else owner = input.state.find('callId', byId);
     looked += 1;
-    const byId = callIdKey(call.id, hashing);
-    // An id that is the only one tells enough, whatever the client has done to the arguments.
-    const owner = byId === undefined ? state.find('call', callKey(call, hashing)) : state.find('callId', byId);
     if (owner !== undefined) return { owner, source: 'tool-call-id', confidence: CONFIDENCE.toolCall };
   }
   return undefined;

@@ -13,6 +13,7 @@ interface Exports {
   outline(at: number): number;
   hash(at: number, length: number, seed: bigint): bigint;
   hashPrefixes(at: number, step: number, count: number): void;
+  squeezeCall(name: number, nameEnd: number, args: number, argsEnd: number): number;
 }
 /** No library of types that this project uses declares it. */
 declare const WebAssembly: {
@@ -30,7 +31,9 @@ const WORD_TEXT_AT = 8;
 const LONGEST_WORD = 24;
 const WORD_SLOTS = 256;
 const SPARE_WORD_SLOTS = 32;
-const BODY_AT = 131_072;
+/** Where texts of calls are put together: they may be as long as this page. */
+const SCRATCH_AT = 131_072;
+const BODY_AT = 196_608;
 /** Read at once: what stands after the body must be no part of an earlier one. */
 const BLOCK_BYTES = 64;
 const PAGE_BYTES = 65_536;
@@ -83,10 +86,17 @@ export class BodyMemory implements BodyBytes {
     return BigInt.asUintN(64, this.wasm.hash(BODY_AT + start, end - start, seed));
   }
 
-  prefixes(step: number): bigint[] {
+  hashPrefixes(step: number): number {
     const count = Math.min(Math.floor(this.length / step), MAXIMUM_HASHES);
     this.wasm.hashPrefixes(BODY_AT, step, count);
-    return Array.from(this.hashes.subarray(0, count));
+    return count;
+  }
+
+  prefix(index: number): bigint { return this.hashes[index]; }
+
+  callHash(name: number, nameEnd: number, args: number, argsEnd: number, seed: bigint): bigint | undefined {
+    const length = this.wasm.squeezeCall(BODY_AT + name, BODY_AT + nameEnd, BODY_AT + args, BODY_AT + argsEnd);
+    return length < 0 ? undefined : BigInt.asUintN(64, this.wasm.hash(SCRATCH_AT, length, seed));
   }
 
   stringEnd(at: number): number { return Math.max(-1, this.placed(this.wasm.string(BODY_AT + at)) - 1); }

@@ -1,10 +1,10 @@
 ;; What identity asks of a body's bytes: where its values end and what they are, and hashes of parts.
 (module
   ;; From 0: notes of values, 16 bytes each, at most 2048. From 32768: hashes of prefixes. From 65536: words, 32 bytes each, in 256 slots
-  ;; and 32 more for those that do not find theirs free. From 131072: the body, and after it at least 64 zeros.
-  (memory (export "memory") 3)
+  ;; and 32 more for those that do not find theirs free. From 131072: what is put together. From 196608: the body, and after it at least 64 zeros.
+  (memory (export "memory") 4)
   ;; The body's end.
-  (global $limit (mut i32) (i32.const 131072))
+  (global $limit (mut i32) (i32.const 196608))
   ;; Where the next note goes.
   (global $to (mut i32) (i32.const 0))
   ;; Not 0 once a string with a backslash was passed.
@@ -198,8 +198,8 @@
     (if (i32.and (local.get $note) (i32.ne (local.get $end) (i32.const 0)))
       (then
         (i32.store (local.get $noted) (i32.or (i32.or (i32.and (local.get $key) (i32.const 255)) (i32.shl (i32.and (local.get $word) (i32.const 255)) (i32.const 8))) (i32.shl (local.get $byte) (i32.const 16))))
-        (i32.store offset=4 (local.get $noted) (i32.sub (local.get $at) (i32.const 131072)))
-        (i32.store offset=8 (local.get $noted) (i32.sub (local.get $end) (i32.const 131072)))
+        (i32.store offset=4 (local.get $noted) (i32.sub (local.get $at) (i32.const 196608)))
+        (i32.store offset=8 (local.get $noted) (i32.sub (local.get $end) (i32.const 196608)))
         (i32.store offset=12 (local.get $noted) (i32.shr_u (global.get $to) (i32.const 2)))))
     (local.get $end))
 
@@ -212,6 +212,45 @@
   (func (export "outline") (param $at i32) (result i32)
     (global.set $to (i32.const 0))
     (call $value (local.get $at) (i32.const 256) (i32.const 0) (i32.const 1)))
+
+  ;; Texts of calls.
+
+  ;; Writes what stands between $at and $end without white space, simple escapes resolved, to $to. Returns where that ends; 0 where a
+  ;; character is given by its number.
+  (func $squeeze (param $at i32) (param $end i32) (param $to i32) (result i32)
+    (local $byte i32)
+    (block $done
+      (loop $bytes
+        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $byte (i32.load8_u (local.get $at)))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (if (i32.eq (local.get $byte) (i32.const 92))
+          (then
+            (local.set $byte (i32.load8_u (local.get $at)))
+            (local.set $at (i32.add (local.get $at) (i32.const 1)))
+            (if (i32.eq (local.get $byte) (i32.const 117)) (then (return (i32.const 0))))
+            (br_if $bytes (i32.or (i32.eq (local.get $byte) (i32.const 110)) (i32.or (i32.eq (local.get $byte) (i32.const 114)) (i32.eq (local.get $byte) (i32.const 116)))))
+            (if (i32.eq (local.get $byte) (i32.const 98)) (then (local.set $byte (i32.const 8))))
+            (if (i32.eq (local.get $byte) (i32.const 102)) (then (local.set $byte (i32.const 12))))))
+        (if (i32.le_u (local.get $byte) (i32.const 32))
+          (then (br_if $bytes (i32.or
+            (i32.or (i32.eq (local.get $byte) (i32.const 32)) (i32.eq (local.get $byte) (i32.const 10)))
+            (i32.or (i32.eq (local.get $byte) (i32.const 13)) (i32.eq (local.get $byte) (i32.const 9)))))))
+        (i32.store8 (local.get $to) (local.get $byte))
+        (local.set $to (i32.add (local.get $to) (i32.const 1)))
+        (br $bytes)))
+    (local.get $to))
+
+  ;; A name, a zero byte, and arguments to 131072. Returns how many bytes these are; -1 where they may be more than a page, or a character is given by its number.
+  (func (export "squeezeCall") (param $name i32) (param $nameEnd i32) (param $args i32) (param $argsEnd i32) (result i32)
+    (local $to i32)
+    (if (i32.ge_u (i32.add (i32.sub (local.get $nameEnd) (local.get $name)) (i32.sub (local.get $argsEnd) (local.get $args))) (i32.const 65535)) (then (return (i32.const -1))))
+    (local.set $to (call $squeeze (local.get $name) (local.get $nameEnd) (i32.const 131072)))
+    (if (i32.eqz (local.get $to)) (then (return (i32.const -1))))
+    (i32.store8 (local.get $to) (i32.const 0))
+    (local.set $to (call $squeeze (local.get $args) (local.get $argsEnd) (i32.add (local.get $to) (i32.const 1))))
+    (if (i32.eqz (local.get $to)) (then (return (i32.const -1))))
+    (i32.sub (local.get $to) (i32.const 131072)))
 
   ;; XXH64, as its specification has it. Rounds are written out: a call for each would cost more than the round.
   ;; What joins the lanes at the end:

@@ -3,6 +3,7 @@
  * under the hash of all bytes up to a grid point at or after it. Equal hash, equal bytes, equal state: the state is right for
  * whatever follows. Of a session the places near its latest end are kept, some hundred bytes each, and never its body.
  */
+import type { BodyBytes } from '../hashing.ts';
 import type { Boundary, ConversationState } from './conversation.ts';
 import { packed, unpacked } from './packed-state.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -45,10 +46,10 @@ export class Checkpoints {
 
   get size(): number { return this.byPrefix.size; }
 
-  /** The longest known prefix among these. */
-  find(prefixes: readonly bigint[]): Checkpoint | undefined {
-    for (let index = prefixes.length - 1; index >= 0; index--) {
-      const known = this.byPrefix.get(prefixes[index]);
+  /** The longest known one among the first `count` prefixes of the body. */
+  find(body: BodyBytes, count: number): Checkpoint | undefined {
+    for (let index = count - 1; index >= 0; index--) {
+      const known = this.byPrefix.get(body.prefix(index));
       if (known !== undefined) {
         const { boundary, packed, kind, start, before, suffix, siblings, elders } = known;
         return { kind, start, before, suffix, siblings, elders, state: { ...boundary, ...unpacked(packed) } };

@@ -38,8 +38,10 @@ export interface ConversationState extends Boundary {
   readonly calls: readonly CallPlace[];
 }
 
+const NOWHERE: Span = { start: -1, end: -1 };
+
 export const emptyConversation = (offset: number): ConversationState => ({
-  offset, messages: 0, answered: false, atHead: true, system: NO_SYSTEM, firstText: { start: -1, end: -1 }, broughtResult: false, flaw: undefined, chain: [], calls: [],
+  offset, messages: 0, answered: false, atHead: true, system: NO_SYSTEM, firstText: NOWHERE, broughtResult: false, flaw: undefined, chain: [], calls: [],
 });
 
 /** The chain after an answer of this text and these calls; of an answer as it leaves the same is made. */
@@ -47,7 +49,23 @@ export function extendByAnswer(chain: bigint, text: Uint8Array, callsHash: bigin
   return hashing.bytes(text, chain ^ callsHash);
 }
 
-interface Mark { readonly boundary: Boundary; readonly entries: number; readonly calls: number }
+/** A boundary while a body is read. */
+class Mark {
+  offset = 0;
+  messages = 0;
+  answered = false;
+  atHead = true;
+  system = NO_SYSTEM;
+  firstText: Span = NOWHERE;
+  broughtResult = false;
+  flaw: Flaw | undefined = undefined;
+  /** How many hashes of the chain and how many calls had been read. */
+  entries = 0;
+  calls = 0;
+}
+
+/** Kept from body to body; of a very long one they are let go. */
+const KEPT_MARKS = 1024;
 
 export class ConversationReader {
   private readonly hashing: Hashing;
@@ -56,8 +74,8 @@ export class ConversationReader {
   private from: ConversationState = emptyConversation(0);
   private entries: bigint[] = [];
   private marks: Mark[] = [];
-  private end: Mark = { boundary: emptyConversation(0), entries: 0, calls: 0 };
-  private now = emptyConversation(0) as { -readonly [Field in keyof Boundary]: Boundary[Field] };
+  private markCount = 0;
+  private readonly now = new Mark();
   private answering = false;
 
   constructor(hashing: Hashing, systems: SystemTexts) {
@@ -76,11 +94,11 @@ export class ConversationReader {
     for (let first = from.messages === 0; scanner.nextEntry(first); first = false) {
       this.readMessage(scanner, strict);
       end = scanner.at;
-      if (!this.answering) this.marks.push(this.markAt(end));
+      if (!this.answering) this.mark(end);
     }
     // A turn that ends with the body may go on in the next one: the state at the end is no boundary to read on from.
     this.closeAnswer();
-    this.end = this.markAt(end);
+    this.settle(this.now, end);
   }
 
   /** Reads a conversation that is one text, or no text at all. */
@@ -92,39 +110,42 @@ export class ConversationReader {
     this.push(this.hashing.body.hash(start, scanner.at, 0n));
     this.now.messages = 1;
     this.now.atHead = false;
-    this.end = this.markAt(scanner.at);
+    this.settle(this.now, scanner.at);
   }
 
   /** The state at the end. */
-  get last(): ConversationState { return this.stateOf(this.end); }
+  get last(): ConversationState { return this.stateOf(this.now); }
 
   /** Where the last boundary lies that leaves out the `behind` latest messages; 0 if there is none. */
   offsetBehind(behind: number): number {
     const limit = this.now.messages - behind;
-    return this.marks[this.lastMark((boundary) => boundary.messages <= limit)]?.boundary.offset ?? 0;
+    let index = this.markCount - 1;
+    while (index >= 0 && this.marks[index].messages > limit) index -= 1;
+    return index < 0 ? 0 : this.marks[index].offset;
   }
 
   /** The state at the last boundary at or before `offset`. */
   before(offset: number): ConversationState | undefined {
-    const mark = this.marks[this.lastMark((boundary) => boundary.offset <= offset)];
-    return mark === undefined ? undefined : this.stateOf(mark);
-  }
-
-  private lastMark(fits: (boundary: Boundary) => boolean): number {
-    let index = this.marks.length - 1;
-    while (index >= 0 && !fits(this.marks[index].boundary)) index -= 1;
-    return index;
+    let index = this.markCount - 1;
+    while (index >= 0 && this.marks[index].offset > offset) index -= 1;
+    return index < 0 ? undefined : this.stateOf(this.marks[index]);
   }
 
   private begin(scanner: JsonScanner, from: ConversationState): void {
+    const { now } = this;
     this.from = from;
-    const { offset, messages, answered, atHead, system, firstText, broughtResult, flaw } = from;
-    this.now = { offset, messages, answered, atHead, system, firstText, broughtResult, flaw };
-    this.parts.begin(scanner.bytes, firstText);
+    now.messages = from.messages;
+    now.answered = from.answered;
+    now.atHead = from.atHead;
+    now.system = from.system;
+    now.broughtResult = from.broughtResult;
+    now.flaw = from.flaw;
+    this.parts.begin(scanner.bytes, from.firstText);
     this.entries = [];
-    this.end = this.markAt(offset);
-    this.marks = messages === 0 ? [] : [this.end];
     this.answering = false;
+    if (this.marks.length > KEPT_MARKS) this.marks = [];
+    this.markCount = 0;
+    if (from.messages > 0) this.mark(from.offset);
   }
 
   private readMessage(scanner: JsonScanner, strict: boolean): void {
@@ -185,16 +206,28 @@ export class ConversationReader {
     this.parts.endAnswer();
   }
 
-  private markAt(offset: number): Mark {
-    const { now } = this;
+  /** What has been read so far ends at `offset`. */
+  private settle(now: Mark, offset: number): void {
     now.offset = offset;
     now.firstText = this.parts.firstText;
-    const { messages, answered, atHead, system, firstText, broughtResult, flaw } = now;
-    return { boundary: { offset, messages, answered, atHead, system, firstText, broughtResult, flaw }, entries: this.entries.length, calls: this.parts.calls.length };
+    now.entries = this.entries.length;
+    now.calls = this.parts.calls.length;
   }
 
-  private stateOf({ boundary, entries, calls }: Mark): ConversationState {
-    const { offset, messages, answered, atHead, system, firstText, broughtResult, flaw } = boundary;
+  private mark(offset: number): void {
+    const { now } = this;
+    if (this.markCount === this.marks.length) this.marks.push(new Mark());
+    const mark = this.marks[this.markCount++];
+    mark.messages = now.messages;
+    mark.answered = now.answered;
+    mark.atHead = now.atHead;
+    mark.system = now.system;
+    mark.broughtResult = now.broughtResult;
+    mark.flaw = now.flaw;
+    this.settle(mark, offset);
+  }
+
+  private stateOf({ offset, messages, answered, atHead, system, firstText, broughtResult, flaw, entries, calls }: Mark): ConversationState {
     return {
       offset, messages, answered, atHead, system, firstText, broughtResult, flaw,
       chain: latest(this.from.chain, this.entries, entries, CHAIN_TAIL), calls: latest(this.from.calls, this.parts.calls, calls, KEPT_CALLS),

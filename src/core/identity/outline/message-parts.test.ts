@@ -6,6 +6,7 @@ import { MessageParts } from './message-parts.ts';
 /** Ids of the calls that are read in an assistant's text. */
 function idsIn(content: string): string[] {
   const bytes = Buffer.from(JSON.stringify({ role: 'assistant', content }));
+  testHashing.body.take(bytes);
   const parts = new MessageParts(testHashing);
   parts.begin(bytes, { start: -1, end: -1 });
   const scanner = new JsonScanner(bytes, 0);

@@ -110,6 +110,14 @@ export class MessageParts {
   private addCall({ id, name, args, argsEnd }: CallPlaces | CallPlace): void {
     const { bytes, squeezed } = this;
     this.calls.push({ id, name, args, argsEnd });
+    // Of a call with both, as nearly all are, where nothing is written by its number.
+    if (name >= 0 && bytes[name] === QUOTE && args >= 0 && bytes[args] === QUOTE) {
+      const hash = this.hashing.body.callHash(name + 1, endOfString(bytes, name) - 1, args + 1, argsEnd - 1, this.callsHash + 1n);
+      if (hash !== undefined) {
+        this.callsHash = hash;
+        return;
+      }
+    }
     squeezed.clear();
     if (name >= 0 && bytes[name] === QUOTE) squeezed.appendSqueezed(bytes, name + 1, endOfString(bytes, name) - 1);
     squeezed.appendByte(0);

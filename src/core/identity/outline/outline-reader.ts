@@ -5,8 +5,9 @@ import type { Hashing } from '../hashing.ts';
 import { Checkpoints, type Checkpoint, type ConversationKind, type Suffix } from './checkpoints.ts';
 import { ConversationReader, emptyConversation, type ConversationState } from './conversation.ts';
 import { JsonScanner, OPEN_ARRAY, OPEN_OBJECT } from './json-scanner.ts';
+import { callIdHashes } from './call-ids.ts';
 import { Outline } from './outline.ts';
-import { joinSurroundings, NO_SURROUNDINGS, NO_TOOLS, SurroundingsReader, toolList, type Surroundings } from './surroundings.ts';
+import { NO_SURROUNDINGS, NO_TOOLS, SurroundingsReader, toolList, type Surroundings } from './surroundings.ts';
 import { joinSystem, NO_SYSTEM, SystemTexts } from './system-texts.ts';
 
 /** The stronger one counts where a body has several. */
@@ -73,8 +74,8 @@ export class OutlineReader {
   read(bytes: Buffer): Outline {
     const { body } = this.hashing;
     body.take(bytes);
-    const prefixes = bytes.length < 2 * this.gridBytes ? [] : body.prefixes(this.gridBytes);
-    const from = this.checkpoints.find(prefixes);
+    const prefixes = bytes.length < 2 * this.gridBytes ? 0 : body.hashPrefixes(this.gridBytes);
+    const from = this.checkpoints.find(body, prefixes);
     const scanner = new JsonScanner(bytes, from?.state.offset ?? 0, body);
     let conversation: Conversation | undefined;
     let after = NO_SURROUNDINGS;
@@ -106,7 +107,7 @@ export class OutlineReader {
   }
 
   /** Reads the member of a conversation that has not begun. */
-  private open(scanner: JsonScanner, kind: ConversationKind, before: Surroundings, prefixes: readonly bigint[]): Conversation {
+  private open(scanner: JsonScanner, kind: ConversationKind, before: Surroundings, prefixes: number): Conversation {
     const start = scanner.at;
     if (scanner.peek() === OPEN_ARRAY && kind !== 'prompt') {
       scanner.at += 1;
@@ -116,16 +117,23 @@ export class OutlineReader {
     return { kind, start, end: scanner.at, before, state: this.conversation.last, places: new Map() };
   }
 
-  private converse(scanner: JsonScanner, { kind, start, before }: Pick<Checkpoint, 'kind' | 'start' | 'before'>, from: ConversationState, prefixes: readonly bigint[]): Conversation {
+  private converse(scanner: JsonScanner, { kind, start, before }: Pick<Checkpoint, 'kind' | 'start' | 'before'>, from: ConversationState, prefixes: number): Conversation {
     this.conversation.readMessages(scanner, from, kind === 'messages');
     const places = new Map<bigint, ConversationState>();
-    for (const offset of prefixes.length === 0 ? [] : [this.conversation.offsetBehind(UNSETTLED_MESSAGES), scanner.at]) {
-      const point = Math.min(Math.floor(offset / this.gridBytes), prefixes.length);
-      const key = prefixes[point - 1];
-      const state = point === 0 || places.has(key) ? undefined : this.conversation.before(point * this.gridBytes);
-      if (state !== undefined) places.set(key, state);
+    if (prefixes > 0) {
+      this.addPlace(places, this.conversation.offsetBehind(UNSETTLED_MESSAGES), prefixes);
+      this.addPlace(places, scanner.at, prefixes);
     }
     return { kind, start, end: scanner.at, before, state: this.conversation.last, places };
+  }
+
+  /** The last boundary at or before the last grid point that lies at or before `offset`. */
+  private addPlace(places: Map<bigint, ConversationState>, offset: number, prefixes: number): void {
+    const point = Math.min(Math.floor(offset / this.gridBytes), prefixes);
+    if (point === 0) return;
+    const key = this.hashing.body.prefix(point - 1);
+    const state = places.has(key) ? undefined : this.conversation.before(point * this.gridBytes);
+    if (state !== undefined) places.set(key, state);
   }
 
   /** Known, if all bytes from here on are those that followed last time. */
@@ -154,8 +162,9 @@ export class OutlineReader {
     const prompts = joinSystem(around.system ?? NO_SYSTEM, around.instructions ?? NO_SYSTEM, this.hashing);
     return new Outline(bytes, {
       members: around.members,
-      ...(conversation === undefined ? {} : { kind: conversation.kind }),
+      kind: conversation?.kind,
       conversation: state,
+      callIds: callIdHashes(bytes, state.calls, this.hashing),
       system: joinSystem(prompts, state.system, this.hashing),
       tools: around.functions === undefined ? (around.tools ?? NO_TOOLS) : toolList([...(around.tools ?? NO_TOOLS).names, ...around.functions.names], this.hashing),
     }, readFrom);
@@ -165,7 +174,7 @@ export class OutlineReader {
 function joinWith(conversation: Conversation | undefined, after: Surroundings): Surroundings {
   if (conversation === undefined) return after;
   const { before, kind, start, end } = conversation;
-  return joinSurroundings({ ...before, members: [...before.members, { name: kind, start, end }] }, after);
+  return { ...before, ...after, members: [...before.members, { name: kind, start, end }, ...after.members] };
 }
 
 /** The same with places that count from elsewhere. */

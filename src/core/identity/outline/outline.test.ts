@@ -11,7 +11,7 @@ const read = (text: string): Outline => reader().read(Buffer.from(text));
 
 /** All that an outline says, but for how it was read. */
 function facts(outline: Outline): unknown {
-  return { ...outline.facts, firstText: outline.firstText, toolCalls: [...outline.toolCalls()], model: outline.model };
+  return { ...outline.facts, firstText: outline.firstText, toolCalls: outline.facts.callIds.map((_, index) => outline.toolCall(index)), model: outline.model };
 }
 
 const styles: fc.Arbitrary<JsonStyle> = fc.record({ indent: fc.nat({ max: 3 }), spaceBefore: fc.boolean(), escape: fc.constantFrom('none', 'ascii', 'slashes'), newline: fc.constantFrom('\n', '\r\n') });

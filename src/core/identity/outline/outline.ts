@@ -18,8 +18,10 @@ export interface OutlinedToolCall {
 export interface OutlineFacts {
   readonly members: readonly Member[];
   /** Undefined where the body holds no conversation. */
-  readonly kind?: ConversationKind;
+  readonly kind: ConversationKind | undefined;
   readonly conversation: ConversationState;
+  /** Hashes of the ids of the latest calls, the latest first; undefined for one that has to be read. */
+  readonly callIds: readonly (bigint | undefined)[];
   readonly system: SystemText;
   readonly tools: ToolList;
 }
@@ -113,10 +115,10 @@ export class Outline {
   /** The same decoded. */
   get firstText(): string { return this.textOf(this.facts.conversation.firstText); }
 
-  /** The latest tool calls that the conversation remembers, the latest first; read one by one. */
-  * toolCalls(): Generator<OutlinedToolCall> {
+  /** A tool call that the conversation remembers, counted from the latest. */
+  toolCall(index: number): OutlinedToolCall {
     const { calls } = this.facts.conversation;
-    for (let index = calls.length - 1; index >= 0; index--) yield this.callAt(calls[index]);
+    return this.callAt(calls[calls.length - 1 - index]);
   }
 
   private callAt({ id, name, args, argsEnd }: CallPlace): OutlinedToolCall {

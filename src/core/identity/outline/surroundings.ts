@@ -129,8 +129,3 @@ export class SurroundingsReader {
     return text;
   }
 }
-
-/** What stands before, then what stands after: of equal names the latter counts. */
-export function joinSurroundings(before: Surroundings, after: Surroundings): Surroundings {
-  return { ...before, ...after, members: [...before.members, ...after.members] };
-}
