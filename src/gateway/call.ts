@@ -3,6 +3,7 @@ import {
   EntresolError, rememberAnswer, requestId, setMember, toolCallId,
   type CallReport, type Clock, type Dialect, type Engine, type EngineCall, type Memory, type RequestStatus, type RequestView, type TenantId,
 } from '../core/index.ts';
+import type { BatchedSteps } from './batched-steps.ts';
 import { receiveBody, receiveUnread, type JsonObject, type ReceivedBody } from './body.ts';
 import { BodyBuffers } from './body-buffers.ts';
 import { completeReport } from './call-outcome.ts';
@@ -41,6 +42,7 @@ export interface CallServices {
   readonly identifier: Identifier;
   readonly identityMetrics: IdentityMetrics;
   readonly connections: SessionConnections;
+  readonly steps: BatchedSteps;
   readonly clock: Clock;
   readonly bodyBytes: number;
   /** What is done with tools that only a vendor's servers have, where a call is translated; refused by default. */
@@ -84,6 +86,8 @@ export class Calls {
   private async served(context: RouteContext, dialect: Dialect, body: ReceivedBody): Promise<void> {
     const { clock, identifier } = this.services;
     const receivedAtMs = clock.nowMs();
+    const turn = this.services.steps.turn();
+    if (turn !== undefined) await turn;
     const outline = identifier.read(body.plain, context.caller);
     validateRequest(outline, dialect);
     const parsed = new LazyBody(outline);
@@ -327,7 +331,7 @@ class ObservedCall {
 
   /** @throws EntresolError only while no byte of an answer has gone out */
   async dispatch(engine: Engine, call: EngineCall, removeUsageChunk: boolean): Promise<void> {
-    const { runtime, clock } = this.services;
+    const { runtime, clock, steps } = this.services;
     const { call: signal } = this.prepared.context;
     const answer = this.answerToClient(removeUsageChunk);
     this.engine = engine;
@@ -339,6 +343,9 @@ class ObservedCall {
       const report = await engine.handle(call, translation ?? answer);
       const { settled } = answer;
       if (settled !== undefined) await settled.catch(() => undefined);
+      // The client has its answer: what is learned of it can wait for others.
+      const turn = steps.turn();
+      if (turn !== undefined) await turn;
       this.end(signal.aborted ? 'cancelled' : 'error', translation === undefined ? report : translation.completed(report));
     } catch (thrown) {
       const error = asEntresolError(thrown);
