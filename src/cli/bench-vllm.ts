@@ -13,6 +13,7 @@ const ARGUMENTS = {
   calls: { type: 'string', default: '1200', description: 'Sessions are taken until they have so many calls' },
   think: { type: 'string', default: '800', description: 'Mean pause between two calls of a session, in milliseconds' },
   seed: { type: 'string', default: '1', description: 'Of the six-agent application' },
+  'warm-ups': { type: 'boolean', description: 'A third server, with the package and warm-ups between steps: its hits are of clients\' calls alone, what warm-ups computed is printed as their cost' },
   assert: { type: 'boolean', description: 'Exit 1 if a bar is missed' },
   json: { type: 'boolean', description: 'Print one JSON document as the last line' },
 } as const;
@@ -23,6 +24,7 @@ export default defineCommand({
   async run({ rawArgs }) {
     const options = parseOptions(rawArgs, ARGUMENTS);
     if (options.positionals.length > 0) throw new EntresolError('ENT_USAGE', `unexpected ${JSON.stringify(options.positionals[0])}.`, { at: 'bench vllm' });
+    if (options.flag('warm-ups') && !options.flag('real')) throw new EntresolError('ENT_USAGE', '--warm-ups wants --real: with an executor that takes no time over a prompt there is nothing to save.', { at: 'bench vllm' });
     const say = (line: string): void => { process.stderr.write(`${line}\n`); };
     const document = await benchVllm({
       environment: await installVllm({ progress: say }),
@@ -32,6 +34,7 @@ export default defineCommand({
       executor: options.flag('real') ? 'real' : 'fake',
       calls: options.number('calls', { minimum: 10, maximum: 100_000, integer: true }) ?? 1200,
       thinkMs: options.number('think', { minimum: 0, maximum: 600_000 }) ?? 800,
+      warmUps: options.flag('warm-ups'),
       seed: options.number('seed', { minimum: 0, maximum: 2 ** 31, integer: true }) ?? 1,
       say,
     });

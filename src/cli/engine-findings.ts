@@ -34,6 +34,7 @@ export async function discovered(flag: string): Promise<Finding[]> {
     clock: { nowMs: () => performance.now() },
     emit: () => undefined, order: () => undefined, retention: () => undefined, log: () => undefined,
     trouble: (kind) => { troubles[kind] = (troubles[kind] ?? 0) + 1; },
+    warmedUp: () => undefined,
   };
   try {
     await engine.start(host);

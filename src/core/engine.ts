@@ -84,7 +84,15 @@ export interface EngineHost {
    * @param kind one of a few words of the engine's, such as `kv-event-gap`; never text that came from outside
    */
   trouble(kind: string, detail?: string): void;
+  /** What became of a warm-up; in no other figure. @param computedTokens what it cost */
+  warmedUp(outcome: WarmUpOutcome, computedTokens: number): void;
 }
+
+/**
+ * `used`: the next call of that agent in that session found more in the cache than was there before it; `unused`: it did
+ * not, or there was none; `untold`: the engine does not count what it finds; `aborted`: it gave way to a call; `refused`.
+ */
+export type WarmUpOutcome = 'used' | 'unused' | 'untold' | 'aborted' | 'refused';
 
 /** Longer bodies lie in memory that is used again once the call is over. */
 export const REUSED_FROM_BYTES = 32 * 1024;

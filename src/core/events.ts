@@ -96,7 +96,17 @@ export interface ToolEnd extends AgentEventBase {
 export interface KvStored extends EngineEventBase { readonly type: 'kv-stored'; readonly units: readonly UnitId[] }
 export interface KvRemoved extends EngineEventBase { readonly type: 'kv-removed'; readonly units: readonly UnitId[] }
 export interface KvMoved extends EngineEventBase { readonly type: 'kv-moved'; readonly units: readonly UnitId[]; readonly tier: Tier }
-export interface EngineLoad extends EngineEventBase { readonly type: 'engine-load'; readonly runningRequests: number; readonly waitingRequests: number; readonly cacheUsedFraction: number }
+export interface EngineLoad extends EngineEventBase {
+  readonly type: 'engine-load';
+  readonly runningRequests: number;
+  readonly waitingRequests: number;
+  readonly cacheUsedFraction: number;
+  /**
+   * It has nothing else to do: of a lineage that is asked for now (`prefetch`) it computes what is not there. Absent: it
+   * cannot, or has. `prefillScale`: prefill takes so many times the `marginalPrefillMs` that its units were defined with.
+   */
+  readonly warmsUp?: { readonly prefillScale: number };
+}
 export interface EngineUp extends EngineEventBase { readonly type: 'engine-up' }
 export interface EngineDown extends EngineEventBase { readonly type: 'engine-down'; readonly code: string }
 export interface IntentDone { readonly type: 'intent-done'; readonly atMs: number; readonly policy: string; readonly intent: Intent; readonly outcome: Outcome }

@@ -138,7 +138,6 @@ export class Runtime {
 
   /** Beyond what an engine tells itself: something in an answer that it passed on. */
   engineTrouble(replica: ReplicaId, kind: string): void { this.#troubles.count(replica, kind, undefined); }
-
   /** What an engine's server sent that it should not have: how often, by kind. */
   engineTroubles(replica: ReplicaId): Readonly<Record<string, number>> { return this.#troubles.of(replica); }
 
@@ -151,6 +150,7 @@ export class Runtime {
       retention: (tenant) => this.retention(tenant, replica),
       log: (level, message, fields) => this.#logSink(level, message, { replica, ...fields }),
       trouble: (kind, detail) => this.#troubles.count(replica, kind, detail),
+      warmedUp: (outcome, computedTokens) => this.metrics.warmedUp(outcome, computedTokens),
     };
   }
 

@@ -14,6 +14,7 @@ describe('metrics', () => {
     metrics.requestEnded(end('a'), 120);
     metrics.requestEnded(end('a', { status: 'error', ttftMs: undefined }), 5);
     metrics.requestEnded(end('a', { warmup: true }), 5);
+    metrics.warmedUp('used', 400);
     metrics.decided('admission', 'hold');
     metrics.policyOverrun('slow');
     metrics.policyTime('cache-sage').record(30);
@@ -21,7 +22,7 @@ describe('metrics', () => {
     metrics.engineLoad({ type: 'engine-load', atMs: 0, replica: replicaId('e1'), runningRequests: 2, waitingRequests: 7, cacheUsedFraction: 0.5 });
     const text = await metrics.render();
     for (const line of [
-      'entresol_requests_total{status="ok"} 1', 'entresol_requests_total{status="error"} 1', 'entresol_warmups_total 1', 'entresol_tokens_total{kind="cached"} 80',
+      'entresol_requests_total{status="ok"} 1', 'entresol_requests_total{status="error"} 1', 'entresol_warmups_total{outcome="untold"} 1', 'entresol_warmups_total{outcome="used"} 1', 'entresol_warmup_tokens_total 460', 'entresol_tokens_total{kind="cached"} 80',
       'entresol_ttft_milliseconds_count 1', 'entresol_ttft_milliseconds_sum 20', 'entresol_ttft_milliseconds_bucket{le="10"} 0', 'entresol_ttft_milliseconds_bucket{le="25"} 1',
       'entresol_ttft_milliseconds_bucket{le="+Inf"} 1', '# TYPE entresol_ttft_milliseconds histogram', 'entresol_decisions_total{decision="admission",result="hold"} 1',
       'entresol_policy_overruns_total{policy="slow"} 1', 'entresol_policy_microseconds_count{policy="cache-sage"} 1', 'entresol_policy_microseconds_bucket{policy="cache-sage",le="50"} 1',

@@ -3,7 +3,7 @@
  * Prometheus registry at scrape time. Label values are bounded: names of policies, kinds, statuses, replicas.
  */
 import { Gauge, Registry } from 'prom-client';
-import type { Decision, EngineLoad, Intent, Outcome, ReplicaId, RequestEnd, TenantId } from '../core/index.ts';
+import type { Decision, EngineLoad, Intent, Outcome, ReplicaId, RequestEnd, TenantId, WarmUpOutcome } from '../core/index.ts';
 import { AgentAccounts, type AgentAccount } from './agent-accounts.ts';
 import { LatencyHistogram } from './latency-histogram.ts';
 import { ScrapedHistogram, type HistogramSeries } from './scraped-histogram.ts';
@@ -20,7 +20,8 @@ export class Metrics {
   readonly #policyUs = new Map<string, LatencyHistogram>();
   readonly #requests = this.#counter('entresol_requests_total', 'Clients\' calls that have ended, by status.', ['status']);
   readonly #tokens = this.#counter('entresol_tokens_total', 'Tokens of clients\' calls: prompt, cached (of the prompt), output, and what a hosted API wrote into its cache for minutes or an hour (of the prompt).', ['kind']);
-  readonly #warmups = this.#counter('entresol_warmups_total', 'Warm-ups of our own; in no other figure here.', []);
+  readonly #warmups = this.#counter('entresol_warmups_total', 'Warm-ups of our own, by what became of them; in no other figure here.', ['outcome']);
+  readonly #warmupTokens = this.#counter('entresol_warmup_tokens_total', 'Prompt tokens that warm-ups computed: what they cost.', []);
   readonly #decisions = this.#counter('entresol_decisions_total', 'Decisions made, by combined result.', ['decision', 'result']);
   readonly #faults = this.#counter('entresol_policy_faults_total', 'Throws of a policy.', ['policy']);
   readonly #overruns = this.#counter('entresol_policy_overruns_total', 'Requests in which policies exceeded their time and this one used most of it.', ['policy']);
@@ -55,7 +56,8 @@ export class Metrics {
   /** @param endToEndMs from arrival to end */
   requestEnded(end: RequestEnd, endToEndMs: number): void {
     if (end.warmup) {
-      this.#warmups.inc();
+      this.#warmups.inc(end.status === 'ok' ? 'untold' : 'aborted');
+      this.#warmupTokens.add(end.promptTokens - end.cachedTokens);
       return;
     }
     this.#requests.inc(end.status);
@@ -69,6 +71,11 @@ export class Metrics {
     if (end.ttftMs !== undefined) this.#ttftMs.record(end.ttftMs);
     this.#endToEndMs.record(endToEndMs);
     this.accounts.record(end);
+  }
+
+  warmedUp(outcome: WarmUpOutcome, computedTokens: number): void {
+    this.#warmups.inc(outcome);
+    this.#warmupTokens.add(computedTokens);
   }
 
   decided(decision: Decision, result: string): void { this.#decisions.inc(decision, result); }

@@ -7,9 +7,12 @@ import { CacheLink } from './cache-link.ts';
 import { checkUnread, editBody, editHeaders } from './call-edit.ts';
 import { featuresOf } from './features.ts';
 import { readMetricsPage, type EngineFigures } from './metrics-page.ts';
+import { DEFAULT_STEP_COST } from '../simulated/paged/step-cost.ts';
+import { PrefillRate } from './prefill-rate.ts';
 import { isFields, packKeys } from './side-channel/messages.ts';
 import type { VllmSettings } from './settings.ts';
 import { exploreSurface, isLoopback, reachableEndpoint, serveTagged, type EventSource, type Surface } from './surface.ts';
+import { warmUpObstacle } from './warm-up-obstacle.ts';
 import { WarmUps } from './warm-ups.ts';
 
 const DEFAULT_CONTROL = 'tcp://127.0.0.1:5600';
@@ -29,6 +32,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   #surface: Surface | undefined;
   #figures: EngineFigures | undefined;
   #restarts = 0;
+  readonly #prefill = new PrefillRate();
   #link: CacheLink | undefined;
   #settled: (() => void) | undefined;
   #poll: NodeJS.Timeout | undefined;
@@ -39,12 +43,19 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     this.#settings = settings;
     this.#secret = secret;
     this.#version = version;
-    const { memoryBytes } = settings.warmUp;
-    if (memoryBytes > 0) this.#warmUps = new WarmUps(memoryBytes);
+    const { memoryBytes, share } = settings.warmUp;
+    if (memoryBytes === 0) return;
+    this.#warmUps = new WarmUps({
+      memoryBytes, share,
+      tell: (outcome, computedTokens) => this.#server?.host.warmedUp(outcome, computedTokens),
+      turned: (idle) => this.#turned(idle),
+    });
   }
 
   /** Undefined before it was first reached. */
   get link(): CacheLink | undefined { return this.#link; }
+  /** Undefined: there are none. */
+  get warmUpCounts(): WarmUps['counts'] | undefined { return this.#warmUps?.counts; }
 
   capabilities(): Partial<EngineCapabilities> {
     const link = this.#link;
@@ -92,7 +103,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
       await this.#link?.askCounters();
       // It went down meanwhile, and may have come up again with a poll of its own.
       if (this.#poll === undefined || this.#poll !== timer) return;
-      server.host.emit({ type: 'engine-load', atMs: server.host.clock.nowMs(), replica: server.replica, runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0, ...this.load() });
+      this.#tellLoad(server, { runningRequests: 0, waitingRequests: 0, ...this.load() });
       this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
     };
     this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
@@ -126,7 +137,19 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     const tag = dialect !== 'embeddings' && this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
     if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
     const body = editBody(call.body, call.parsed, tag, shared, call.memory?.take);
-    return pass({ ...edited, ...(body === call.body ? {} : { body }), ...(dialect === 'embeddings' ? {} : { readReport: readAnswerEnd }) });
+    const edit = { ...edited, ...(body === call.body ? {} : { body }), ...(dialect === 'embeddings' ? {} : { readReport: readAnswerEnd }) };
+    return this.#warmUps === undefined || dialect === 'embeddings' ? pass(edit) : this.#timed(this.#warmUps, edit, pass);
+  }
+
+  /** What prefill takes: by the server's own word, else by the first bytes of calls that ran alone. */
+  async #timed(warmUps: WarmUps, edit: OutgoingEdit, pass: (edit: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+    const sentMs = performance.now();
+    const alone = warmUps.inFlight === 1;
+    let firstMs: number | undefined;
+    const report = await pass({ ...edit, began: () => { if (alone && warmUps.inFlight === 1) firstMs = performance.now() - sentMs; } });
+    const prefillMs = report.prefillMs ?? firstMs;
+    if (report.status === 'ok' && prefillMs !== undefined && this.#surface?.countsCachedTokens === true) this.#prefill.learn(report.promptTokens - report.cachedTokens, prefillMs);
+    return report;
   }
 
   perform(intent: Intent): Promise<Outcome> {
@@ -159,9 +182,19 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     return [...(this.#link?.steers === true ? ['evict' as const] : []), ...(this.#canWarm() ? ['prefetch' as const] : [])];
   }
 
-  /** Calls of our own are served (the look's was), and of several ranks, each with a cache of its own, nobody knows which one a call goes to. */
   #canWarm(): boolean {
-    return this.#warmUps?.refused === false && this.#surface?.ordersByPriority !== undefined && this.#figures !== undefined && [...this.#link?.subscriptions() ?? []].length <= 1;
+    return this.#warmUps !== undefined && warmUpObstacle({ warmUps: this.#warmUps, surface: this.#surface, figures: this.#figures, link: this.#link }) === undefined;
+  }
+
+  /** By our own count, for the page is a second old. */
+  #turned(idle: boolean): void {
+    if (this.#server !== undefined) this.#tellLoad(this.#server, { runningRequests: idle ? 0 : 1, waitingRequests: 0 });
+  }
+
+  #tellLoad({ host, replica }: UpstreamServer, load: { readonly runningRequests: number; readonly waitingRequests: number }): void {
+    const idle = load.runningRequests + load.waitingRequests === 0 && this.#warmUps?.isIdle === true && this.#canWarm();
+    const prefillScale = (this.#prefill.msPerToken ?? DEFAULT_STEP_COST.prefillMsPerToken) / DEFAULT_STEP_COST.prefillMsPerToken;
+    host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica, cacheUsedFraction: this.#figures?.cacheUsedFraction ?? 0, ...load, ...(idle ? { warmsUp: { prefillScale } } : {}) });
   }
 
   #prefetch(intent: Extract<Intent, { kind: 'prefetch' }>): Promise<Outcome> {

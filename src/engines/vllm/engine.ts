@@ -5,6 +5,7 @@ import type { UpstreamOptions } from '../upstream/options.ts';
 import { UpstreamEngine } from '../upstream/upstream-engine.ts';
 import { VllmAdapter } from './adapter.ts';
 import type { CacheLink } from './cache-link.ts';
+import type { WarmUps } from './warm-ups.ts';
 import { DEFAULT_VLLM_SETTINGS, readSecret, vllmSettings, type VllmSettings } from './settings.ts';
 
 export class VllmEngine extends UpstreamEngine {
@@ -19,6 +20,8 @@ export class VllmEngine extends UpstreamEngine {
 
   /** For tests and benches: what is known of its caches. */
   get link(): CacheLink | undefined { return this.#vllm.link; }
+  /** For the bench: how many warm-ups there were, and of how many tokens. */
+  get warmUpCounts(): WarmUps['counts'] | undefined { return this.#vllm.warmUpCounts; }
 }
 
 export const vllm: AnyUpstreamKind = upstreamKind({

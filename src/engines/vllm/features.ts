@@ -4,6 +4,7 @@ import type { CacheLink } from './cache-link.ts';
 import type { VllmSettings } from './settings.ts';
 import type { Fields } from './side-channel/messages.ts';
 import type { Surface } from './surface.ts';
+import { warmUpObstacle } from './warm-up-obstacle.ts';
 import type { WarmUps } from './warm-ups.ts';
 
 type Available = DiscoveredFeature['available'];
@@ -78,12 +79,10 @@ function ofPackage(counts: Fields | undefined): string {
   return counts === undefined ? '' : `; it holds ${of('leases')} leases, has handed out ${of('handedOut')} blocks, ${of('handedOutLeased')} of them under a lease, evicted ${of('evictedOnCommand')} on command, let ${of('leasesExpired')} leases run out; ${of('malformed') + of('refused')} messages refused, ${of('faults')} faults`;
 }
 
-function warming({ counts, kept, refused }: WarmUps, { ordersByPriority, figures }: Surface, link: CacheLink | undefined): DiscoveredFeature {
+function warming(warmUps: WarmUps, surface: Surface, link: CacheLink | undefined): DiscoveredFeature {
   const name = 'is warmed up where a policy asks';
-  const mend = 'Give the upstream a credential of its own, if it wants one.';
-  if (refused || ordersByPriority === undefined) return feature(name, false, { detail: 'a call of our own was refused, and a client\'s credential is never used for one', mend });
-  if (figures === undefined) return feature(name, false, { detail: 'it does not tell whether calls wait', mend: 'Let GET /metrics through.' });
-  if ([...link?.subscriptions() ?? []].length > 1) return feature(name, false, { detail: 'of several ranks nobody knows which one a call goes to' });
-  const { made, givenUp, promptTokens, cachedTokens } = counts;
+  const obstacle = warmUpObstacle({ warmUps, surface, figures: surface.figures, link });
+  if (obstacle !== undefined) return feature(name, false, obstacle);
+  const { counts: { made, givenUp, promptTokens, cachedTokens }, kept } = warmUps;
   return feature(name, true, { detail: `${made} made (${promptTokens} tokens, ${cachedTokens} of them found), ${givenUp} given up; ${kept.size} calls kept in ${kept.bytes} bytes` });
 }

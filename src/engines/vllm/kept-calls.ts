@@ -7,6 +7,7 @@ export interface KeptCall {
   readonly dialect: Dialect;
   readonly path: string;
   readonly body: Buffer;
+  readonly promptTokens: number;
 }
 
 /** What an entry takes beside its body, about. */
@@ -32,14 +33,14 @@ export class KeptCalls {
   get size(): number { return this.#size; }
 
   /** In place of the one before it. The body is copied: its memory is used again. One that is too large is not kept. */
-  keep(by: Lineage, { dialect, path, body }: KeptCall): void {
+  keep(by: Lineage, { dialect, path, body, promptTokens }: KeptCall): void {
     const session = sessionOf(by);
     this.#drop(session, by.agent);
     if (body.length + ENTRY_BYTES > this.#limitBytes) return;
     const copy = Buffer.allocUnsafeSlow(body.length);
     body.copy(copy);
     const agents = this.#sessions.get(session) ?? new Map<string, KeptCall>();
-    const kept = { dialect, path, body: copy };
+    const kept = { dialect, path, body: copy, promptTokens };
     agents.set(by.agent, kept);
     this.#sessions.delete(session);
     this.#sessions.set(session, agents);

@@ -20,6 +20,7 @@ export const vllmSettings = z.strictObject({
   leaseIntervalMs: z.int().min(10).max(60_000).default(20).describe('Leases are sent at most so often'),
   warmUp: z.strictObject({
     memoryBytes: z.int().min(0).max(2 ** 34).default(0).describe('So much memory holds the latest call of each agent of live sessions: where a policy asks for a lineage (`prefetch`), it is sent once more for one token. 0: none is kept, none is sent'),
+    share: z.number().min(0).max(10).default(0.5).describe('Warm-ups compute at most so many tokens per token of the prompts that clients send'),
   }).prefault({}),
 });
 export type VllmSettings = z.output<typeof vllmSettings>;

@@ -93,18 +93,18 @@ describe('a warm-up', () => {
     expect(words(server)).toMatchObject({ messages: [{ content: 'x'.repeat(50_000) }] });
   });
 
-  it('is given up as soon as the session itself calls', async () => {
+  it('gives way as soon as any call comes, and is told as aborted', async () => {
     const plain = vllmScript(1);
     const came = settledLater<ReceivedRequest>();
-    const { engine } = await before((request, response) => (isWarmUp(request) ? came.resolve(request) : plain(request, response)));
+    const { engine, host } = await before((request, response) => (isWarmUp(request) ? came.resolve(request) : plain(request, response)));
     await serve(engine, callOf({ messages: [] }));
     const outcome = prefetch(engine);
     const warmUp = await came.promise;
     expect(await prefetch(engine, {})).toMatchObject({ status: 'deferred' });
     await serve(engine, callOf({ messages: [] }, { session: 'another' }));
-    await serve(engine, callOf({ messages: [] }));
-    expect(await outcome).toEqual({ status: 'clipped', why: 'the session itself called' });
+    expect(await outcome).toEqual({ status: 'clipped', why: 'a call came' });
     await warmUp.aborted;
+    expect(host.warmUps).toEqual(['aborted']);
   });
 
   it('is not begun while calls wait, or one of the session runs', async () => {
@@ -141,6 +141,54 @@ describe('a warm-up', () => {
     expect(warmUps(own.server)[0].headers).not.toContain(KEY);
   });
 
+  it('counts as used where the next call of the same agent finds more than was there, else as unused', async () => {
+    const plain = vllmScript(1);
+    let cached = 0;
+    const { engine, host } = await before((request, response) => {
+      if (request.path !== '/v1/chat/completions' || request.body.includes('"n":')) return plain(request, response);
+      return void response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content: 'ok' } }], usage: { prompt_tokens: 100, completion_tokens: 1, prompt_tokens_details: { cached_tokens: cached } } }));
+    });
+    const call = callOf({ messages: [] });
+    await serve(engine, call);
+    cached = 32;
+    await prefetch(engine);
+    await serve(engine, callOf({ messages: [] }, { agent: 'another' }));
+    expect(host.warmUps).toEqual([]);
+    cached = 96;
+    await serve(engine, call);
+    expect(host.warmUps).toEqual(['used']);
+    cached = 32;
+    await prefetch(engine);
+    await serve(engine, call);
+    await prefetch(engine);
+    engine.sessionEnded(call.request.by);
+    expect(host.warmUps).toEqual(['used', 'unused', 'unused']);
+  });
+
+  it('computes no more than its share of what clients send', async () => {
+    const plain = vllmScript(1);
+    const { engine } = await before((request, response) => (request.path === '/v1/chat/completions'
+      ? void response.writeHead(200, { 'content-type': 'application/json' }).end('{"choices":[{"index":0,"finish_reason":"stop","message":{"role":"assistant","content":"ok"}}],"usage":{"prompt_tokens":5000,"completion_tokens":1,"prompt_tokens_details":{"cached_tokens":0}}}') : plain(request, response)));
+    await serve(engine, callOf({ messages: [] }));
+    const outcomes = [];
+    for (let count = 0; count < 4; count++) outcomes.push((await prefetch(engine)).status);
+    // 8,192 at first, and half of 5,000.
+    expect(outcomes).toEqual(['accepted', 'accepted', 'accepted', 'deferred']);
+    await serve(engine, callOf({ messages: [] }));
+    expect(await prefetch(engine)).toEqual({ status: 'deferred', why: 'warm-ups have computed their share' });
+    await serve(engine, callOf({ messages: [] }));
+    expect(await prefetch(engine)).toEqual({ status: 'accepted' });
+  });
+
+  it('is offered the moment that nothing is left to do, and no more once a call has come', async () => {
+    const { engine, host } = await before();
+    const loads = (): boolean[] => host.events.flatMap((event) => (event.type === 'engine-load' ? [event.warmsUp !== undefined] : []));
+    await serve(engine, callOf({ messages: [] }));
+    expect(loads()).toEqual([false, true]);
+    await prefetch(engine);
+    expect(loads()).toEqual([false, true, false, true]);
+  });
+
   it('is no success where 200 is answered with an error', async () => {
     const plain = vllmScript(1);
     const { engine } = await before((request, response) => (isWarmUp(request) ? void response.end('{"error":{"message":"no"}}') : plain(request, response)));
@@ -173,7 +221,7 @@ describe('kept calls', () => {
   it('never take more than they may, and those used longest ago go first', () => {
     const kept = new KeptCalls(10_000);
     const by = (session: string): Parameters<KeptCalls['find']>[0] => ({ tenant: LOCAL_TENANT, workload: workloadId('w'), session: sessionId(session), agent: agentId('a') });
-    const keep = (session: string, bytes: number): void => kept.keep(by(session), { dialect: 'chat', path: '/v1/chat/completions', body: Buffer.alloc(bytes) });
+    const keep = (session: string, bytes: number): void => kept.keep(by(session), { dialect: 'chat', path: '/v1/chat/completions', body: Buffer.alloc(bytes), promptTokens: 1 });
     for (const session of ['one', 'two', 'three', 'four']) keep(session, 2500);
     expect(kept.bytes).toBeLessThanOrEqual(10_000);
     expect(['one', 'two', 'three', 'four'].map((session) => kept.find(by(session)) !== undefined)).toEqual([false, true, true, true]);

@@ -12,7 +12,8 @@ import { playAll } from './clients.ts';
 import type { VllmLoad } from './load.ts';
 
 export interface SideOptions {
-  readonly name: 'off' | 'on';
+  /** `warm`: as `on`, and warmed up where the policies ask for it. */
+  readonly name: 'off' | 'on' | 'warm';
   readonly environment: VllmEnvironment;
   readonly vllm: Omit<VllmServerOptions, 'plugin'>;
   readonly policies: readonly PolicySetting[];
@@ -25,6 +26,7 @@ export interface Counters { readonly queries: number; readonly hits: number; rea
 
 const KNOWN_WITHIN_MS = 30_000;
 const LOG_LINES = 30;
+const WARM_UP_BYTES = 2 ** 26;
 
 /** On a busy machine a server takes a while to say what it is: no call goes out before it is known, and before it can be steered. */
 async function known(engine: VllmEngine, steered: boolean): Promise<void> {
@@ -51,12 +53,12 @@ export class VllmSide {
 
   /** `off`: stock, nothing installed and nothing steered; the gateway stands before both. */
   static async start({ name, environment, vllm: options, policies, startGateway, say }: SideOptions): Promise<VllmSide> {
-    const vllm = await startVllm(environment, { ...options, plugin: name === 'on' });
+    const vllm = await startVllm(environment, { ...options, plugin: name !== 'off' });
     try {
       const control = name === 'off' ? 'none' : { endpoints: vllm.controlEndpoint };
-      const engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control, ...(name === 'off' ? { kvEvents: 'none' } : {}) }));
+      const engine = new VllmEngine({ url: vllm.url }, vllmSettings.parse({ control, ...(name === 'off' ? { kvEvents: 'none' } : {}), ...(name === 'warm' ? { warmUp: { memoryBytes: WARM_UP_BYTES } } : {}) }));
       const gateway = await startGateway({ engines: [engine], policies, clock: processClock, log: (level, message) => { if (level !== 'info') say(`${name}: ${message}`); } });
-      await known(engine, name === 'on');
+      await known(engine, name !== 'off');
       return new VllmSide(name, vllm, engine, gateway);
     } catch (error) {
       await vllm.stop();

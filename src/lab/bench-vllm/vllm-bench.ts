@@ -8,7 +8,7 @@ import type { CacheLink } from '../../engines/vllm/cache-link.ts';
 import type { VllmEnvironment, VllmServerOptions } from '../vllm-server/index.ts';
 import { checkVllmBars } from './bars.ts';
 import { boundlessHitRate, longestCall, planLoad, type VllmLoad } from './load.ts';
-import { predictedHitRate } from './predicted.ts';
+import { predict, scaleOfCost, type Predicted, type PredictedOptions } from './predicted.ts';
 import { VllmSide, type Counters } from './side.ts';
 
 export interface VllmBenchOptions {
@@ -20,6 +20,8 @@ export interface VllmBenchOptions {
   readonly seed: number;
   readonly calls: number;
   readonly thinkMs: number;
+  /** A third side, with the package and warm-ups between steps. */
+  readonly warmUps: boolean;
   say(line: string): void;
 }
 
@@ -33,6 +35,16 @@ export interface VllmSideReport {
   readonly endToEndMs: Spread | null;
 }
 
+/** With warm-ups. Hits and times are of clients' calls alone. */
+export interface WarmSideReport extends Omit<VllmSideReport, 'preemptions'> {
+  readonly hitRateGainPoints: number;
+  readonly ttftRatio: number | null;
+  readonly endToEndRatio: number | null;
+  readonly warmUps: { readonly made: number; readonly givenUp: number; /** What they computed: what they cost. */ readonly computedTokens: number; /** That, as a share of the tokens of clients' prompts. */ readonly shareOfPrompts: number };
+  /** Of the simulated engine. */
+  readonly simulatedHitRate: number;
+}
+
 export interface VllmWorkloadReport {
   readonly trace: string;
   readonly load: {
@@ -41,12 +53,14 @@ export interface VllmWorkloadReport {
   };
   readonly off: VllmSideReport;
   readonly on: VllmSideReport;
+  /** Null where it was not asked for. */
+  readonly warm: WarmSideReport | null;
   readonly hitRateGainPoints: number;
   /** On / off; null with the fake executor. */
   readonly ratio: { readonly ttftMean: number; readonly endToEndMean: number } | null;
   readonly interval: { readonly ttftMean: Interval | null; readonly hitRateGainPoints: Interval | null };
   /** The simulated paged engine with the same sessions, blocks and concurrency, and calls that run as long (`stepMs` a token). `boundless`: a cache that keeps everything. */
-  readonly simulated: { readonly off: number; readonly on: number; readonly gainPoints: number; readonly stepMs: number; readonly boundless: number };
+  readonly simulated: { readonly off: number; readonly on: number; readonly gainPoints: number; readonly stepMs: number; /** Of the stated cost of the real executor, so that calls take as long as stock's did; 1 with the fake one. */ readonly costFactor: number; readonly boundless: number };
   /** The gain as a share of the simulated engine's; null where that has none. */
   readonly shareOfSimulatedGain: number | null;
   readonly steering: { readonly leaseKeys: number; readonly leaseMessages: number; readonly callsReported: number; readonly mirrorAgreement: number | null; /** Means: from what a call did to the leases that follow from it, and of that what making them takes. */ readonly leaseLagMs: number; readonly leaseMakingMs: number };
@@ -90,7 +104,7 @@ export async function benchVllm(options: VllmBenchOptions): Promise<VllmBenchDoc
         workloads.push(report);
         for (const line of wordsOf(report)) options.say(line);
       } finally {
-        await Promise.all([sides.off.close(), sides.on.close()]);
+        await Promise.all(allOf(sides).map((side) => side.close()));
       }
     }
   }
@@ -107,32 +121,41 @@ function cacheSage(): { definition: NonNullable<ReturnType<typeof registeredPoli
   return definition === undefined ? [] : [{ definition }];
 }
 
-async function startSides({ environment, executor, startGateway, say }: VllmBenchOptions, load: VllmLoad, blocks: number): Promise<{ off: VllmSide; on: VllmSide }> {
+interface Sides { readonly off: VllmSide; readonly on: VllmSide; readonly warm?: VllmSide }
+
+const allOf = ({ off, on, warm }: Sides): VllmSide[] => [off, on, ...(warm === undefined ? [] : [warm])];
+
+async function startSides({ environment, executor, startGateway, say, warmUps }: VllmBenchOptions, load: VllmLoad, blocks: number): Promise<Sides> {
   const vllm: Omit<VllmServerOptions, 'plugin'> = { executor, blocks, blockSize: BLOCK_TOKENS, contextTokens: Math.min(CONTEXT_TOKENS, blocks * BLOCK_TOKENS), maxSequences: MAXIMUM_SEQUENCES };
-  say(`${load.trace}: ${load.sessions.length} sessions, ${load.calls} calls, lengths × ${load.scale.toFixed(3)}; ${blocks} blocks of ${BLOCK_TOKENS} tokens, ${((blocks * BLOCK_TOKENS) / load.workingSetTokens).toFixed(2)} of the working set; starting both servers`);
+  say(`${load.trace}: ${load.sessions.length} sessions, ${load.calls} calls, lengths × ${load.scale.toFixed(3)}; ${blocks} blocks of ${BLOCK_TOKENS} tokens, ${((blocks * BLOCK_TOKENS) / load.workingSetTokens).toFixed(2)} of the working set; starting ${warmUps ? 'three' : 'both'} servers`);
   const started = await Promise.allSettled([
     VllmSide.start({ name: 'off', environment, vllm, policies: [], startGateway, say }),
     VllmSide.start({ name: 'on', environment, vllm, policies: cacheSage(), startGateway, say }),
+    ...(warmUps ? [VllmSide.start({ name: 'warm', environment, vllm, policies: cacheSage(), startGateway, say })] : []),
   ]);
-  const [off, on] = started;
-  if (off.status === 'fulfilled' && on.status === 'fulfilled') return { off: off.value, on: on.value };
-  await Promise.all(started.map((side) => (side.status === 'fulfilled' ? side.value.close() : undefined)));
-  throw (off.status === 'rejected' ? off : on as PromiseRejectedResult).reason;
+  const sides = started.flatMap((side) => (side.status === 'fulfilled' ? [side.value] : []));
+  const failed = started.find((side) => side.status === 'rejected');
+  const [off, on, warm] = sides;
+  if (failed === undefined) return { off, on, ...(warm === undefined ? {} : { warm }) };
+  await Promise.all(sides.map((side) => side.close()));
+  throw failed.reason;
 }
 
-async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: number, sides: { off: VllmSide; on: VllmSide }): Promise<VllmWorkloadReport> {
+async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: number, sides: Sides): Promise<VllmWorkloadReport> {
   const { executor, seed, thinkMs } = options;
   const blocks = blocksFor(load, capacity);
   const before = await Promise.all([sides.off.counters(), sides.on.counters()]);
   // At the same time: whatever else the machine does, it does to both.
-  await Promise.all([sides.off.play(load, thinkMs), sides.on.play(load, thinkMs)]);
+  await Promise.all(allOf(sides).map((side) => side.play(load, thinkMs)));
   const after = await Promise.all([sides.off.counters(), sides.on.counters()]);
   const mirrorAgreement = await sides.on.engine.link?.reconcile(0) ?? null;
   const [off, on] = [sides.off, sides.on].map((side, index) => reportOf(side.samples, before[index], after[index], executor));
   const [pairedOff, pairedOn] = completedByAll([sides.off.samples, sides.on.samples]);
-  const cost = executor === 'fake' ? { ...FAKE_COST, stepMs: stepMsOf([...sides.off.samples, ...sides.on.samples]) } : REAL_COST;
-  const predict = (policies: ReturnType<typeof cacheSage>): Promise<number> => predictedHitRate({ load, blocks, blockTokens: BLOCK_TOKENS, thinkMs, policies, cost });
-  const simulated = { off: await predict([]), on: await predict(cacheSage()) };
+  const stockLike: PredictedOptions = { load, blocks, blockTokens: BLOCK_TOKENS, thinkMs, policies: [], cost: executor === 'fake' ? { ...FAKE_COST, stepMs: stepMsOf([...sides.off.samples, ...sides.on.samples]) } : REAL_COST };
+  const factor = executor === 'fake' ? 1 : await scaleOfCost(stockLike, spread(sides.off.samples.map(({ endToEndMs }) => endToEndMs))?.mean ?? 0);
+  const cost = Object.fromEntries(Object.entries(stockLike.cost).map(([name, value]) => [name, value * factor]));
+  const predicted = (policies: ReturnType<typeof cacheSage>, warmsUp = false): Promise<Predicted> => predict({ ...stockLike, cost, policies, warmsUp });
+  const simulated = { off: (await predicted([])).hitRate, on: (await predicted(cacheSage())).hitRate };
   const gainPoints = 100 * (simulated.on - simulated.off);
   const hitRateGainPoints = 100 * (on.hitRate - off.hitRate);
   const link = sides.on.engine.link;
@@ -140,12 +163,13 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
     trace: load.trace,
     load: { concurrency: load.concurrency, capacityFraction: capacity, scale: load.scale, seed, thinkMsMean: thinkMs, calls: load.calls, blocks, blockTokens: BLOCK_TOKENS, workingSetTokens: load.workingSetTokens, contextTokens: CONTEXT_TOKENS },
     off, on, hitRateGainPoints,
+    warm: sides.warm === undefined ? null : warmReport(sides.warm, off, executor, (await predicted(cacheSage(), true)).hitRate),
     ratio: on.ttftMs === null || off.ttftMs === null || on.endToEndMs === null || off.endToEndMs === null ? null : { ttftMean: on.ttftMs.mean / off.ttftMs.mean, endToEndMean: on.endToEndMs.mean / off.endToEndMs.mean },
     interval: {
       ttftMean: executor === 'fake' ? null : bootstrapInterval(rowsBySession(pairedOff, pairedOn, ({ ttftMs }) => [ttftMs]), ([a, b]) => b / a) ?? null,
       hitRateGainPoints: bootstrapInterval(rowsBySession(pairedOff, pairedOn, ({ cachedTokens, promptTokens }) => [cachedTokens, promptTokens]), ([a, b, c, d]) => 100 * (c / d - a / b)) ?? null,
     },
-    simulated: { ...simulated, gainPoints, stepMs: cost.stepMs, boundless: boundlessHitRate(load, BLOCK_TOKENS) },
+    simulated: { ...simulated, gainPoints, stepMs: cost.stepMs, costFactor: factor, boundless: boundlessHitRate(load, BLOCK_TOKENS) },
     shareOfSimulatedGain: gainPoints <= 0 ? null : hitRateGainPoints / gainPoints,
     steering: { leaseKeys: link?.leases.counts.keys ?? 0, leaseMessages: link?.leases.counts.messages ?? 0, callsReported: link?.touches.counts.touched ?? 0, mirrorAgreement, ...paceOf(link) },
   };
@@ -170,6 +194,23 @@ function reportOf(samples: readonly CallSample[], before: Counters, after: Count
   };
 }
 
+/** vLLM's counters hold warm-ups too: clients' calls are counted by what vLLM says of each. */
+function warmReport({ samples, engine }: VllmSide, off: VllmSideReport, executor: 'fake' | 'real', simulatedHitRate: number): WarmSideReport {
+  const sum = (read: (sample: CallSample) => number): number => samples.reduce((total, sample) => total + read(sample), 0);
+  const promptTokens = sum((sample) => sample.promptTokens);
+  const hitRate = promptTokens === 0 ? 0 : sum((sample) => sample.cachedTokens) / promptTokens;
+  const times = (read: (sample: CallSample) => number): Spread | null => (executor === 'fake' ? null : spread(samples.map(read)));
+  const ttftMs = times((sample) => sample.ttftMs);
+  const endToEndMs = times((sample) => sample.endToEndMs);
+  const { made, givenUp, promptTokens: sent, cachedTokens: found } = engine.warmUpCounts ?? { made: 0, givenUp: 0, promptTokens: 0, cachedTokens: 0 };
+  return {
+    calls: samples.length, hitRate, ttftMs, endToEndMs, hitRateGainPoints: 100 * (hitRate - off.hitRate), simulatedHitRate,
+    ttftRatio: ttftMs === null || off.ttftMs === null ? null : ttftMs.mean / off.ttftMs.mean,
+    endToEndRatio: endToEndMs === null || off.endToEndMs === null ? null : endToEndMs.mean / off.endToEndMs.mean,
+    warmUps: { made, givenUp, computedTokens: sent - found, shareOfPrompts: promptTokens === 0 ? 0 : (sent - found) / promptTokens },
+  };
+}
+
 /** Sums over each session's calls, both sides in one row. */
 function rowsBySession(off: readonly CallSample[], on: readonly CallSample[], read: (sample: CallSample) => readonly number[]): number[][] {
   const rows = new Map<string, number[]>();
@@ -181,13 +222,14 @@ function rowsBySession(off: readonly CallSample[], on: readonly CallSample[], re
   return [...rows.values()];
 }
 
-function wordsOf({ trace, load, off, on, hitRateGainPoints, simulated, shareOfSimulatedGain, ratio, steering }: VllmWorkloadReport): string[] {
+function wordsOf({ trace, load, off, on, warm, hitRateGainPoints, simulated, shareOfSimulatedGain, ratio, steering }: VllmWorkloadReport): string[] {
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   const share = shareOfSimulatedGain === null ? '' : `, ${shareOfSimulatedGain.toFixed(2)} of the simulated engine's`;
   return [
     `${trace} at ${load.capacityFraction}: hit rate ${percent(off.hitRate)} → ${percent(on.hitRate)} (${hitRateGainPoints >= 0 ? '+' : ''}${hitRateGainPoints.toFixed(1)} points${share})`,
     `  simulated: ${percent(simulated.off)} → ${percent(simulated.on)} (+${simulated.gainPoints.toFixed(1)}), ${simulated.stepMs.toFixed(1)} ms a token; a cache that keeps everything: ${percent(simulated.boundless)}`,
     ...(ratio === null || off.ttftMs === null || on.ttftMs === null ? [] : [`  first token, mean: ${off.ttftMs.mean.toFixed(0)} → ${on.ttftMs.mean.toFixed(0)} ms (×${ratio.ttftMean.toFixed(2)}); end to end ×${ratio.endToEndMean.toFixed(2)}`]),
+    ...(warm === null ? [] : [`  with warm-ups: ${percent(off.hitRate)} → ${percent(warm.hitRate)} (+${warm.hitRateGainPoints.toFixed(1)} points; simulated ${percent(warm.simulatedHitRate)})${warm.ttftMs === null || warm.ttftRatio === null ? '' : `, first token ${warm.ttftMs.mean.toFixed(0)} ms (×${warm.ttftRatio.toFixed(2)})`}; ${warm.warmUps.made} warm-ups, ${warm.warmUps.givenUp} given up, computed ${warm.warmUps.computedTokens} tokens, ${percent(warm.warmUps.shareOfPrompts)} of those of clients' prompts`]),
     `  ${steering.callsReported} calls reported, ${steering.leaseKeys} leases in ${steering.leaseMessages} messages, ${steering.leaseLagMs.toFixed(0)} ms after what they follow from (${steering.leaseMakingMs.toFixed(1)} ms to make); the mirror agreed on ${steering.mirrorAgreement === null ? 'nothing that was told' : percent(steering.mirrorAgreement)}`,
   ];
 }

@@ -15,7 +15,7 @@ export interface Calibration {
 
 /** An engine by itself, without a runtime. */
 function quietHost(clock: SideClock): EngineHost {
-  return { clock, emit: () => undefined, order: () => undefined, retention: () => undefined, log: () => undefined, trouble: () => undefined };
+  return { clock, emit: () => undefined, order: () => undefined, retention: () => undefined, log: () => undefined, trouble: () => undefined, warmedUp: () => undefined };
 }
 
 /** Starts the engine, measures it, and keeps it for its tokeniser until `close`. */

@@ -137,7 +137,7 @@ function interleaved(sessions: readonly PlannedSession[], width: number): Int32A
 
 function modelOf(engine: LlamaTokenEngine, slots: number, storeTokens: number): Complete {
   const clock: Clock = { nowMs: () => performance.now() };
-  const host: EngineHost = { clock, emit: () => undefined, order: () => undefined, retention: () => undefined, log: () => undefined, trouble: () => undefined };
+  const host: EngineHost = { clock, emit: () => undefined, order: () => undefined, retention: () => undefined, log: () => undefined, trouble: () => undefined, warmedUp: () => undefined };
   const manager = createSlotManager({ kind: 'llama-server', tokenEngine: engine, host, replica: REPLICA, slots, storeTokens });
   let serial = 0;
   return async (prompt, outputTokens) => {

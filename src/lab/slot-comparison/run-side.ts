@@ -119,5 +119,6 @@ function hostOf(clock: VirtualClock, policy: PolicyInstance | undefined, observe
     retention: () => policy?.score?.retention,
     log: () => { /* figures only */ },
     trouble: () => { /* none: nothing comes from outside */ },
+    warmedUp: () => undefined,
   };
 }

@@ -25,6 +25,8 @@ export class Frontier {
     return this.groupsTaken;
   }
   private groupsTaken = 0;
+  /** Of the group that was taken last. */
+  keyTaken = 0;
   /** Groups that are in the heap or out of it by supposition. */
   private readonly supposed: number[] = [];
   private readonly groups: GroupTable;
@@ -113,7 +115,8 @@ export class Frontier {
   take(): number {
     const group = this.heap.top();
     if (group < 0) return -1;
-    this.pay(this.heap.keyOf(group));
+    this.keyTaken = this.heap.keyOf(group);
+    this.pay(this.keyTaken);
     this.heap.remove(group);
     this.supposed.push(group);
     this.groupsTaken++;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LOCAL_TENANT, agentId, defaultParameters, instanceId, requestId, seededRandom, sessionId, unitId, workloadId, type Coordinate } from '../../core/index.ts';
+import { LOCAL_TENANT, agentId, defaultParameters, instanceId, replicaId, requestId, seededRandom, sessionId, unitId, workloadId, type Coordinate, type Intent, type PolicyInstance } from '../../core/index.ts';
 import { createLearnerSource } from '../../learner/index.ts';
 import { cacheSage } from './policy.ts';
 import { cyclicLoad, play } from './synthetic-load.fixture.ts';
@@ -95,6 +95,56 @@ describe('cache-sage', () => {
     it('knows nothing of sessions that it has never seen', () => {
       const { instance } = play(calls.slice(0, 40), CAPACITY, false, both, 0.5);
       expect(instance.act?.({ kind: 'step-end', atMs: 0, session: sessionId('never seen') })).toEqual([]);
+    });
+  });
+
+  describe('while an engine offers to compute ahead of calls', () => {
+    const until = calls.findLastIndex((call) => call.promptUnits === 8);
+    const session = sessionId(`s${calls[until].session}`);
+    const { atMs, chain, promptUnits } = calls[until];
+    const replica = replicaId('e');
+    const IDLE = { type: 'engine-load', atMs, replica, runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0.5 } as const;
+    /** @param gone units of the session's own that were evicted since; 100,000 blocks: room costs nothing */
+    const waits = ({ capacity = 100_000, parameters = {}, gone = chain.slice(4), prefillScale = 2, offers = true }: { capacity?: number; parameters?: Parameters<typeof play>[3]; gone?: readonly number[]; prefillScale?: number; offers?: boolean } = {}): PolicyInstance => {
+      const { instance } = play(calls.slice(0, until + 1), capacity, false, parameters);
+      for (const unit of gone.toReversed()) instance.score?.retention?.setResident(unitId(unit), false);
+      instance.observe?.({ ...IDLE, ...(offers ? { warmsUp: { prefillScale } } : {}) });
+      return instance;
+    };
+    const stepEnd = (instance: PolicyInstance): readonly Intent[] => instance.act?.({ kind: 'step-end', atMs, session }) ?? [];
+    const lineage = { kind: 'prefetch', target: { kind: 'lineage', session, agent: 'worker' } };
+
+    it('asks for what a waiting session has lost, once', () => {
+      const instance = waits();
+      expect(stepEnd(instance)).toMatchObject([lineage]);
+      expect(instance.act?.({ kind: 'engine-idle', atMs: atMs + 10, replica })).toEqual([]);
+    });
+
+    it('asks again for what was put off, and anew after the session has called', () => {
+      const instance = waits();
+      const [intent] = stepEnd(instance);
+      instance.observe?.({ type: 'intent-done', atMs, policy: 'cache-sage', intent, outcome: { status: 'deferred', why: 'calls wait' } });
+      expect(instance.act?.({ kind: 'engine-idle', atMs: atMs + 10, replica })).toMatchObject([lineage]);
+      expect(instance.act?.({ kind: 'tick', atMs: atMs + 20 })).toEqual([]);
+    });
+
+    it('does not where nothing is missing, nobody offers it, the engine is at work, or it was told not to', () => {
+      expect(stepEnd(waits({ gone: [] }))).toEqual([]);
+      expect(stepEnd(waits({ offers: false }))).toEqual([]);
+      expect(stepEnd(waits({ parameters: { warmUps: false } }))).toEqual([]);
+      const busy = waits();
+      busy.observe?.({ ...IDLE, runningRequests: 1 });
+      expect(stepEnd(busy)).toEqual([]);
+    });
+
+    it('does not for an answer that no prompt holds yet, nor for what is computed in no time', () => {
+      expect(stepEnd(waits({ gone: chain.slice(promptUnits) }))).toEqual([]);
+      expect(stepEnd(waits({ prefillScale: 0.1 }))).toEqual([]);
+    });
+
+    it('does not where calls that come meanwhile would wait for longer than it saves', () => {
+      // A call comes every 500 ms or so.
+      expect(stepEnd(waits({ prefillScale: 1000 }))).toEqual([]);
     });
   });
 

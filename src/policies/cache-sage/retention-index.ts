@@ -10,6 +10,7 @@ import { PrefixTree } from './prefix-tree.ts';
 import { Renewals } from './renewals.ts';
 import { chooseForGap, type GapChoice } from './tool-gap.ts';
 import { pickVictims } from './victims.ts';
+import { chooseWarmUp } from './warm-up.ts';
 
 export interface IndexOptions {
   readonly learners: LearnerSource;
@@ -26,6 +27,8 @@ export interface IndexOptions {
 
 /** Forecasts for one group whose value is asked for. */
 const LOOKS_PER_VALUE = 64;
+/** Between calls: what is less is taken as this. */
+const LEAST_INTERVAL_MS = 1;
 const SNAPSHOT_VERSION = 3;
 const PROVEN: TouchKind = 0;
 const PROMPT: TouchKind = 1;
@@ -43,6 +46,9 @@ export class SageIndex implements RetentionIndex {
   private readonly capacityBlocks: number | undefined;
   private readonly keepsEvicted: boolean;
   private nowMs = 0;
+  private lastCallMs = 0;
+  /** Between calls, of late. */
+  private intervalMs = 1000;
   /** Ordinal of touches. */
   private touches = 0;
   private residentBlocks = 0;
@@ -90,6 +96,8 @@ export class SageIndex implements RetentionIndex {
     const { tree } = this;
     const session = this.sessions.numberOf(touch.by, () => this.values.countSession(nowMs));
     if (touch.origin === 'prompt') {
+      this.intervalMs += (nowMs - this.lastCallMs - this.intervalMs) / 16;
+      this.lastCallMs = nowMs;
       if (this.guard?.arrive(touch.units) === true) this.real.rankAllAnew();
       this.guard?.protectFrom(ordinal);
       if (session >= 0) this.teach(session, touch.units);
@@ -175,6 +183,20 @@ export class SageIndex implements RetentionIndex {
     if (session < 0) return 'nothing';
     const price = this.leader === 'survival' ? this.real.price : (this.guard?.bySurvival.price ?? 0);
     return chooseForGap({ tree: this.tree, sessions: this.sessions, values: this.values, price, keepsEvicted: this.keepsEvicted }, session, nowMs);
+  }
+
+  /**
+   * Of these lineages that wait, the one that is best computed ahead of its next call, if any is.
+   * @param prefillScale prefill takes so many times what units were defined with
+   */
+  chooseWarmUp(lineages: readonly Coordinate[], prefillScale: number, nowMs: number): Coordinate | undefined {
+    this.nowMs = nowMs;
+    if (this.leader === 'lru') return undefined;
+    this.real.settle();
+    this.renewals.dropEnded();
+    const { tree, sessions, values, real } = this;
+    const freeBlocks = Math.max(0, (this.capacityBlocks ?? 0) - this.residentBlocks);
+    return chooseWarmUp({ tree, sessions, values, real, freeBlocks, prefillScale, callsPerMs: 1 / Math.max(LEAST_INTERVAL_MS, this.intervalMs), numberOf: (by) => sessions.numberOf(by, () => values.countSession(nowMs)) }, lineages, nowMs);
   }
 
   stateBytes(): StateBytes {

@@ -17,8 +17,11 @@ const SECONDS = BIN_MIDDLE_MS.map((ms) => ms / 1000);
 /** Who gives up gives up after a bin: within it nobody knows when. */
 const GIVE_UP_SECONDS = BIN_HIGH_MS.map((ms) => ms / 1000);
 
+/** Of the best time to give up: the chance of a hit until then, and how long it is kept in the mean, in seconds. */
+export interface Stop { chance: number; waitSeconds: number }
+
 /** Hits per block-second, from the masses of R on the time grid; none lies outside the bins `from` to `to`. */
-export function gittinsIndex(returns: Float64Array, from = 0, to = SUM_BINS): number {
+export function gittinsIndex(returns: Float64Array, from = 0, to = SUM_BINS, stop?: Stop): number {
   let chance = 0;
   let held = 0;
   // The best ratio so far, as a fraction: comparing fractions needs no division.
@@ -33,6 +36,10 @@ export function gittinsIndex(returns: Float64Array, from = 0, to = SUM_BINS): nu
     if (chance * bestWait <= best * wait) continue;
     best = chance;
     bestWait = wait;
+  }
+  if (stop !== undefined) {
+    stop.chance = best;
+    stop.waitSeconds = bestWait;
   }
   return best / bestWait;
 }
@@ -58,6 +65,7 @@ export class SessionWorth {
   private madeAtMs = 0;
   private revision = -1;
   private horizons: Float64Array[] = [];
+  private readonly stop: Stop = { chance: 0, waitSeconds: 1 };
   private horizonsReady = 0;
   /** The bins of each horizon that have any mass: from the first one to before the other. */
   private readonly from: number[] = [];
@@ -102,6 +110,15 @@ export class SessionWorth {
     return worth;
   }
 
+  /** As `of`, with what it is made of. Valid until the next call. */
+  stopOf(kind: TouchKind, agentKey: number, step: number, nth: number): Stop {
+    const { live, forecasts, stop } = this;
+    stop.chance = 0;
+    stop.waitSeconds = 1;
+    if (live !== undefined && forecasts !== undefined) this.compute(live, forecasts, kind, agentKey, step, nth);
+    return stop;
+  }
+
   private compute(live: LiveSession, forecasts: SessionForecasts, kind: TouchKind, agentKey: number, step: number, nth: number): number {
     const { returns, chances } = this;
     forecasts.touchChances(live, kind, agentKey, step, nth, chances);
@@ -127,7 +144,7 @@ export class SessionWorth {
       }
       if (left < NEGLIGIBLE_SHARE) break;
     }
-    return gittinsIndex(returns, first, end);
+    return gittinsIndex(returns, first, end, this.stop);
   }
 
   private horizon(forecasts: SessionForecasts, horizon: number): Float64Array {

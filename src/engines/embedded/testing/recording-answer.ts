@@ -54,6 +54,8 @@ export class RecordingHost implements EngineHost {
   readonly troubles: string[] = [];
   log(_level: string, message: string): void { this.logs.push(message); }
   trouble(kind: string): void { this.troubles.push(kind); }
+  readonly warmUps: string[] = [];
+  warmedUp(outcome: string): void { this.warmUps.push(outcome); }
 }
 
 let calls = 0;

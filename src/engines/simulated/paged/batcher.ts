@@ -19,6 +19,8 @@ export interface BatcherOptions {
   readonly vocabularySize: number;
   readonly cost: StepCost;
   readonly lineages: Lineages;
+  /** It has something to do, or has nothing more. */
+  turned?(idle: boolean): void;
 }
 
 interface Entry {
@@ -56,6 +58,7 @@ export class Batcher {
   /** Steps until nothing is left. A fault in a step is the simulator's own and fails every call at hand. */
   async #run(): Promise<void> {
     this.#stepping = true;
+    this.#options.turned?.(false);
     try {
       // Let calls of the same moment come in before the first step.
       await this.#options.clock.sleep(0);
@@ -72,6 +75,7 @@ export class Batcher {
       this.#running = [];
     } finally {
       this.#stepping = false;
+      this.#options.turned?.(true);
     }
   }
 
@@ -154,13 +158,14 @@ export class Batcher {
     const { sequence } = entry;
     this.#running = this.#running.filter((other) => other !== entry);
     this.#touch(sequence, sequence.units, 'output');
-    this.#options.lineages.used(sequence.job.call.request.by, sequence.units);
+    if (sequence.job.warmUp !== true) this.#options.lineages.used(sequence.job.call.request.by, sequence.units);
     sequence.release(this.#options.pool);
     entry.resolve(sequence.result(stop));
   }
 
   #touch(sequence: Sequence, units: readonly UnitId[], origin: 'prompt' | 'output'): void {
     const { host, blockTokens, clock } = this.#options;
+    if (sequence.job.warmUp === true) return;
     const { by } = sequence.job.call.request;
     const first = origin === 'prompt' ? 0 : Math.min(units.length, Math.floor(sequence.promptTokens / blockTokens));
     host.retention(by.tenant)?.touch({ by, units: Int32Array.from(units), first, origin }, clock.nowMs());

@@ -1,4 +1,4 @@
-import type { Coordinate, UnitId } from '../../../core/index.ts';
+import { BoundedMap, type Coordinate, type UnitId } from '../../../core/index.ts';
 import { ROOT, type BlockTable } from './block-table.ts';
 
 type Named = Pick<Coordinate, 'tenant' | 'workload' | 'session' | 'agent'>;
@@ -10,6 +10,7 @@ const LINEAGE_CAPACITY = 4096;
 export class Lineages {
   readonly #table: BlockTable;
   readonly #tails = new Map<string, { readonly unit: UnitId; readonly serial: number }>();
+  readonly #prompts = new BoundedMap<string, Int32Array>(LINEAGE_CAPACITY);
 
   constructor(table: BlockTable) {
     this.#table = table;
@@ -25,6 +26,10 @@ export class Lineages {
     const [oldest] = this.#tails.keys();
     if (this.#tails.size > LINEAGE_CAPACITY) this.#tails.delete(oldest);
   }
+
+  /** The prompt of its latest call. */
+  keepPrompt(by: Named, prompt: Int32Array): void { this.#prompts.set(keyOf(by), prompt); }
+  promptOf(by: Named): Int32Array | undefined { return this.#prompts.peek(keyOf(by)); }
 
   /** Root first; undefined if nothing is known of it (any more). */
   chainOf(by: Named): UnitId[] | undefined {

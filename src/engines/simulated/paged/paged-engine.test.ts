@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  sessionId, tenantId, unitId, type CallReport, type EngineCall, type EngineHost, type Event, type Intent, type RequestView, type RetentionIndex, type TenantId, type UnitId,
+  sessionId, tenantId, unitId, type CallReport, type EngineCall, type EngineHost, type Event, type Intent, type Outcome, type RequestView, type RetentionIndex, type TenantId, type UnitId,
 } from '../../../core/index.ts';
 import { RecencyIndex } from '../../../policies/lru/recency-index.ts';
 import { RecordingAnswer, engineCall } from '../../embedded/testing/recording-answer.ts';
@@ -21,6 +21,7 @@ class Host implements EngineHost {
 
   emit(event: Event): void { this.events.push(event); }
   trouble(kind: string): void { this.logs.push(kind); }
+  warmedUp(outcome: string): void { this.logs.push(`warm-up ${outcome}`); }
   order(waiting: readonly RequestView[]): readonly number[] | undefined { return this.orderRule?.(waiting); }
   retention(tenant: TenantId): RetentionIndex | undefined {
     const index = this.indices.get(tenant) ?? this.makeIndex();
@@ -63,6 +64,27 @@ async function serve(host: Host, engine: PagedEngine, call: EngineCall): Promise
 }
 
 describe('PagedEngine', () => {
+  it('computes ahead of a call what is asked for while it is idle, and gives way to a call', async () => {
+    const { host, engine } = await started({ warmsUp: true, batchTokens: 8 });
+    const { report } = await serve(host, engine, completion(range(32)));
+    expect(report.cachedTokens).toBe(0);
+    const { by } = completion([]).request;
+    const target = { kind: 'lineage', tenant: by.tenant, workload: by.workload, session: by.session, agent: by.agent } as const;
+    const prefetch = (): Promise<Outcome> => engine.perform({ kind: 'prefetch', target });
+    const drop = (): Promise<Outcome> => engine.perform({ kind: 'evict', target: { kind: 'units', units: [...host.resident()].toSorted((a, b) => b - a) } });
+    await drop();
+    expect(await host.clock.runUntil(prefetch())).toEqual({ status: 'accepted' });
+    expect((await serve(host, engine, completion(range(32)))).report.cachedTokens).toBe(28);
+    await drop();
+    const outcome = prefetch();
+    const other = await serve(host, engine, completion(range(8, 100), {}, { session: 'other' }));
+    expect(other.report.status).toBe('ok');
+    expect(await host.clock.runUntil(outcome)).toEqual({ status: 'clipped', why: 'a call came' });
+    expect(engine.warmUps).toMatchObject({ made: 2, givenUp: 1 });
+    const offers = host.events.flatMap((event) => (event.type === 'engine-load' ? [[event.runningRequests + event.waitingRequests === 0, event.warmsUp !== undefined]] : []));
+    expect(offers.every(([idle, offered]) => idle === offered)).toBe(true);
+  });
+
   it('counts cached tokens in whole blocks, never the whole prompt, and answers the same with and without a cache', async () => {
     const { host, engine } = await started();
     const first = await serve(host, engine, completion(range(16)));

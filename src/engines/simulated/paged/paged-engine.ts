@@ -4,8 +4,8 @@
  * it asks for order and victims, counts exactly, and reports what it stores and drops.
  */
 import {
-  EntresolError, replicaId,
-  type Answer, type CallReport, type Engine, type EngineCall, type EngineCapabilities, type EngineHost, type Intent, type ModelInfo,
+  EntresolError, instanceId, replicaId, requestId,
+  type Answer, type CacheTarget, type CallReport, type Engine, type EngineCall, type EngineCapabilities, type EngineHost, type Intent, type ModelInfo,
   type IntentKind, type Outcome, type ReplicaId, type TenantId, type UnitId,
 } from '../../../core/index.ts';
 import { StreamedCompletionAnswer, WholeCompletionAnswer } from '../../embedded/dialect/completion-answer.ts';
@@ -31,6 +31,8 @@ export interface PagedEngineOptions {
   readonly cost?: Partial<StepCost>;
   /** A second tier; by default there is none. */
   readonly hostTier?: HostTierOptions;
+  /** While it has nothing else to do it computes what is asked for ahead of a call, until one comes; by default it does not. */
+  readonly warmsUp?: boolean;
   readonly replica?: ReplicaId;
 }
 
@@ -53,6 +55,10 @@ export class PagedEngine implements Engine {
   #started: Started | undefined;
   #stopping = false;
   #served = 0;
+  /** Of the warm-up that runs. */
+  #warming: AbortController | undefined;
+  /** Warm-ups, and what they computed. */
+  readonly warmUps = { made: 0, givenUp: 0, computedTokens: 0 };
 
   constructor(options: PagedEngineOptions) {
     this.#options = options;
@@ -60,7 +66,7 @@ export class PagedEngine implements Engine {
     this.replica = options.replica ?? replicaId('simulated-paged');
     this.capabilities = {
       dialects: ['completions'],
-      intents: options.hostTier === undefined ? ['evict'] : ['evict', ...TIER_INTENTS],
+      intents: options.hostTier !== undefined ? ['evict', ...TIER_INTENTS] : options.warmsUp === true ? ['evict', 'prefetch'] : ['evict'],
       retention: { mode: 'pull' },
       cache: { capacityBlocks: options.capacityBlocks, blockTokens: this.#blockTokens, ...(options.hostTier?.keepsEvicted === true ? { keepsEvicted: true } : {}) },
       ordersQueue: true,
@@ -93,6 +99,7 @@ export class PagedEngine implements Engine {
       batchTokens: this.#options.batchTokens ?? 2048,
       maximumRunning: this.#options.maximumRunning ?? 64,
       vocabularySize: VOCABULARY_SIZE,
+      ...(this.#options.warmsUp === true ? { turned: (idle) => host.emit({ type: 'engine-load', atMs: clock.nowMs(), replica, ...this.load(), ...(idle ? { warmsUp: { prefillScale: 1 } } : {}) }) } : {}),
     });
     this.#started = { host, pool, batcher, lineages, below };
     host.emit({ type: 'engine-up', atMs: clock.nowMs(), replica });
@@ -128,6 +135,7 @@ export class PagedEngine implements Engine {
     if (!('target' in intent) || !this.capabilities.intents.includes(intent.kind)) return { status: 'unsupported' };
     const { pool, lineages, below } = this.#running();
     const { target } = intent;
+    if (intent.kind === 'prefetch' && below === undefined && target.kind === 'lineage') return this.#warmUp(target);
     const units = target.kind === 'units' ? target.units : lineages.chainOf(target);
     if (units === undefined) return { status: 'rejected', why: 'nothing of this lineage is known' };
     switch (intent.kind) {
@@ -160,13 +168,33 @@ export class PagedEngine implements Engine {
     this.#started = undefined;
   }
 
+  async #warmUp(target: Extract<CacheTarget, { kind: 'lineage' }>): Promise<Outcome> {
+    const { batcher, lineages } = this.#running();
+    const prompt = lineages.promptOf(target);
+    if (prompt === undefined) return { status: 'rejected', why: 'nothing of this lineage is known' };
+    if (this.#warming !== undefined || batcher.waitingCount + batcher.runningCount > 0) return { status: 'deferred', why: 'calls are being served' };
+    const { id, by } = { id: requestId(`warm-up ${this.warmUps.made}`), by: { ...target, instance: instanceId(target.agent), step: 0 } };
+    const warming = this.#warming = new AbortController();
+    const request = { id, by, model: PAGED_MODEL, arrivedAtMs: this.#options.clock.nowMs(), promptTokens: prompt.length, promptTokensExact: true, residentTokens: 0, tools: [], stream: false, final: false };
+    const call: EngineCall = { request, dialect: 'completions', method: 'POST', path: '/v1/completions', headers: [], body: Buffer.alloc(0), memory: undefined, signal: warming.signal, parsed: undefined };
+    const { stop, cachedTokens } = await batcher.submit({ call, prompt, maxTokens: 1, forced: undefined, warmUp: true, onToken: () => undefined });
+    this.#warming = undefined;
+    this.warmUps.made += 1;
+    this.warmUps.computedTokens += prompt.length - cachedTokens;
+    if (stop !== 'cancelled') return { status: 'accepted' };
+    this.warmUps.givenUp += 1;
+    return { status: 'clipped', why: 'a call came' };
+  }
+
   async #serve(call: EngineCall, answer: Answer): Promise<CallReport> {
     if (this.#stopping) throw new EntresolError('ENT_DRAINING', 'The engine is stopping.');
-    const { batcher } = this.#running();
+    const { batcher, lineages } = this.#running();
+    this.#warming?.abort();
     const { prompt, maxTokens, forced, stream, includeUsage } = this.#read(call);
     checkFits(prompt.length, forced?.length ?? maxTokens, this.#blockTokens, this.#options.capacityBlocks);
     const heading = { id: `cmpl-${++this.#served}`, created: Math.floor(this.#options.clock.nowMs() / 1000), model: PAGED_MODEL };
     const writer = stream ? new StreamedCompletionAnswer(answer, heading, includeUsage) : new WholeCompletionAnswer(answer, heading);
+    if (this.#options.warmsUp === true) lineages.keepPrompt(call.request.by, prompt);
     let begun = false;
     const result = await batcher.submit({
       call, prompt, maxTokens, forced,

@@ -9,6 +9,8 @@ export interface SequenceJob {
   readonly maxTokens: number;
   /** Teacher forcing: these are decoded in place of invented ones. */
   readonly forced: Int32Array | undefined;
+  /** Ahead of its call: nobody is told that it used anything. */
+  readonly warmUp?: true;
   onToken(token: number): void;
 }
 

@@ -33,6 +33,7 @@ export function makeWorld(options: WorldOptions = {}): World {
     retention: (tenant) => options.retention?.(tenant),
     log: () => {},
     trouble: () => {},
+    warmedUp: () => {},
   };
   const manager = createSlotManager({
     kind: 'survival', slots, storeTokens: 800, replica: replicaId('test'), ...options, tokenEngine: engine, host,
