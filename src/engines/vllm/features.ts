@@ -58,7 +58,7 @@ function events(link: CacheLink | undefined, { kvEvents }: VllmSettings): Discov
 
 function steering(link: CacheLink | undefined, { control }: VllmSettings): DiscoveredFeature[] {
   const hellos = link?.hellos() ?? [];
-  const mend = 'Install the package entresol-vllm beside vLLM: pip install entresol-vllm.';
+  const mend = 'Install the package entresol-vllm beside vLLM (docs/before-your-vllm.md): pip install ./integrations/vllm, of the npm package or a checkout.';
   if (hellos.length === 0 || link === undefined) return [feature('evicts as it is told', control === 'none' ? undefined : false, control === 'none' ? { detail: 'not asked for (control: none)' } : { mend })];
   if (link.isAnothers) {
     return [feature('evicts as it is told', false, {
