@@ -98,9 +98,10 @@ describe.skipIf(environment === undefined)('a real vLLM with the package', () =>
     const lineage = { kind: 'lineage', tenant: LOCAL_TENANT, workload: DEFAULT_WORKLOAD, session: sessionId('warm'), agent: agentId('a') } as const;
     const blocks = (): Block[] => prefixKeys(prompt, BLOCK_TOKENS).flatMap((key) => link.mirror.rank(0).find(key) ?? []);
     const resident = (): number => blocks().filter(({ copies }) => copies > 0).length;
-    // Done before the next call looks for anything; an idle engine does nothing.
+    // Done before the next call looks for anything, once it has arrived: what is asked after it is answered then. An idle engine does nothing.
     const evict = async (): Promise<void> => {
       expect(await engine.perform({ kind: 'evict', target: { kind: 'units', units: blocks().map(({ unit }) => unit) } })).toEqual({ status: 'accepted' });
+      expect(await link.reconcile(0)).toBeDefined();
     };
     // What was used by the calls of the tests before is reported after their answers: nothing of it is to come in between.
     await until(() => link.touches.counts.touched === served);
