@@ -11,4 +11,4 @@ export { rememberRequest, rememberAnswer, type AnswerOutline } from './remember.
 export { IdentityState, DEFAULT_IDENTITY_LIMITS, type IdentityStateLimits } from './state.ts';
 export type { Inference } from './infer.ts';
 export type { OutlinedToolCall } from './outline/outline.ts';
-export { OUTLINE_WORDS } from './outline/words.ts';
+export { LONGEST_WORD, OUTLINE_WORDS } from './outline/words.ts';

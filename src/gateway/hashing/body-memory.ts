@@ -2,7 +2,7 @@
  * A body in the memory of two kilobytes of WebAssembly (body-memory.wat), where its values are found and its parts hashed: what is
  * compiled ahead needs no warming, makes no garbage, and looks at sixteen bytes at a time.
  */
-import { OUTLINE_WORDS, type BodyBytes } from '../../core/index.ts';
+import { LONGEST_WORD, OUTLINE_WORDS, type BodyBytes } from '../../core/index.ts';
 import { BODY_MEMORY_WASM } from './body-memory.wasm.ts';
 
 interface Exports {
@@ -28,7 +28,6 @@ const MAXIMUM_HASHES = 4096;
 const WORDS_AT = 65_536;
 const WORD_BYTES = 32;
 const WORD_TEXT_AT = 8;
-const LONGEST_WORD = 24;
 const WORD_SLOTS = 256;
 const SPARE_WORD_SLOTS = 32;
 /** Where texts of calls are put together: they may be as long as this page. */
@@ -47,7 +46,8 @@ function wordTable(): Uint8Array {
     const bytes = Buffer.from(word);
     if (bytes.length > LONGEST_WORD) throw new RangeError(`${word} is longer than ${LONGEST_WORD} bytes`);
     let slot = ((bytes.length * 5 + bytes[0] * 3 + bytes[bytes.length - 1]) % WORD_SLOTS) * WORD_BYTES;
-    while (table[slot] !== 0) slot += WORD_BYTES;
+    while (slot < table.length && table[slot] !== 0) slot += WORD_BYTES;
+    if (slot >= table.length || index >= 255) throw new RangeError(`there is no room for ${word} among the words`);
     table[slot] = bytes.length;
     table[slot + 2] = index + 1;
     table[slot + 3] = opens ? 1 : 0;

@@ -27,7 +27,7 @@
 
   ;; A string, from its quote.
   (func $string (export "string") (param $at i32) (result i32)
-    (local $block v128) (local $found i32)
+    (local $block v128) (local $found i32) (local $next i32)
     (local.set $at (i32.add (local.get $at) (i32.const 1)))
     (loop $blocks
       (if (i32.ge_u (local.get $at) (global.get $limit)) (then (return (i32.const 0))))
@@ -35,15 +35,23 @@
       (local.set $found (i8x16.bitmask (v128.or
         (i8x16.eq (local.get $block) (v128.const i8x16 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34))
         (i8x16.eq (local.get $block) (v128.const i8x16 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92)))))
-      (if (i32.eqz (local.get $found))
-        (then
-          (local.set $at (i32.add (local.get $at) (i32.const 16)))
-          (br $blocks)))
-      (local.set $at (i32.add (local.get $at) (i32.ctz (local.get $found))))
-      (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 34)) (then (return (i32.add (local.get $at) (i32.const 1)))))
-      (global.set $escaped (i32.const 1))
-      (local.set $at (i32.add (local.get $at) (i32.const 2)))
-      (br $blocks))
+      (loop $each
+        (if (i32.eqz (local.get $found))
+          (then
+            (local.set $at (i32.add (local.get $at) (i32.const 16)))
+            (br $blocks)))
+        (local.set $next (i32.ctz (local.get $found)))
+        (if (i32.eq (i32.load8_u (i32.add (local.get $at) (local.get $next))) (i32.const 34))
+          (then (return (i32.add (local.get $at) (i32.add (local.get $next) (i32.const 1))))))
+        (global.set $escaped (i32.const 1))
+        ;; What the backslash escapes may stand in the next block.
+        (if (i32.eq (local.get $next) (i32.const 15))
+          (then
+            (local.set $at (i32.add (local.get $at) (i32.const 17)))
+            (br $blocks)))
+        (local.set $found (i32.and (local.get $found) (i32.shl (i32.const -4) (local.get $next))))
+        (br $each))
+      (unreachable))
     (unreachable))
 
   (func $digits (param $at i32) (result i32)

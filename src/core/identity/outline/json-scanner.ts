@@ -5,7 +5,7 @@
  */
 import { EntresolError } from '../../errors.ts';
 import type { BodyBytes } from '../hashing.ts';
-import { OUTLINE_WORDS } from './words.ts';
+import { LONGEST_WORD, OUTLINE_WORDS } from './words.ts';
 
 export const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -18,6 +18,12 @@ const CLOSE_ARRAY = 0x5d;
 
 /** Of one value in a body: deeper than any real request. What recurses over a body stays far from the end of the stack. */
 export const MAXIMUM_DEPTH = 256;
+/** Of messages, their parts, tools and members that are walked one by one: each leaves something in memory until the body is read. */
+export const MAXIMUM_WALKED = 131_072;
+/** What is longer as it stands in a body is no role and no type that anybody knows. */
+const LONGEST_NAME = 64;
+/** Stands for all of those: neither empty nor anything that is asked for. */
+export const UNKNOWN_NAME = '…';
 /** From here on a search for the quote is faster than a look at each byte. */
 const SHORT_STRING = 8;
 
@@ -31,12 +37,17 @@ export class JsonScanner {
   readonly bytes: Buffer;
 
   readonly body: BodyBytes | undefined;
+  private readonly budget: { left: number };
 
-  /** @param body the same bytes, where they have been taken in */
-  constructor(bytes: Buffer, at = 0, body?: BodyBytes) {
+  /**
+   * @param body the same bytes, where they have been taken in; nothing else may be taken in until this scanner is done
+   * @param budget how much may be walked yet, by all scanners of one body together
+   */
+  constructor(bytes: Buffer, at = 0, body?: BodyBytes, budget = { left: MAXIMUM_WALKED }) {
     this.bytes = bytes;
     this.at = at;
     this.body = body;
+    this.budget = budget;
   }
 
   /** @throws EntresolError `ENT_BAD_JSON` */
@@ -116,8 +127,7 @@ export class JsonScanner {
       const end = this.body?.valueEnd(this.at) ?? -1;
       if (end < 0) this.skipContainer(first);
       else this.at = end;
-    }
-    else this.skipBare();
+    } else this.skipBare();
   }
 
   private skipContainer(first: number): void {
@@ -159,7 +169,7 @@ export class JsonScanner {
   }
 
   /** Another scanner of the same bytes. */
-  from(at: number): JsonScanner { return new JsonScanner(this.bytes, at, this.body); }
+  from(at: number): JsonScanner { return new JsonScanner(this.bytes, at, this.body, this.budget); }
 
   /** Past the object that begins here. @returns where the value of its member of that name begins, the last of equal names; -1 if it has none */
   memberAt(name: string): number {
@@ -189,12 +199,18 @@ export class JsonScanner {
       byte = this.peek();
     }
     if (byte !== QUOTE) this.fail(byte < 0 ? 'it ends too early' : 'a key is missing');
+    this.spend();
     const start = this.at;
     this.skipString();
     const key = this.stringAt(start, this.at);
     if (!this.take(COLON)) this.fail('a colon is missing');
     this.peek();
     return key;
+  }
+
+  private spend(): void {
+    this.budget.left -= 1;
+    if (this.budget.left < 0) throw new EntresolError('ENT_BAD_REQUEST', `The body has more than ${MAXIMUM_WALKED} messages, parts and members.`, { at: 'body' });
   }
 
   /** Goes to the next entry of the array that is being walked; false past its last one. */
@@ -204,6 +220,7 @@ export class JsonScanner {
       this.at += 1;
       return false;
     }
+    this.spend();
     if (first) return true;
     if (byte !== COMMA) this.fail(byte < 0 ? 'it ends too early' : 'a comma is missing');
     this.at += 1;
@@ -224,17 +241,18 @@ export class JsonScanner {
     return bytes.toString('latin1', start + 1, end - 1);
   }
 
-  /** The short string at a place that was walked over already; '' where there is none. */
+  /** The short string at a place that was walked over already: '' where there is none, `UNKNOWN_NAME` where it is no short one. */
   wordAt(at: number): string {
     const { bytes } = this;
     if (at < 0 || bytes[at] !== QUOTE) return '';
     let end = at + 1;
-    while (end < bytes.length && bytes[end] !== QUOTE) end += bytes[end] === BACKSLASH ? 2 : 1;
+    while (end < bytes.length && bytes[end] !== QUOTE) {
+      end += bytes[end] === BACKSLASH ? 2 : 1;
+      if (end - at > LONGEST_NAME) return UNKNOWN_NAME;
+    }
     return this.stringAt(at, end + 1);
   }
 }
-
-const LONGEST_WORD = 24;
 
 /** Words by their length, first and last byte. */
 const SLOTS = 128;

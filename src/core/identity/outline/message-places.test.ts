@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { testHashing } from '../../../../test/support/hash.ts';
 import { formatted } from '../../../../test/support/json-style.ts';
-import { JsonScanner } from './json-scanner.ts';
+import { JsonScanner, MAXIMUM_WALKED, UNKNOWN_NAME } from './json-scanner.ts';
 import { MessagePlaces } from './message-places.ts';
 import { OUTLINE_WORDS } from './words.ts';
 
@@ -15,6 +15,12 @@ const { value } = fc.letrec((tie) => ({
 const style = fc.record({ indent: fc.nat({ max: 3 }), spaceBefore: fc.boolean(), escape: fc.constantFrom('none' as const, 'ascii' as const, 'slashes' as const), newline: fc.constantFrom('\n' as const, '\r\n' as const) });
 /** Bytes that break JSON, or nearly. */
 const damage = fc.constantFrom('"', '\\', '{', '}', '[', ']', ',', ':', ' ', '0', '-', '.', 'e', 't', '\u0000', '\u00a0', '\\u0072', '1e', 'truex', '01');
+
+/** One letter of the word in quotes that comes as number `which` is written by its number. */
+function inDisguise(text: string, which: number): string {
+  let seen = 0;
+  return text.replace(/"([a-z]+)([a-z_]*)"/g, (quoted, [first, ...more]: string, rest: string) => (seen++ === which ? `"\\u00${first.charCodeAt(0).toString(16)}${more.join('')}${rest}"` : quoted));
+}
 
 /** What a walk finds, and where it ends or how it fails. */
 function walked(text: string, known: boolean): unknown {
@@ -34,9 +40,9 @@ function walked(text: string, known: boolean): unknown {
 
 it('finds in a message what a reader of its bytes finds, and fails where that fails: any JSON style, any damage', () => {
   let failed = 0;
-  fc.assert(fc.property(value, style, fc.option(fc.tuple(fc.nat(), fc.boolean(), damage)), (message, how, broken) => {
+  fc.assert(fc.property(value, style, fc.nat({ max: 40 }), fc.option(fc.tuple(fc.nat(), fc.boolean(), damage)), (message, how, disguised, broken) => {
     let text = formatted([['message', message]], how);
-    text = text.slice(text.indexOf(':') + 1, -1);
+    text = inDisguise(text.slice(text.indexOf(':') + 1, -1), disguised);
     if (broken !== null) {
       const [place, replaces, what] = broken;
       const at = place % (text.length + 1);
@@ -49,8 +55,45 @@ it('finds in a message what a reader of its bytes finds, and fails where that fa
   expect(failed).toBeGreaterThan(100);
 });
 
+it('takes a whole message of plain JSON from its notes, whatever stands between its values', () => {
+  for (const text of ['{"role":"user","content":"hello"}', '{\t"role" :\r\n "user" ,\t"content":[ {"type":"text","text":"a \\"b\\" c"} ,\t1.5e-3 , true,false , null ] }', '{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{\\"a\\":\\\\}"}}]}']) {
+    testHashing.body.take(Buffer.from(text));
+    expect(testHashing.body.outline(0)).toBe(text.length);
+  }
+  // A key in disguise is left to the reader that decodes.
+  testHashing.body.take(Buffer.from('{"r\\u006fle":"user"}'));
+  expect(testHashing.body.outline(0)).toBe(-1);
+});
+
+it('tells each word from all that differ from it in one byte', () => {
+  for (const { word } of OUTLINE_WORDS) {
+    const near = [word, ...Array.from(word, (_, at) => `${word.slice(0, at)}${word[at] === 'q' ? 'z' : 'q'}${word.slice(at + 1)}`), `${word}s`, word.slice(1), `${word.slice(0, -1)}`].filter((text) => text !== '');
+    for (const text of near) {
+      for (const message of [`{"${text}":"user","type":"message"}`, `{"role":"${text}","type":"${text}","content":[{"type":"${text}","text":"x"}]}`, `{"content":[{"${text}":"x"}],"tool_calls":[{"${text}":{"${text}":"x"}}]}`]) {
+        expect(walked(message, true)).toEqual(walked(message, false));
+      }
+    }
+  }
+});
+
+it('keeps nothing of a role or a type that is longer than any that is known', () => {
+  const long = 'q'.repeat(10_000);
+  for (const known of [true, false]) {
+    expect(walked(`{"role":"${long}","type":"${long}","content":[{"type":"${long}"}]}`, known)).toMatchObject({ role: UNKNOWN_NAME, type: UNKNOWN_NAME, parts: [{ type: UNKNOWN_NAME }] });
+  }
+});
+
 it('reads what is too deep or too much to be noted as it reads anything', () => {
-  for (const text of [`[${'['.repeat(253)}${']'.repeat(253)}]`, `{"content":[${'{"type":"text","text":"x"},'.repeat(3000)}1]}`, `{"content":${'['.repeat(300)}${']'.repeat(300)}}`]) {
-    expect(walked(text, true)).toEqual(walked(text, false));
+  const parts = (count: number): string => `{"content":[${'{"type":"text","text":"x"},'.repeat(count)}1]}`;
+  const entries = (count: number): string => `{"role":"user","content":[${'1,'.repeat(count)}"last"]}`;
+  const nested = (depth: number): string => `{"content":${'['.repeat(depth)}${']'.repeat(depth)}}`;
+  for (const text of [3000, ...Array.from({ length: 12 }, (_, index) => 674 + index)].map(parts)) expect(walked(text, true)).toEqual(walked(text, false));
+  for (const text of [3000, 4096, 5000, ...Array.from({ length: 40 }, (_, index) => 2020 + index)].map(entries)) expect(walked(text, true)).toEqual(walked(text, false));
+  for (const text of Array.from({ length: 30 }, (_, index) => 240 + index).map(nested)) expect(walked(text, true)).toEqual(walked(text, false));
+});
+
+it('refuses a message of more parts than any real one, before they fill memory', () => {
+  for (const text of [`{"content":[${'1,'.repeat(MAXIMUM_WALKED)}1]}`, `{"tool_calls":[${'1,'.repeat(MAXIMUM_WALKED)}1]}`, `{${'"a":1,'.repeat(MAXIMUM_WALKED)}"b":1}`]) {
+    expect(walked(text, true)).toMatch(/ENT_BAD_REQUEST|has more than 131072/);
   }
 });

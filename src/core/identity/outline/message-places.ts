@@ -19,7 +19,7 @@ const FUNCTION_CALL = wordNumber('function_call');
 const CALL_ID = wordNumber('call_id');
 const OUTPUT = wordNumber('output');
 
-/** The short string at a note; '' where it is none. */
+/** The string at a note, as `JsonScanner.wordAt` gives it. */
 function wordAt(scanner: JsonScanner, notes: Int32Array, at: number): string {
   const note = notes[at];
   return firstByteOf(note) === QUOTE ? (wordOf(note) ?? scanner.wordAt(notes[at + START])) : '';

@@ -16,6 +16,8 @@ const isConversation = (name: string): name is ConversationKind => Object.hasOwn
 
 /** Clients move `cache_control` marks and reminders among the latest messages: reading must be able to begin before those. */
 const UNSETTLED_MESSAGES = 5;
+/** Of a body itself: each is kept by name and place. */
+const MOST_MEMBERS = 1024;
 /** Suffixes that many sessions share: tools and settings of an agent. */
 const KNOWN_SUFFIXES = 512;
 
@@ -69,7 +71,7 @@ export class OutlineReader {
 
   /**
    * The same whatever was read before; only how much of the body had to be walked differs (`readFrom`).
-   * @throws EntresolError `ENT_BAD_JSON`, `ENT_BAD_REQUEST`: no JSON object, or one that is nested too deep
+   * @throws EntresolError `ENT_BAD_JSON`, `ENT_BAD_REQUEST`: no JSON object, or one that is nested too deep or has more parts than any real one
    */
   read(bytes: Buffer): Outline {
     const { body } = this.hashing;
@@ -87,9 +89,12 @@ export class OutlineReader {
       conversation = this.converse(scanner, from, from.state, prefixes);
       suffix = this.sameSuffix(scanner, from.suffix);
     }
+    let members = 0;
     for (let first = from === undefined; suffix === undefined; first = false) {
       const name = scanner.nextKey(first);
       if (name === undefined) break;
+      members += 1;
+      if (members > MOST_MEMBERS) throw new EntresolError('ENT_BAD_REQUEST', `The body has more than ${MOST_MEMBERS} members.`, { at: 'body' });
       if (isConversation(name) && RANK[name] >= (conversation === undefined ? 0 : RANK[conversation.kind])) {
         regular = conversation === undefined;
         const before = joinWith(conversation, after);

@@ -131,6 +131,18 @@ describe('the outline of a body', () => {
     expect(() => read(`{"a":${'['.repeat(200_000)}`)).toThrow(expect.objectContaining({ code: 'ENT_BAD_REQUEST' }));
   });
 
+  it('refuses more messages, parts and members than any real body has: each leaves something in memory until it is read', () => {
+    for (const body of [`{"messages":[${'{},'.repeat(140_000)}{}]}`, `{"tools":[${'1,'.repeat(140_000)}1]}`, `{"system":[${'"a",'.repeat(140_000)}"a"]}`, `{${Array.from({ length: 1100 }, (_, index) => `"m${index}":1`).join(',')}}`]) {
+      expect(() => new OutlineReader(testHashing).read(Buffer.from(body))).toThrow(/has more than \d+ (?:messages, parts and )?members/);
+    }
+  });
+
+  it('keeps of a list of tools no more than any API takes', () => {
+    const { tools } = new OutlineReader(testHashing).read(Buffer.from(JSON.stringify({ tools: [...Array.from({ length: 2000 }, (_, index) => ({ name: `tool-${index}` })), { name: 'last' }] }))).facts;
+    expect(tools.names).toHaveLength(1024);
+    expect(new OutlineReader(testHashing).read(Buffer.from(JSON.stringify({ tools: [{ name: 'x'.repeat(10_000) }, { name: 'short' }] }))).facts.tools.names).toEqual(['short']);
+  });
+
   it('keeps few checkpoints of a session and forgets the sessions that came first', () => {
     const known = reader({ checkpoints: 10, gridBytes: 64 });
     for (let session = 0; session < 30; session++) {

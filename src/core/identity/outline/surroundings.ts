@@ -32,6 +32,9 @@ export const NO_TOOLS: ToolList = { names: [], digest: 0n };
 export const NO_SURROUNDINGS: Surroundings = { members: [] };
 
 const KNOWN_TOOL_LISTS = 512;
+/** Lists are kept by the hundred. No API takes as many tools, nor names as long. */
+const MOST_TOOLS = 1024;
+const LONGEST_TOOL_NAME_BYTES = 256;
 
 /** The name of a tool, whatever its dialect: OpenAI's `function.name`, Anthropic's and Responses' `name`, else the type of one that the server has. */
 function toolName(scanner: JsonScanner): string {
@@ -47,8 +50,9 @@ function toolName(scanner: JsonScanner): string {
     const key = scanner.nextKey(first);
     if (key === undefined) return inner || name || type;
     const start = scanner.at;
-    const isText = scanner.peek() === QUOTE;
+    const opensText = scanner.peek() === QUOTE;
     scanner.skipValue();
+    const isText = opensText && scanner.at - start <= LONGEST_TOOL_NAME_BYTES;
     if (isText && key === 'name') name = scanner.stringAt(start, scanner.at);
     else if (isText && key === 'type') type = scanner.stringAt(start, scanner.at);
     else if (key === 'function' && scanner.bytes[start] === OPEN_OBJECT) {
@@ -56,7 +60,7 @@ function toolName(scanner: JsonScanner): string {
       if (at >= 0 && scanner.bytes[at] === QUOTE) {
         const text = scanner.from(at);
         text.skipString();
-        inner = text.stringAt(at, text.at);
+        inner = text.at - at <= LONGEST_TOOL_NAME_BYTES ? text.stringAt(at, text.at) : '';
       }
     }
   }
@@ -108,7 +112,7 @@ export class SurroundingsReader {
     scanner.at += 1;
     for (let first = true; scanner.nextEntry(first); first = false) {
       const name = toolName(scanner);
-      if (name !== '') names.push(name);
+      if (name !== '' && names.length < MOST_TOOLS) names.push(name);
     }
     const list = toolList(names, this.hashing);
     this.tools.keep(start, scanner.at, list);

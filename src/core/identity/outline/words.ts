@@ -12,6 +12,9 @@ export const OUTLINE_WORDS: readonly { readonly word: string; readonly opens: bo
 
 const NUMBERS: ReadonlyMap<string, number> = new Map(OUTLINE_WORDS.map(({ word }, index) => [word, index + 1]));
 
+/** In bytes. */
+export const LONGEST_WORD = 24;
+
 /** From 1 on; 0 is none of the words. */
 export function wordNumber(word: string): number {
   const number = NUMBERS.get(word);
