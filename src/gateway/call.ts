@@ -366,7 +366,11 @@ class ObservedCall {
     const complete = completeReport({ report, reader, failure, engineCounts: this.engine?.capabilities.countsCachedTokens ?? false, estimatedPromptTokens: this.view.promptTokens, hash });
     if (complete.status === 'error' && report?.status === 'ok' && this.engine !== undefined) runtime.engineTrouble(this.engine.replica, 'error-in-answer');
     if (complete.status === 'ok' && reader !== undefined) {
-      rememberAnswer(input, identity, inference, { ...(reader.text === undefined ? {} : { text: reader.text }), toolCalls: reader.toolCalls, ...(reader.responseId === undefined ? {} : { responseId: reader.responseId }) });
+      const { text, toolCalls, responseId } = reader;
+      const said: { text?: string; readonly toolCalls: typeof toolCalls; responseId?: string } = { toolCalls };
+      if (text !== undefined) said.text = text;
+      if (responseId !== undefined) said.responseId = responseId;
+      rememberAnswer(input, identity, inference, said);
     }
     const { translated } = this.prepared;
     if (translated !== undefined && this.engine?.inspect === undefined && reader?.usage !== undefined && complete.status === 'ok') this.estimates.learn(translated.parsed, this.view.by.tenant, complete.promptTokens);

@@ -20,7 +20,8 @@ export class DecisionLog {
   add(record: RequestRecord): void {
     for (let looks = this.#records.size; looks > 0 && this.#records.size >= this.#maximum; looks -= 1) this.#forgetOldest();
     this.#records.set(record.request, record);
-    this.#latest.set(instanceKey(record.by), record.request);
+    record.instanceKey = instanceKey(record.by);
+    this.#latest.set(record.instanceKey, record.request);
   }
 
   #forgetOldest(): void {
@@ -36,7 +37,7 @@ export class DecisionLog {
       this.#records.set(oldest, record);
       return;
     }
-    const key = instanceKey(record.by);
+    const key = record.instanceKey;
     if (this.#latest.get(key) === oldest) this.#latest.delete(key);
   }
 

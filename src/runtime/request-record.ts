@@ -65,6 +65,8 @@ export class RequestRecord {
   /** Policies that threw for this request, with what they said. */
   faults: ReadonlyMap<string, string> = NO_FAULTS;
   overrunBy?: string;
+  /** By what the decision log finds the latest request of its instance. */
+  instanceKey = '';
   dropped = 0;
 
   constructor(

@@ -33,6 +33,9 @@ export class SessionTable {
   readonly #byName = new Map<string, string>();
   readonly #maximum: number;
   readonly #idleMs: number;
+  /** Of the session that was asked for last, with its key: a call that arrives asks twice. */
+  #asked: Pick<Coordinate, 'tenant' | 'workload' | 'session'> | undefined;
+  #askedKey = '';
   /** No session can be idle for too long before then: sessions stand in the order of their last calls. */
   #nextIdleAtMs = -Infinity;
 
@@ -44,7 +47,16 @@ export class SessionTable {
   get size(): number { return this.#sessions.size; }
 
   get(by: Pick<Coordinate, 'tenant' | 'workload' | 'session'>): Session | undefined {
-    return this.#sessions.get(keyOf(by));
+    return this.#sessions.get(this.#keyOf(by));
+  }
+
+  #keyOf(by: Pick<Coordinate, 'tenant' | 'workload' | 'session'>): string {
+    const asked = this.#asked;
+    if (asked?.session !== by.session || asked.workload !== by.workload || asked.tenant !== by.tenant) {
+      this.#asked = by;
+      this.#askedKey = keyOf(by);
+    }
+    return this.#askedKey;
   }
 
   /** The latest session of that name, of whatever workload. */
@@ -55,7 +67,7 @@ export class SessionTable {
 
   /** Notes a call. */
   call(by: Coordinate, atMs: number): Session {
-    const key = keyOf(by);
+    const key = this.#keyOf(by);
     const known = this.#sessions.get(key);
     if (known !== undefined) this.#sessions.delete(key);
     const session = known ?? made(by, atMs);
