@@ -1,12 +1,12 @@
 /** `bench vllm`: a real vLLM, stock and with the package under `cache-sage`, with identical requests. */
 import { registeredPolicy } from '../../runtime/load-policy.ts';
 import type { StartGateway } from '../bench/bench-side.ts';
-import { bootstrapInterval, type Interval } from '../bench/bootstrap.ts';
+import { bootstrapInterval } from '../bench/bootstrap.ts';
 import { completedByAll, spread, type CallSample, type Spread } from '../bench/measures.ts';
-import type { BarResult } from '../bench/document.ts';
 import type { CacheLink } from '../../engines/vllm/cache-link.ts';
 import type { VllmEnvironment, VllmServerOptions } from '../vllm-server/index.ts';
 import { checkVllmBars } from './bars.ts';
+import type { BenchExecutor, VllmBenchDocument, VllmSideReport, VllmWorkloadReport, WarmSideReport } from './document.ts';
 import { boundlessHitRate, longestCall, planLoad, type VllmLoad } from './load.ts';
 import { predict, scaleOfCost, type Predicted, type PredictedOptions } from './predicted.ts';
 import { VllmSide, type Counters } from './side.ts';
@@ -16,61 +16,13 @@ export interface VllmBenchOptions {
   readonly startGateway: StartGateway;
   readonly traces: readonly string[];
   readonly capacities: readonly number[];
-  readonly executor: 'fake' | 'real';
+  readonly executor: BenchExecutor;
   readonly seed: number;
   readonly calls: number;
   readonly thinkMs: number;
   /** A third side, with the package and warm-ups between steps. */
   readonly warmUps: boolean;
   say(line: string): void;
-}
-
-export interface VllmSideReport {
-  readonly calls: number;
-  /** By vLLM's own counters: tokens found in the prefix cache, of those looked up. */
-  readonly hitRate: number;
-  readonly preemptions: number;
-  /** Measured by the clients; null with the fake executor, whose times mean nothing. */
-  readonly ttftMs: Spread | null;
-  readonly endToEndMs: Spread | null;
-}
-
-/** With warm-ups. Hits and times are of clients' calls alone. */
-export interface WarmSideReport extends Omit<VllmSideReport, 'preemptions'> {
-  readonly hitRateGainPoints: number;
-  readonly ttftRatio: number | null;
-  readonly endToEndRatio: number | null;
-  readonly warmUps: { readonly made: number; readonly givenUp: number; /** What they computed: what they cost. */ readonly computedTokens: number; /** That, as a share of the tokens of clients' prompts. */ readonly shareOfPrompts: number };
-  /** Of the simulated engine. */
-  readonly simulatedHitRate: number;
-}
-
-export interface VllmWorkloadReport {
-  readonly trace: string;
-  readonly load: {
-    readonly concurrency: number; readonly capacityFraction: number; readonly scale: number; readonly seed: number; readonly thinkMsMean: number; readonly calls: number;
-    readonly blocks: number; readonly blockTokens: number; readonly workingSetTokens: number; readonly contextTokens: number;
-  };
-  readonly off: VllmSideReport;
-  readonly on: VllmSideReport;
-  /** Null where it was not asked for. */
-  readonly warm: WarmSideReport | null;
-  readonly hitRateGainPoints: number;
-  /** On / off; null with the fake executor. */
-  readonly ratio: { readonly ttftMean: number; readonly endToEndMean: number } | null;
-  readonly interval: { readonly ttftMean: Interval | null; readonly hitRateGainPoints: Interval | null };
-  /** The simulated paged engine with the same sessions, blocks and concurrency, and calls that run as long (`stepMs` a token). `boundless`: a cache that keeps everything. */
-  readonly simulated: { readonly off: number; readonly on: number; readonly gainPoints: number; readonly stepMs: number; /** Of the stated cost of the real executor, so that calls take as long as stock's did; 1 with the fake one. */ readonly costFactor: number; readonly boundless: number };
-  /** The gain as a share of the simulated engine's; null where that has none. */
-  readonly shareOfSimulatedGain: number | null;
-  readonly steering: { readonly leaseKeys: number; readonly leaseMessages: number; readonly callsReported: number; readonly mirrorAgreement: number | null; /** Means: from what a call did to the leases that follow from it, and of that what making them takes. */ readonly leaseLagMs: number; readonly leaseMakingMs: number };
-}
-
-export interface VllmBenchDocument {
-  readonly engine: { readonly kind: 'vllm'; readonly product: string; readonly executor: 'fake' | 'real'; readonly package: string };
-  readonly workloads: readonly VllmWorkloadReport[];
-  readonly skipped: readonly { readonly trace: string; readonly why: string }[];
-  readonly bars: readonly BarResult[];
 }
 
 export const CONTEXT_TOKENS = 2048;
@@ -81,6 +33,9 @@ const MAXIMUM_SEQUENCES = 64;
  * machine does. Calls that run hold blocks: the simulated ones must run as long as those that they are compared with.
  */
 const FAKE_COST = { stepMs: 4, prefillMsPerToken: 0, attentionMsPerPair: 0, decodeMsPerSequence: 0 } as const;
+/** Stated for the timed executor: a model as small as the real one, on a machine of its own. */
+const TIMED = { prefillUs: 300, decodeMs: 8 } as const;
+const TIMED_COST = { stepMs: TIMED.decodeMs, prefillMsPerToken: TIMED.prefillUs / 1000, attentionMsPerPair: 0, decodeMsPerSequence: 0 } as const;
 /** Of the small model on one core: 0.35 ms a token (a cold prompt of 2,000 tokens took 0.6 to 0.74 s). */
 const REAL_COST = { stepMs: 8, prefillMsPerToken: 0.3, attentionMsPerPair: 2e-5, decodeMsPerSequence: 1 } as const;
 
@@ -126,7 +81,7 @@ interface Sides { readonly off: VllmSide; readonly on: VllmSide; readonly warm?:
 const allOf = ({ off, on, warm }: Sides): VllmSide[] => [off, on, ...(warm === undefined ? [] : [warm])];
 
 async function startSides({ environment, executor, startGateway, say, warmUps }: VllmBenchOptions, load: VllmLoad, blocks: number): Promise<Sides> {
-  const vllm: Omit<VllmServerOptions, 'plugin'> = { executor, blocks, blockSize: BLOCK_TOKENS, contextTokens: Math.min(CONTEXT_TOKENS, blocks * BLOCK_TOKENS), maxSequences: MAXIMUM_SEQUENCES };
+  const vllm: Omit<VllmServerOptions, 'plugin'> = { executor: executor === 'real' ? 'real' : 'fake', ...(executor === 'timed' ? TIMED : {}), blocks, blockSize: BLOCK_TOKENS, contextTokens: Math.min(CONTEXT_TOKENS, blocks * BLOCK_TOKENS), maxSequences: MAXIMUM_SEQUENCES };
   say(`${load.trace}: ${load.sessions.length} sessions, ${load.calls} calls, lengths × ${load.scale.toFixed(3)}; ${blocks} blocks of ${BLOCK_TOKENS} tokens, ${((blocks * BLOCK_TOKENS) / load.workingSetTokens).toFixed(2)} of the working set; starting ${warmUps ? 'three' : 'both'} servers`);
   const started = await Promise.allSettled([
     VllmSide.start({ name: 'off', environment, vllm, policies: [], startGateway, say }),
@@ -151,7 +106,7 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
   const mirrorAgreement = await sides.on.engine.link?.reconcile(0) ?? null;
   const [off, on] = [sides.off, sides.on].map((side, index) => reportOf(side.samples, before[index], after[index], executor));
   const [pairedOff, pairedOn] = completedByAll([sides.off.samples, sides.on.samples]);
-  const stockLike: PredictedOptions = { load, blocks, blockTokens: BLOCK_TOKENS, thinkMs, policies: [], cost: executor === 'fake' ? { ...FAKE_COST, stepMs: stepMsOf([...sides.off.samples, ...sides.on.samples]) } : REAL_COST };
+  const stockLike: PredictedOptions = { load, blocks, blockTokens: BLOCK_TOKENS, thinkMs, policies: [], cost: executor === 'fake' ? { ...FAKE_COST, stepMs: stepMsOf([...sides.off.samples, ...sides.on.samples]) } : executor === 'timed' ? TIMED_COST : REAL_COST };
   const factor = executor === 'fake' ? 1 : await scaleOfCost(stockLike, spread(sides.off.samples.map(({ endToEndMs }) => endToEndMs))?.mean ?? 0);
   const cost = Object.fromEntries(Object.entries(stockLike.cost).map(([name, value]) => [name, value * factor]));
   const predicted = (policies: ReturnType<typeof cacheSage>, warmsUp = false): Promise<Predicted> => predict({ ...stockLike, cost, policies, warmsUp });
@@ -186,7 +141,7 @@ function paceOf(link: CacheLink | undefined): { leaseLagMs: number; leaseMakingM
   return { leaseLagMs: followed === 0 ? 0 : lagMs / followed, leaseMakingMs: flushes === 0 ? 0 : tookMs / flushes };
 }
 
-function reportOf(samples: readonly CallSample[], before: Counters, after: Counters, executor: 'fake' | 'real'): VllmSideReport {
+function reportOf(samples: readonly CallSample[], before: Counters, after: Counters, executor: BenchExecutor): VllmSideReport {
   const queries = after.queries - before.queries;
   return {
     calls: samples.length, hitRate: queries === 0 ? 0 : (after.hits - before.hits) / queries, preemptions: after.preemptions - before.preemptions,
@@ -195,7 +150,7 @@ function reportOf(samples: readonly CallSample[], before: Counters, after: Count
 }
 
 /** vLLM's counters hold warm-ups too: clients' calls are counted by what vLLM says of each. */
-function warmReport({ samples, engine }: VllmSide, off: VllmSideReport, executor: 'fake' | 'real', simulatedHitRate: number): WarmSideReport {
+function warmReport({ samples, engine }: VllmSide, off: VllmSideReport, executor: BenchExecutor, simulatedHitRate: number): WarmSideReport {
   const sum = (read: (sample: CallSample) => number): number => samples.reduce((total, sample) => total + read(sample), 0);
   const promptTokens = sum((sample) => sample.promptTokens);
   const hitRate = promptTokens === 0 ? 0 : sum((sample) => sample.cachedTokens) / promptTokens;
