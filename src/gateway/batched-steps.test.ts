@@ -3,7 +3,9 @@ import { BatchedSteps } from './batched-steps.ts';
 
 describe('steps of calls', () => {
   it('are done in the order in which they were asked for, and what one asks for only after sockets had their turn', async () => {
-    const steps = new BatchedSteps(() => true);
+    const steps = new BatchedSteps();
+    steps.begin();
+    steps.begin();
     const done: string[] = [];
     const asked = [
       steps.turn()?.then(() => {
@@ -24,12 +26,12 @@ describe('steps of calls', () => {
   });
 
   it('wait for nobody where there is one call, and are not overtaken by one that has become the only one', async () => {
-    let open = 1;
-    const steps = new BatchedSteps(() => open > 1);
+    const steps = new BatchedSteps();
+    steps.begin();
     expect(steps.turn()).toBeUndefined();
-    open = 2;
+    steps.begin();
     const waiting = steps.turn();
-    open = 1;
+    steps.end();
     expect(steps.turn()).toBeInstanceOf(Promise);
     await waiting;
     expect(steps.turn()).toBeUndefined();

@@ -5,18 +5,20 @@
  * ended is told of before one that came after it.
  */
 export class BatchedSteps {
-  readonly #crowded: () => boolean;
+  #open = 0;
   #waiting: (() => void)[] = [];
   #spare: (() => void)[] = [];
 
-  /** @param crowded whether several calls are open: a step of the only one is done at once */
-  constructor(crowded: () => boolean) {
-    this.#crowded = crowded;
-  }
+  /** A call has begun, or is over: steps of the only one wait for nobody. */
+  begin(): void { this.#open += 1; }
+  end(): void { this.#open -= 1; }
 
-  /** Resolves when it is this step's turn, in the same turn of the event loop; undefined: now. */
+  /**
+   * Resolves when it is this step's turn, in the same turn of the event loop, so before anything that a client sends once it has
+   * its answer; undefined: now.
+   */
   turn(): Promise<void> | undefined {
-    if (this.#waiting.length === 0 && !this.#crowded()) return undefined;
+    if (this.#waiting.length === 0 && this.#open <= 1) return undefined;
     return new Promise((resolve) => {
       if (this.#waiting.push(resolve) === 1) setImmediate(this.#run);
     });

@@ -84,6 +84,16 @@ export class Calls {
   }
 
   private async served(context: RouteContext, dialect: Dialect, body: ReceivedBody): Promise<void> {
+    const { steps } = this.services;
+    steps.begin();
+    try {
+      await this.answered(context, dialect, body);
+    } finally {
+      steps.end();
+    }
+  }
+
+  private async answered(context: RouteContext, dialect: Dialect, body: ReceivedBody): Promise<void> {
     const { clock, identifier } = this.services;
     const receivedAtMs = clock.nowMs();
     const turn = this.services.steps.turn();
@@ -344,9 +354,10 @@ class ObservedCall {
       const { settled } = answer;
       if (settled !== undefined) await settled.catch(() => undefined);
       // The client has its answer: what is learned of it can wait for others.
+      const endedAtMs = clock.nowMs();
       const turn = steps.turn();
       if (turn !== undefined) await turn;
-      this.end(signal.aborted ? 'cancelled' : 'error', translation === undefined ? report : translation.completed(report));
+      this.end(signal.aborted ? 'cancelled' : 'error', translation === undefined ? report : translation.completed(report), endedAtMs);
     } catch (thrown) {
       const error = asEntresolError(thrown);
       if (!answer.begun && notTaken(error)) throw error;
@@ -357,10 +368,10 @@ class ObservedCall {
     }
   }
 
-  end(failure: RequestStatus, report?: CallReport): void {
+  end(failure: RequestStatus, report?: CallReport, endedAtMs = this.services.clock.nowMs()): void {
     if (this.ended) return;
     this.ended = true;
-    const { runtime, clock, hash } = this.services;
+    const { runtime, hash } = this.services;
     const { input, identity, inference } = this.prepared.identified;
     const reader = this.answer?.reader;
     const complete = completeReport({ report, reader, failure, engineCounts: this.engine?.capabilities.countsCachedTokens ?? false, estimatedPromptTokens: this.view.promptTokens, hash });
@@ -374,9 +385,9 @@ class ObservedCall {
     }
     const { translated } = this.prepared;
     if (translated !== undefined && this.engine?.inspect === undefined && reader?.usage !== undefined && complete.status === 'ok') this.estimates.learn(translated.parsed, this.view.by.tenant, complete.promptTokens);
-    const base = { atMs: clock.nowMs(), by: this.view.by };
+    const base = { atMs: endedAtMs, by: this.view.by };
     if (complete.status === 'cancelled') runtime.observe({ type: 'request-cancel', ...base, request: this.view.id });
-    runtime.finish(this.view.id, complete, this.ttftMs === undefined ? {} : { ttftMs: this.ttftMs });
+    runtime.finish(this.view.id, complete, this.ttftMs === undefined ? { endedAtMs } : { endedAtMs, ttftMs: this.ttftMs });
     if (identity.final) runtime.observe({ type: 'session-end', ...base, reason: 'explicit' });
   }
 }

@@ -19,7 +19,7 @@ import { OpenCalls } from './open-calls.ts';
 import { newRequestId } from './request-id.ts';
 import { refuseUnreadable } from './refuse-unreadable.ts';
 import { sendError } from './respond.ts';
-import { Router, type Route, type RouteContext } from './router.ts';
+import { Router, type RouteContext } from './router.ts';
 import type { CallRuntime, ControlRuntime } from './runtime-port.ts';
 import { SessionConnections } from './session-connections.ts';
 
@@ -76,7 +76,6 @@ export class Gateway {
   private readonly unsubscribe: () => void;
   private readonly openCalls: OpenCalls;
   private readonly connections: SessionConnections;
-  private readonly steps = new BatchedSteps(() => this.openCalls.size > 1);
   private state: 'starting' | 'ready' | 'draining' = 'starting';
 
   /** @throws EntresolError `ENT_INSECURE_BIND` */
@@ -89,22 +88,17 @@ export class Gateway {
     const identityMetrics = new IdentityMetrics(runtime.metrics.registry);
     this.connections = new SessionConnections(this.limits.connectionGraceMs, (by) => runtime.observe({ type: 'session-end', atMs: clock.nowMs(), by, reason: 'closed' }));
     this.calls = new Calls({
-      connections: this.connections, steps: this.steps, engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics, bodyBytes: this.limits.bodyBytes,
+      connections: this.connections, steps: new BatchedSteps(), engines, runtime, clock, hash: (text) => hashing.text(text), log, cacheSalt: this.saltOf(options.saltSecret ?? randomBytes(32)), tenantsShare: () => this.keys.shared, identifier: new Identifier(hashing), identityMetrics, bodyBytes: this.limits.bodyBytes,
       ...(options.hostedTools === undefined ? {} : { hostedTools: options.hostedTools }),
     });
     this.openCalls = new OpenCalls(clock, this.limits);
     this.events = new EventStreams(this.limits.eventBacklogBytes);
     this.unsubscribe = runtime.subscribe((event, tenant) => this.events.publish(event, tenant));
     this.router = new Router([
-      ...this.upToDate(controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state, coverage: (tenant) => identityMetrics.coverage(tenant), ...(options.configuration === undefined ? {} : { configuration: options.configuration }) })),
+      ...controlRoutes({ runtime, engines, clock, events: this.events, state: () => this.state, coverage: (tenant) => identityMetrics.coverage(tenant), ...(options.configuration === undefined ? {} : { configuration: options.configuration }) }),
       ...engineRoutes(engines, this.calls),
     ]);
     this.server = this.createServer();
-  }
-
-  /** What they tell holds for every call whose client has its answer. */
-  private upToDate(routes: readonly Route[]): Route[] {
-    return routes.map((route) => ({ ...route, handle: (context) => this.steps.turn()?.then(() => route.handle(context)) ?? route.handle(context) }));
   }
 
   private createServer(): Server {
@@ -158,7 +152,6 @@ export class Gateway {
     const cut = await this.openCalls.drain(drainMs);
     this.server.closeAllConnections();
     await closed;
-    await this.steps.turn();
     return cut;
   }
 

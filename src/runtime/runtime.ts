@@ -165,8 +165,8 @@ export class Runtime {
     if (record !== undefined && facts.identity !== undefined) record.identity = facts.identity;
   }
 
-  /** Ends a call with what the engine reported. A second end is ignored. */
-  finish(request: RequestId, report: CallReport, facts: { readonly ttftMs?: number } = {}): void {
+  /** Ends a call with what the engine reported. A second end is ignored. @param facts when it ended, if not now */
+  finish(request: RequestId, report: CallReport, facts: { readonly ttftMs?: number; readonly endedAtMs?: number } = {}): void {
     const record = this.#log.get(request);
     if (record === undefined || record.end !== undefined) {
       this.metrics.eventIgnored('duplicate-end');
@@ -176,7 +176,7 @@ export class Runtime {
     if (report.queueMs !== undefined) record.queueMs = report.queueMs;
     if (report.prefillMs !== undefined) record.prefillMs = report.prefillMs;
     const end: Mutable<RequestEnd> = {
-      type: 'request-end', atMs: this.clock.nowMs(), by: record.by, request, status: report.status, promptTokens: report.promptTokens,
+      type: 'request-end', atMs: facts.endedAtMs ?? this.clock.nowMs(), by: record.by, request, status: report.status, promptTokens: report.promptTokens,
       cachedTokens: report.cachedTokens, outputTokens: report.outputTokens, tools: report.tools, warmup: record.warmup,
     };
     if (facts.ttftMs !== undefined) end.ttftMs = facts.ttftMs;

@@ -118,7 +118,7 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
     trace: load.trace,
     load: { concurrency: load.concurrency, capacityFraction: capacity, scale: load.scale, seed, thinkMsMean: thinkMs, calls: load.calls, blocks, blockTokens: BLOCK_TOKENS, workingSetTokens: load.workingSetTokens, contextTokens: CONTEXT_TOKENS },
     off, on, hitRateGainPoints,
-    warm: sides.warm === undefined ? null : warmReport(sides.warm, off, executor, (await predicted(cacheSage(), true)).hitRate),
+    warm: sides.warm === undefined ? null : warmReport(sides.warm, sides.off.samples, off, executor, (await predicted(cacheSage(), true)).hitRate),
     ratio: on.ttftMs === null || off.ttftMs === null || on.endToEndMs === null || off.endToEndMs === null ? null : { ttftMean: on.ttftMs.mean / off.ttftMs.mean, endToEndMean: on.endToEndMs.mean / off.endToEndMs.mean },
     interval: {
       ttftMean: executor === 'fake' ? null : bootstrapInterval(rowsBySession(pairedOff, pairedOn, ({ ttftMs }) => [ttftMs]), ([a, b]) => b / a) ?? null,
@@ -150,20 +150,26 @@ function reportOf(samples: readonly CallSample[], before: Counters, after: Count
 }
 
 /** vLLM's counters hold warm-ups too: clients' calls are counted by what vLLM says of each. */
-function warmReport({ samples, engine }: VllmSide, off: VllmSideReport, executor: BenchExecutor, simulatedHitRate: number): WarmSideReport {
+function warmReport({ samples, engine }: VllmSide, stock: readonly CallSample[], off: VllmSideReport, executor: BenchExecutor, simulatedHitRate: number): WarmSideReport {
   const sum = (read: (sample: CallSample) => number): number => samples.reduce((total, sample) => total + read(sample), 0);
   const promptTokens = sum((sample) => sample.promptTokens);
-  const hitRate = promptTokens === 0 ? 0 : sum((sample) => sample.cachedTokens) / promptTokens;
+  const hitRate = hitRateOf(samples);
   const times = (read: (sample: CallSample) => number): Spread | null => (executor === 'fake' ? null : spread(samples.map(read)));
   const ttftMs = times((sample) => sample.ttftMs);
   const endToEndMs = times((sample) => sample.endToEndMs);
   const { made, givenUp, promptTokens: sent, cachedTokens: found } = engine.warmUpCounts ?? { made: 0, givenUp: 0, promptTokens: 0, cachedTokens: 0 };
   return {
-    calls: samples.length, hitRate, ttftMs, endToEndMs, hitRateGainPoints: 100 * (hitRate - off.hitRate), simulatedHitRate,
+    calls: samples.length, hitRate, ttftMs, endToEndMs, hitRateGainPoints: 100 * (hitRate - hitRateOf(stock)), simulatedHitRate,
     ttftRatio: ttftMs === null || off.ttftMs === null ? null : ttftMs.mean / off.ttftMs.mean,
     endToEndRatio: endToEndMs === null || off.endToEndMs === null ? null : endToEndMs.mean / off.endToEndMs.mean,
     warmUps: { made, givenUp, computedTokens: sent - found, shareOfPrompts: promptTokens === 0 ? 0 : (sent - found) / promptTokens },
   };
+}
+
+/** By what vLLM said of each call. */
+function hitRateOf(samples: readonly CallSample[]): number {
+  const prompts = samples.reduce((sum, { promptTokens }) => sum + promptTokens, 0);
+  return prompts === 0 ? 0 : samples.reduce((sum, { cachedTokens }) => sum + cachedTokens, 0) / prompts;
 }
 
 /** Sums over each session's calls, both sides in one row. */
@@ -184,7 +190,7 @@ function wordsOf({ trace, load, off, on, warm, hitRateGainPoints, simulated, sha
     `${trace} at ${load.capacityFraction}: hit rate ${percent(off.hitRate)} → ${percent(on.hitRate)} (${hitRateGainPoints >= 0 ? '+' : ''}${hitRateGainPoints.toFixed(1)} points${share})`,
     `  simulated: ${percent(simulated.off)} → ${percent(simulated.on)} (+${simulated.gainPoints.toFixed(1)}), ${simulated.stepMs.toFixed(1)} ms a token; a cache that keeps everything: ${percent(simulated.boundless)}`,
     ...(ratio === null || off.ttftMs === null || on.ttftMs === null ? [] : [`  first token, mean: ${off.ttftMs.mean.toFixed(0)} → ${on.ttftMs.mean.toFixed(0)} ms (×${ratio.ttftMean.toFixed(2)}); end to end ×${ratio.endToEndMean.toFixed(2)}`]),
-    ...(warm === null ? [] : [`  with warm-ups: ${percent(off.hitRate)} → ${percent(warm.hitRate)} (+${warm.hitRateGainPoints.toFixed(1)} points; simulated ${percent(warm.simulatedHitRate)})${warm.ttftMs === null || warm.ttftRatio === null ? '' : `, first token ${warm.ttftMs.mean.toFixed(0)} ms (×${warm.ttftRatio.toFixed(2)})`}; ${warm.warmUps.made} warm-ups, ${warm.warmUps.givenUp} given up, computed ${warm.warmUps.computedTokens} tokens, ${percent(warm.warmUps.shareOfPrompts)} of those of clients' prompts`]),
+    ...(warm === null ? [] : [`  with warm-ups: ${percent(off.hitRate)} → ${percent(warm.hitRate)} (+${warm.hitRateGainPoints.toFixed(1)} points; simulated ${percent(warm.simulatedHitRate)})${warm.ttftMs === null || warm.ttftRatio === null ? '' : `, first token ${warm.ttftMs.mean.toFixed(0)} ms (×${warm.ttftRatio.toFixed(2)})`}; ${warm.warmUps.givenUp} warm-ups were given up, ${warm.warmUps.made} computed ${warm.warmUps.computedTokens} tokens, ${percent(warm.warmUps.shareOfPrompts)} of those of clients' prompts`]),
     `  ${steering.callsReported} calls reported, ${steering.leaseKeys} leases in ${steering.leaseMessages} messages, ${steering.leaseLagMs.toFixed(0)} ms after what they follow from (${steering.leaseMakingMs.toFixed(1)} ms to make); the mirror agreed on ${steering.mirrorAgreement === null ? 'nothing that was told' : percent(steering.mirrorAgreement)}`,
   ];
 }

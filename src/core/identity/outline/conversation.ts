@@ -62,6 +62,16 @@ class Mark {
   /** How many hashes of the chain and how many calls had been read. */
   entries = 0;
   calls = 0;
+
+  /** All but where it lies and how much had been read. */
+  continue({ messages, answered, atHead, system, broughtResult, flaw }: Boundary): void {
+    this.messages = messages;
+    this.answered = answered;
+    this.atHead = atHead;
+    this.system = system;
+    this.broughtResult = broughtResult;
+    this.flaw = flaw;
+  }
 }
 
 /** Kept from body to body; of a very long one they are let go. */
@@ -134,12 +144,7 @@ export class ConversationReader {
   private begin(scanner: JsonScanner, from: ConversationState): void {
     const { now } = this;
     this.from = from;
-    now.messages = from.messages;
-    now.answered = from.answered;
-    now.atHead = from.atHead;
-    now.system = from.system;
-    now.broughtResult = from.broughtResult;
-    now.flaw = from.flaw;
+    now.continue(from);
     this.parts.begin(scanner.bytes, from.firstText);
     this.entries = [];
     this.answering = false;
@@ -218,12 +223,7 @@ export class ConversationReader {
     const { now } = this;
     if (this.markCount === this.marks.length) this.marks.push(new Mark());
     const mark = this.marks[this.markCount++];
-    mark.messages = now.messages;
-    mark.answered = now.answered;
-    mark.atHead = now.atHead;
-    mark.system = now.system;
-    mark.broughtResult = now.broughtResult;
-    mark.flaw = now.flaw;
+    mark.continue(now);
     this.settle(mark, offset);
   }
 
