@@ -13,7 +13,12 @@ export interface BodyBytes {
   take(bytes: Uint8Array): void;
   /** Equal to `bytes` of that part. */
   hash(start: number, end: number, seed: bigint): bigint;
-  /** Hashes the prefixes that end at each whole multiple of `step` bytes (itself one of 32); of a very long body only the first. @returns how many */
+  /**
+   * The seed of hashes by which bytes are taken for bytes that were seen before; they stay in this process. Who writes bodies does not
+   * know it: without it, other bytes of an equal hash can be computed.
+   */
+  readonly secret: bigint;
+  /** Hashes, by the secret, the prefixes that end at each whole multiple of `step` bytes (itself one of 32); of a very long body only the first. @returns how many */
   hashPrefixes(step: number): number;
   /** The hash of a prefix of the body that was taken in last, shortest first. */
   prefix(index: number): bigint;

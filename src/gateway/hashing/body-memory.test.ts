@@ -64,8 +64,17 @@ describe('the memory of a body', () => {
       memory.take(bytes);
       const start = Math.min(from, bytes.length);
       expect(memory.hash(start, bytes.length, seed)).toBe(h64Raw(bytes.subarray(start), seed));
-      expect(Array.from({ length: memory.hashPrefixes(step) }, (_, index) => memory.prefix(index))).toEqual(Array.from({ length: Math.floor(bytes.length / step) }, (_, index) => h64Raw(bytes.subarray(0, (index + 1) * step), 0n)));
+      expect(Array.from({ length: memory.hashPrefixes(step) }, (_, index) => memory.prefix(index))).toEqual(Array.from({ length: Math.floor(bytes.length / step) }, (_, index) => h64Raw(bytes.subarray(0, (index + 1) * step), memory.secret)));
     }), { numRuns: 1000 });
+  });
+
+  it('tells prefixes by a secret of its own: none can be written to be taken for another', () => {
+    const [one, other] = [new BodyMemory(), new BodyMemory()];
+    for (const memory of [one, other]) {
+      memory.take(Buffer.alloc(64, 'x'));
+      memory.hashPrefixes(64);
+    }
+    expect(one.prefix(0)).not.toBe(other.prefix(0));
   });
 
   it('takes long bodies and short ones by turns, and never reads one in the other', async () => {

@@ -2,6 +2,7 @@
  * A body in the memory of two kilobytes of WebAssembly (body-memory.wat), where its values are found and its parts hashed: what is
  * compiled ahead needs no warming, makes no garbage, and looks at sixteen bytes at a time.
  */
+import { randomBytes } from 'node:crypto';
 import { LONGEST_WORD, OUTLINE_WORDS, type BodyBytes } from '../../core/index.ts';
 import { BODY_MEMORY_WASM } from './body-memory.wasm.ts';
 
@@ -12,7 +13,7 @@ interface Exports {
   value(at: number): number;
   outline(at: number): number;
   hash(at: number, length: number, seed: bigint): bigint;
-  hashPrefixes(at: number, step: number, count: number): void;
+  hashPrefixes(at: number, step: number, count: number, seed: bigint): void;
   squeezeCall(name: number, nameEnd: number, args: number, argsEnd: number): number;
 }
 /** No library of types that this project uses declares it. */
@@ -59,13 +60,15 @@ const WORD_TABLE = wordTable();
 
 export class BodyMemory implements BodyBytes {
   notes!: Int32Array;
+  readonly secret: bigint;
   private readonly module = new WebAssembly.Module(Buffer.from(BODY_MEMORY_WASM, 'base64'));
   private wasm!: Exports;
   private memory!: Uint8Array;
   private hashes!: BigUint64Array;
   private length = 0;
 
-  constructor() {
+  constructor(secret = randomBytes(8).readBigUInt64LE()) {
+    this.secret = secret;
     this.open();
   }
 
@@ -88,7 +91,7 @@ export class BodyMemory implements BodyBytes {
 
   hashPrefixes(step: number): number {
     const count = Math.min(Math.floor(this.length / step), MAXIMUM_HASHES);
-    this.wasm.hashPrefixes(BODY_AT, step, count);
+    this.wasm.hashPrefixes(BODY_AT, step, count, this.secret);
     return count;
   }
 

@@ -317,14 +317,15 @@
         (br $bytes)))
     (call $avalanche (local.get $hash)))
 
-  ;; The hashes, with seed 0, of the prefixes of whole steps (a multiple of 32 bytes), in one pass, to 32768 and on.
-  (func (export "hashPrefixes") (param $at i32) (param $step i32) (param $count i32)
+  ;; The hashes of the prefixes of whole steps (a multiple of 32 bytes), in one pass, to 32768 and on.
+  (func (export "hashPrefixes") (param $at i32) (param $step i32) (param $count i32) (param $seed i64)
     (local $start i32) (local $to i32) (local $boundary i32) (local $a i64) (local $b i64) (local $c i64) (local $d i64)
     (local.set $start (local.get $at))
     (local.set $to (i32.const 32768))
-    (local.set $a (i64.add (i64.const 0x9e3779b185ebca87) (i64.const 0xc2b2ae3d27d4eb4f)))
-    (local.set $b (i64.const 0xc2b2ae3d27d4eb4f))
-    (local.set $d (i64.sub (i64.const 0) (i64.const 0x9e3779b185ebca87)))
+    (local.set $a (i64.add (local.get $seed) (i64.add (i64.const 0x9e3779b185ebca87) (i64.const 0xc2b2ae3d27d4eb4f))))
+    (local.set $b (i64.add (local.get $seed) (i64.const 0xc2b2ae3d27d4eb4f)))
+    (local.set $c (local.get $seed))
+    (local.set $d (i64.sub (local.get $seed) (i64.const 0x9e3779b185ebca87)))
     (block $done
       (loop $steps
         (br_if $done (i32.eqz (local.get $count)))

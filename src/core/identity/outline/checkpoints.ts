@@ -1,7 +1,7 @@
 /**
  * Where reading a body may begin, if it begins like one that was read before: the state at a boundary between messages, kept
- * under the hash of all bytes up to a grid point at or after it. Equal hash, equal bytes, equal state: the state is right for
- * whatever follows. Of a session the places near its latest end are kept, some hundred bytes each, and never its body.
+ * under the hash of all bytes up to a grid point at or after it. Equal hash, equal bytes (its seed is a secret of this process), equal state: the
+ * state is right for whatever follows. Of a session the places near its latest end are kept, some hundred bytes each, and never its body.
  */
 import type { BodyBytes } from '../hashing.ts';
 import type { Boundary, ConversationState } from './conversation.ts';

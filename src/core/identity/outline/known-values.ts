@@ -24,18 +24,18 @@ export class KnownValues<Value> {
   /** The value whose bytes stand at `at` in the body of that length; only a bracketed one, for its end is in its bytes. */
   find(bodyBytes: number, at: number): { readonly end: number; readonly value: Value } | undefined {
     if (at + HEAD_BYTES > bodyBytes) return undefined;
-    const head = this.hashing.body.hash(at, at + HEAD_BYTES, 0n);
+    const head = this.hashing.body.hash(at, at + HEAD_BYTES, this.hashing.body.secret);
     for (const { length, hash, value } of this.byHead.get(head) ?? []) {
       const end = at + length;
-      if (end <= bodyBytes && this.hashing.body.hash(at, end, 0n) === hash) return { end, value };
+      if (end <= bodyBytes && this.hashing.body.hash(at, end, this.hashing.body.secret) === hash) return { end, value };
     }
     return undefined;
   }
 
   keep(at: number, end: number, value: Value): void {
     if (end - at < HEAD_BYTES) return;
-    const head = this.hashing.body.hash(at, at + HEAD_BYTES, 0n);
-    const known = { length: end - at, hash: this.hashing.body.hash(at, end, 0n), value };
+    const head = this.hashing.body.hash(at, at + HEAD_BYTES, this.hashing.body.secret);
+    const known = { length: end - at, hash: this.hashing.body.hash(at, end, this.hashing.body.secret), value };
     const others = this.byHead.peek(head) ?? [];
     this.byHead.set(head, [known, ...others.filter(({ hash }) => hash !== known.hash)].slice(0, PER_HEAD));
   }

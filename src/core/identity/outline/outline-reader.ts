@@ -144,11 +144,11 @@ export class OutlineReader {
   /** Known, if all bytes from here on are those that followed last time. */
   private sameSuffix(scanner: JsonScanner, known: Suffix): Suffix | undefined {
     const { bytes, at } = scanner;
-    return bytes.length - at === known.length && this.hashing.body.hash(at, bytes.length, 0n) === known.hash ? known : undefined;
+    return bytes.length - at === known.length && this.hashing.body.hash(at, bytes.length, this.hashing.body.secret) === known.hash ? known : undefined;
   }
 
   private suffixOf(bytes: Buffer, at: number, after: Surroundings): Suffix {
-    const hash = this.hashing.body.hash(at, bytes.length, 0n);
+    const hash = this.hashing.body.hash(at, bytes.length, this.hashing.body.secret);
     const known = this.suffixes.get(hash);
     if (known !== undefined && known.length === bytes.length - at) return known;
     const suffix = { length: bytes.length - at, hash, after };

@@ -54,7 +54,7 @@ export class SystemTexts {
   /** Of the body that is being read. @param start after the opening quote @param end before the closing one */
   read(bytes: Buffer, start: number, end: number): SystemText {
     if (end <= start) return NO_SYSTEM;
-    const key = this.hashing.body.hash(start, end, 0n);
+    const key = this.hashing.body.hash(start, end, this.hashing.body.secret);
     const known = this.known.get(key);
     if (known !== undefined) return known;
     this.raw.clear();
