@@ -6,7 +6,7 @@ import createXxhash from 'xxhash-wasm';
 import type { Clock, Engine, LearnerSource, Random } from '../core/index.ts';
 import { Gateway, hashingOf, type GatewayLimits, type HostedTools, type KeyRing } from '../gateway/index.ts';
 import { createLearnerSource } from '../learner/index.ts';
-import { processClock, Runtime, type PolicySetting, type RuntimeLimits, type Stopwatch, type Timers } from '../runtime/index.ts';
+import { processClock, Runtime, steadyClock, type PolicySetting, type RuntimeLimits, type Stopwatch, type Timers } from '../runtime/index.ts';
 import { registeredPolicy } from '../runtime/load-policy.ts';
 import type { Store } from '../store/index.ts';
 import { createLogger, logSink, type LogSink } from '../telemetry/index.ts';
@@ -32,6 +32,7 @@ export interface ServerOptions {
   /** What /healthz tells of the configuration in force. */
   readonly configuration?: () => object;
   readonly runtimeLimits?: Partial<RuntimeLimits>;
+  /** Where it jumps (back, or ahead by more than minutes) time goes on as it passes. */
   readonly clock?: Clock;
   readonly timers?: Timers;
   readonly stopwatch?: Stopwatch;
@@ -86,7 +87,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   let automatic = typeof policies === 'function';
   let chosen = typeof policies === 'function' ? policies(engines) : policies;
   const log = options.log ?? logSink(createLogger());
-  const clock = options.clock ?? processClock;
+  // The process's own never jumps. One that was given may: it is mended, and every engine's troubles tell of it.
+  let told: Runtime | undefined;
+  const clock = options.clock === undefined || options.clock === processClock ? processClock : steadyClock(options.clock, (byMs) => {
+    log('warn', `the clock jumped ${byMs < 0 ? 'back' : 'ahead'} by ${Math.abs(Math.round(byMs / 1000))} s: time goes on as it passes`);
+    for (const { replica } of engines) told?.engineTrouble(replica, 'clock-jump');
+  });
   const hashing = hashingOf(await createXxhash());
   const runtime = new Runtime({
     policies: chosen,
@@ -98,6 +104,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(options.state === undefined ? {} : { state: options.state }),
     ...(options.runtimeLimits === undefined ? {} : { limits: options.runtimeLimits }),
   });
+  told = runtime;
   const gateway = new Gateway({
     host: options.host ?? '127.0.0.1', port: options.port ?? 0, engines, runtime, clock, log, hashing,
     insecure: options.insecure ?? false,

@@ -9,5 +9,6 @@ export { renderExplanation } from './explanation.ts';
 export type { DecisionRecord, IntentRecord, IntentSummary, PolicyAnswer, PolicyPart } from './request-record.ts';
 export type { PolicyStatus } from './policy-status.ts';
 export type { Session } from './sessions.ts';
+export { steadyClock } from './steady-clock.ts';
 export { processClock, processStopwatch, processTimers, type Cancel, type Stopwatch, type Timers } from './timers.ts';
 export { loadPolicy } from './load-policy.ts';

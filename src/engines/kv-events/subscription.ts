@@ -9,7 +9,7 @@ import type { ZeroMq } from './libraries.ts';
 import { readSequence, replay, type Replayed } from './replay.ts';
 import { Sequence } from './sequence.ts';
 
-export type KvTrouble = KvFault | 'kv-gap' | 'kv-lost' | 'kv-restart' | 'kv-replay-failed';
+export type KvTrouble = KvFault | 'kv-clock-jump' | 'kv-gap' | 'kv-lost' | 'kv-restart' | 'kv-replay-failed';
 
 export interface SubscriptionOptions {
   /** As ZeroMQ has it: `tcp://host:5557`. */
@@ -22,6 +22,8 @@ export interface SubscriptionOptions {
   readonly zeromq: ZeroMq;
   readonly decoder: KvDecoder;
   onBatch(batch: KvBatch): void;
+  /** The first message has come: all that the publisher still has of those before it follows, whatever was known from elsewhere. */
+  onBegin?(): void;
   /** What is known is no longer whole: so many messages are gone for good. */
   onLost(messages: number): void;
   /** The publisher is another one: its caches are empty, or unknown. */
@@ -41,7 +43,11 @@ export interface SubscriptionCounts {
 
 /** No message is larger; a publisher that sends one is cut off. */
 const LARGEST_MESSAGE_BYTES = 64 * 1024 * 1024;
+/** An unknown tag may stand for nothing that concerns us. */
+const LOSES_EVENTS: ReadonlySet<KvFault> = new Set(['kv-frame-garbage', 'kv-event-malformed']);
 const HIGH_WATER_MARK = 100_000;
+/** What the publisher's clock may gain or lose against ours between two messages. */
+const LARGEST_DRIFT_SECONDS = 60;
 /** After so long without a pause others get their turn. */
 const TURN_MS = 5;
 
@@ -57,6 +63,8 @@ export class KvSubscription {
   #suspect = false;
   /** The last message that was applied: who can show it again is the same publisher. */
   #last: Replayed | undefined;
+  /** The publisher's clock less ours, by its last message. */
+  #aheadSeconds: number | undefined;
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
@@ -117,7 +125,8 @@ export class KvSubscription {
       return;
     }
     await this.#catchUp(sequence);
-    this.#apply(sequence, frames[2]);
+    const batch = this.#apply(sequence, frames[2]);
+    if (batch !== undefined) this.#compareClocks(batch);
   }
 
   /** Brings everything before this message in order. */
@@ -135,6 +144,7 @@ export class KvSubscription {
       this.#options.trouble('kv-restart');
       this.#options.onRestart();
     }
+    if (last === undefined) this.#options.onBegin?.();
     if (doubtful || arrival.kind !== 'next') await this.#fill(0, sequence - 1, this.#replayed(0, sequence - 1));
   }
 
@@ -188,13 +198,25 @@ export class KvSubscription {
     this.#options.onLost(messages);
   }
 
-  #apply(sequence: number, payload: Buffer): void {
-    if (this.#stopping.signal.aborted) return;
+  #apply(sequence: number, payload: Buffer): KvBatch | undefined {
+    if (this.#stopping.signal.aborted) return undefined;
     this.#last = { sequence, payload };
     const batch = this.#options.decoder.decode(payload);
     this.counts.messages += 1;
     this.counts.events += batch.events.length;
     for (const fault of batch.faults) this.#options.trouble(fault);
     if (batch.events.length > 0) this.#options.onBatch(batch);
+    // What cannot be read is as good as lost, and asked for again it would come as it is.
+    if (batch.faults.some((fault) => LOSES_EVENTS.has(fault))) this.#lose(1);
+    return batch;
+  }
+
+  /** Nothing here goes by the publisher's clock; that it jumped is worth knowing. Of what is replayed the time is long past. */
+  #compareClocks({ atSeconds }: KvBatch): void {
+    if (!Number.isFinite(atSeconds) || atSeconds === 0) return;
+    const aheadSeconds = atSeconds - performance.now() / 1000;
+    const jumpSeconds = aheadSeconds - (this.#aheadSeconds ?? aheadSeconds);
+    this.#aheadSeconds = aheadSeconds;
+    if (Math.abs(jumpSeconds) > LARGEST_DRIFT_SECONDS) this.#options.trouble('kv-clock-jump', `by ${Math.round(jumpSeconds)} s`);
   }
 }

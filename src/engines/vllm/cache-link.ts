@@ -52,6 +52,8 @@ const GRACE = { ms: 1000, value: 1 } as const;
 const ASK_AGAIN_MS = 5000;
 const ASK_COUNTERS_MS = 5000;
 const COUNTERS_MS = 1000;
+/** A server that sends garbage sends much of it: its package is asked what it holds at most so often. */
+const ASK_HELD_MS = 1000;
 /** Copies beside the pool, as a share of it, from which the mirror cannot be right. */
 const OVERFULL = 1.02;
 
@@ -77,6 +79,7 @@ export class CacheLink {
   readonly #packageCounts = new Map<number, Fields>();
   #countsAskedMs = -Infinity;
   readonly #reconciling = new Set<number>();
+  readonly #heldAsked = new Map<number, { readonly timer: NodeJS.Timeout; readonly atMs: number; isDue: boolean }>();
   /** Its blocks have the names that can be computed from a prompt; undefined before it has stored one that tells. */
   computesNames: boolean | undefined;
   readonly #ownerOf = new PackageOwner();
@@ -139,8 +142,10 @@ export class CacheLink {
           this.#checkFullness(rank);
           this.#soon();
         },
+        // What the package has said until then would be counted twice.
+        onBegin: () => this.mirror.clear(rank),
         // What is gone for good can only be asked for.
-        onLost: () => void this.reconcile(rank),
+        onLost: () => this.#askWhatIsHeld(rank),
         onRestart: () => this.#restarted(rank),
         trouble: (kind, detail) => this.#options.host.trouble(kind, detail),
       });
@@ -210,10 +215,24 @@ export class CacheLink {
     }
   }
 
+  /** What was lost while an answer was on its way may not be in it: then it is asked once more. */
+  #askWhatIsHeld(rank: number): void {
+    const asked = this.#heldAsked.get(rank);
+    if (asked?.isDue === true) return;
+    const afterMs = asked === undefined ? 0 : Math.max(0, asked.atMs + ASK_HELD_MS - performance.now());
+    const next = { atMs: performance.now() + afterMs, isDue: true, timer: setTimeout(() => {
+      next.isDue = false;
+      if (this.#reconciling.has(rank)) this.#askWhatIsHeld(rank);
+      else void this.reconcile(rank);
+    }, afterMs).unref() };
+    this.#heldAsked.set(rank, next);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
+    for (const { timer } of this.#heldAsked.values()) clearTimeout(timer);
     // At once: the next link to the same engine tells of the same blocks under ids of its own, whatever of this one takes time to stop.
     this.mirror.dispose();
     releaseUnitIds(this.#options.replica);

@@ -36,6 +36,8 @@ export class Publisher {
   readonly #sent: { readonly sequence: number; readonly payload: Buffer }[] = [];
   #answering: Promise<void> = Promise.resolve();
   #next = 0;
+  /** Its clock, beside the right time. */
+  clockAheadSeconds = 0;
 
   private constructor(options: PublisherOptions) {
     this.#options = options;
@@ -55,8 +57,12 @@ export class Publisher {
   get next(): number { return this.#next; }
 
   /** @param lost it goes into the buffer and not out: what a full queue does */
-  async publish(events: readonly unknown[], lost = false): Promise<void> {
-    const payload = packr.pack([Date.now() / 1000, events, this.#options.rank ?? 0]);
+  publish(events: readonly unknown[], lost = false): Promise<void> {
+    return this.publishPayload(packr.pack([Date.now() / 1000 + this.clockAheadSeconds, events, this.#options.rank ?? 0]), lost);
+  }
+
+  /** Whatever it is, under the next number. */
+  async publishPayload(payload: Buffer, lost = false): Promise<void> {
     const sequence = this.#next++;
     this.#sent.push({ sequence, payload });
     if (this.#sent.length > (this.#options.buffer ?? 10_000)) this.#sent.shift();
