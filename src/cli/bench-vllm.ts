@@ -14,6 +14,7 @@ const ARGUMENTS = {
   calls: { type: 'string', default: '1200', description: 'Sessions are taken until they have so many calls' },
   think: { type: 'string', default: '800', description: 'Mean pause between two calls of a session, in milliseconds' },
   seed: { type: 'string', default: '1', description: 'Of the six-agent application' },
+  apart: { type: 'boolean', description: 'The servers play one after the other, each with the whole machine to itself, where it has too few cores for all. Takes two or three times as long' },
   'warm-ups': { type: 'boolean', description: 'A third server, with the package and warm-ups between steps: its hits are of clients\' calls alone, what warm-ups computed is printed as their cost' },
   assert: { type: 'boolean', description: 'Exit 1 if a bar is missed' },
   json: { type: 'boolean', description: 'Print one JSON document as the last line' },
@@ -37,6 +38,7 @@ export default defineCommand({
       calls: options.number('calls', { minimum: 10, maximum: 100_000, integer: true }) ?? 1200,
       thinkMs: options.number('think', { minimum: 0, maximum: 600_000 }) ?? 800,
       warmUps: options.flag('warm-ups'),
+      apart: options.flag('apart'),
       seed: options.number('seed', { minimum: 0, maximum: 2 ** 31, integer: true }) ?? 1,
       say,
     });

@@ -22,6 +22,8 @@ export interface VllmBenchOptions {
   readonly thinkMs: number;
   /** A third side, with the package and warm-ups between steps. */
   readonly warmUps: boolean;
+  /** One side after the other, each with the whole machine; else all at the same time. */
+  readonly apart: boolean;
   say(line: string): void;
 }
 
@@ -100,8 +102,9 @@ async function measure(options: VllmBenchOptions, load: VllmLoad, capacity: numb
   const { executor, seed, thinkMs } = options;
   const blocks = blocksFor(load, capacity);
   const before = await Promise.all([sides.off.counters(), sides.on.counters()]);
-  // At the same time: whatever else the machine does, it does to both.
-  await Promise.all(allOf(sides).map((side) => side.play(load, thinkMs)));
+  // At the same time: whatever else the machine does, it does to all. But servers that compute on the same cores slow each other down.
+  if (options.apart) for (const side of allOf(sides)) await side.play(load, thinkMs);
+  else await Promise.all(allOf(sides).map((side) => side.play(load, thinkMs)));
   const after = await Promise.all([sides.off.counters(), sides.on.counters()]);
   const mirrorAgreement = await sides.on.engine.link?.reconcile(0) ?? null;
   const [off, on] = [sides.off, sides.on].map((side, index) => reportOf(side.samples, before[index], after[index], executor));
