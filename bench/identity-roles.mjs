@@ -3,9 +3,12 @@
  *
  *   node bench/identity-roles.mjs [--sessions 40] [--seed 1] [--json] [--assert]
  *
- * The conversations: the six-agent application played by its own code; hand-offs, sub-agents and agents of one template
- * written after captured wires (src/lab/identity-roles/conversations.ts). They are no recordings of users. With --assert:
- * exit 1 unless precision and recall are at least 0.95 everywhere and no agent stands for two roles.
+ * Two kinds of conversations. Written ones: the six-agent application played by its own code; hand-offs, sub-agents and agents of one template
+ * written after captured wires (src/lab/identity-roles/conversations.ts). Recorded ones: what real clients sent when they played two applications of two and
+ * six agents (src/lab/identity-roles/recordings, which the tests of test/clients compare with what the clients send today), as
+ * other users would have had them on other days, eight sessions at once, one in five with another user's very task. Neither
+ * are recordings of users. With --assert: exit 1 unless precision and recall are at least 0.95 everywhere and no agent stands for
+ * two roles.
  */
 import createXxhash from 'xxhash-wasm';
 import { createJiti } from 'jiti';
@@ -14,11 +17,23 @@ import { benchOptions } from './options.mjs';
 const values = benchOptions(import.meta.url, { sessions: { type: 'string', default: '40' }, seed: { type: 'string', default: '1' }, json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false } });
 const jiti = createJiti(import.meta.url);
 const { knownConversations } = await jiti.import('../src/lab/identity-roles/conversations.ts');
+const { allRecordings } = await jiti.import('../src/lab/identity-roles/recordings.ts');
+const { replayed, replayedTogether } = await jiti.import('../src/lab/identity-roles/recorded.ts');
 const { evaluateRoles } = await jiti.import('../src/lab/identity-roles/evaluate.ts');
 const { hashingOf } = await jiti.import('../src/gateway/hashing/hashing.ts');
 
-const rows = evaluateRoles(await knownConversations(Number(values.sessions), Number(values.seed)), hashingOf(await createXxhash()));
+const [sessions, seed] = [Number(values.sessions), Number(values.seed)];
+const hashing = hashingOf(await createXxhash());
+const written = evaluateRoles(await knownConversations(sessions, seed), hashing);
+const recordings = allRecordings();
+// Each client before a gateway of its own, then all of them before one.
+const recorded = [...recordings.map((recording) => replayed(recording, sessions, seed)), replayedTogether(recordings, sessions, seed)].map((calls) => evaluateRoles(calls, hashing)[0]);
 const percent = (share) => `${(100 * share).toFixed(1)} %`.padStart(8);
-for (const row of rows) console.error(`${row.application.padEnd(13)} ${String(row.calls).padStart(5)} calls  ${row.roles} roles  ${row.agents} agents  precision ${percent(row.precision)}  recall ${percent(row.recall)}  collisions ${row.collisions}  same session ${percent(row.sessionRecall)}`);
-if (values.json) console.log(JSON.stringify({ rows }));
-if (values.assert && rows.some(({ precision, recall, collisions }) => precision < 0.95 || recall < 0.95 || collisions > 0)) process.exitCode = 1;
+function print(title, rows) {
+  console.error(title);
+  for (const row of rows) console.error(`${row.application.padEnd(44)} ${String(row.calls).padStart(6)} calls  ${String(row.roles).padStart(2)} roles  ${String(row.agents).padStart(2)} agents  precision ${percent(row.precision)}  recall ${percent(row.recall)}  collisions ${row.collisions}  same session ${percent(row.sessionRecall)}`);
+}
+print('written conversations', written);
+print('recorded conversations', recorded);
+if (values.json) console.log(JSON.stringify({ written, recorded }));
+if (values.assert && [...written, ...recorded].some(({ precision, recall, collisions }) => precision < 0.95 || recall < 0.95 || collisions > 0)) process.exitCode = 1;

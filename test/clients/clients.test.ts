@@ -1,4 +1,5 @@
 /** Real SDKs and frameworks: they must not be able to tell Entresol from their server. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { startServer, type RunningServer } from '../../src/cli/compose.ts';
 import type { Dialect, Engine } from '../../src/core/index.ts';
@@ -7,55 +8,17 @@ import { TINY_SHAPE } from '../../src/engines/embedded/synthetic-model/shape.ts'
 import { realEngine } from '../../src/engines/embedded/testing/real-engine.ts';
 import { OpenAiEngine } from '../../src/engines/openai/engine.ts';
 import { SIMULATED_MODEL, SimulatedEngine } from '../../src/engines/simulated/engine.ts';
+import { readRecording, recordingPlace, recordingText, type RecordedCall } from '../../src/lab/identity-roles/recordings.ts';
 import { closeAll, closeLater, until } from '../support/gateway-setup.ts';
 import { startUpstream, type ReceivedRequest, type ScriptedUpstream } from '../support/scripted-upstream.ts';
-import { installClients } from './install.ts';
+import { CLIENTS, closePythons } from './support/clients.ts';
 import { forceAnswers } from './support/forced-engine.ts';
 import { modelServer } from './support/model-server.ts';
-import { installPythonClients, PythonSdk } from './support/python-scenario.ts';
-import type { Scenario, ScenarioContext, ScenarioResult } from './support/scenario.ts';
+import { recordConversations } from './support/recorder.ts';
+import type { ScenarioContext, ScenarioResult } from './support/scenario.ts';
 import { BUSY_MODEL, ENDLESS, NO_SUCH_MODEL } from './support/scripted-model.ts';
 
-interface Client {
-  readonly name: string;
-  readonly dialect: Dialect;
-  /** Undefined where it is not installed. */
-  readonly load: (() => Promise<Scenario>) | undefined;
-}
-
-const installed = installClients();
-const python = installPythonClients();
-/** A scenario of a module that is found only where the clients are installed. */
-const node = (module: string, exported = 'scenario'): Client['load'] => (installed ? async () => ((await import(`./scenarios/${module}.ts`)) as Record<string, Scenario>)[exported] : undefined);
-const pythonSdks = new Map<string, PythonSdk>();
-afterAll(() => pythonSdks.forEach((sdk) => sdk.close()));
-/** @param module in `scenarios/python` */
-function inPython(module: string, name: string): Client['load'] {
-  if (python === undefined) return undefined;
-  const sdk = pythonSdks.get(module) ?? new PythonSdk(python, module);
-  pythonSdks.set(module, sdk);
-  return () => Promise.resolve(sdk.scenario(name));
-}
-
-const CLIENTS: readonly Client[] = [
-  { name: 'openai, chat', dialect: 'chat', load: node('openai-chat') },
-  { name: 'openai, Responses', dialect: 'responses', load: node('openai-responses') },
-  { name: '@anthropic-ai/sdk', dialect: 'messages', load: node('anthropic') },
-  { name: 'ai with @ai-sdk/anthropic', dialect: 'messages', load: node('vercel-ai', 'anthropic') },
-  { name: 'ai with @ai-sdk/openai, Responses', dialect: 'responses', load: node('vercel-ai', 'openaiResponses') },
-  { name: 'ai with @ai-sdk/openai, chat', dialect: 'chat', load: node('vercel-ai', 'openaiChat') },
-  { name: 'ai with @ai-sdk/openai-compatible', dialect: 'chat', load: node('vercel-ai', 'openaiCompatible') },
-  { name: '@openai/agents, Responses', dialect: 'responses', load: node('openai-agents', 'responses') },
-  { name: '@openai/agents, chat', dialect: 'chat', load: node('openai-agents', 'chat') },
-  { name: 'langgraph with @langchain/openai, chat', dialect: 'chat', load: node('langgraph', 'chat') },
-  { name: 'langgraph with @langchain/openai, Responses', dialect: 'responses', load: node('langgraph', 'responses') },
-  { name: 'langgraph with @langchain/anthropic', dialect: 'messages', load: node('langgraph', 'anthropic') },
-  { name: '@mastra/core', dialect: 'chat', load: node('mastra') },
-  { name: 'openai for Python, chat', dialect: 'chat', load: inPython('sdk_openai', 'chat') },
-  { name: 'openai for Python, Responses', dialect: 'responses', load: inPython('sdk_openai', 'responses') },
-  { name: 'anthropic for Python', dialect: 'messages', load: inPython('sdk_anthropic', 'messages') },
-  { name: 'anthropic for Python, asynchronous', dialect: 'messages', load: inPython('sdk_anthropic', 'messages, asynchronous') },
-];
+afterAll(closePythons);
 
 /** llama.cpp, which takes seconds to start: one for all. */
 const real = await realEngine();
@@ -93,7 +56,8 @@ const headersOf = (request: ReceivedRequest): string[] => request.headers.flatMa
 /** Sorted, for some clients make calls at once. */
 const wiresOf = (upstream: ScriptedUpstream): string[] => upstream.received.map((request) => [request.method, request.path, request.body.toString(), ...headersOf(request)].join('\n')).toSorted();
 
-describe.each(CLIENTS)('$name', ({ dialect, load }) => {
+describe.each(CLIENTS)('$name', (client) => {
+  const { name, dialect, load } = client;
   const test = it.skipIf(load === undefined);
   /** The same for every test of a client: the server has been closed since. */
   let known: { upstream: ScriptedUpstream; result: ScenarioResult } | undefined;
@@ -132,6 +96,15 @@ describe.each(CLIENTS)('$name', ({ dialect, load }) => {
     const result = await (await load!())(contextOf(server.url, TINY_SHAPE.name, TINY_SHAPE.name));
     expect({ ...result, error: result.error.status }).toEqual({ ...expected, error: 404 });
     await until(() => engine.load().runningRequests === 0 && server.runtime.openRequests === 0);
+  });
+
+  test('sends today what was recorded of it, on which roles are told apart (UPDATE_RECORDINGS=1 records it anew)', async () => {
+    const conversations = await recordConversations(client);
+    const place = recordingPlace(name);
+    if (process.env.UPDATE_RECORDINGS === '1') writeFileSync(place, recordingText({ client: name, conversations }));
+    // Sorted, for some clients make calls at once.
+    const sorted = (told: Readonly<Record<string, readonly RecordedCall[]>>): unknown => Object.entries(told).map(([application, calls]) => [application, calls.map((call) => JSON.stringify(call)).toSorted()]);
+    expect(sorted(conversations)).toEqual(sorted(readRecording(readFileSync(place, 'utf8')).conversations));
   });
 
   // Chat completions are what such a server speaks itself.

@@ -7,6 +7,7 @@ import type { TextBytes } from './outline/text-bytes.ts';
 const HASH_SIGN = 0x23;
 const NEWLINE = 0x0a;
 const SPACE = 0x20;
+const COLON = 0x3a;
 
 const DATE_WORD = /^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs?)?|Fri|Sat(?:ur)?|Sun)(?:day)?$|^(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)$|^(?:AM|PM|UTC|GMT|Z|CET|CEST|EST|EDT|CST|CDT|MST|MDT|PST|PDT)$/;
 /** What follows on the line is the state of a repository. */
@@ -14,6 +15,8 @@ const STATE_LABEL = /^[-*\s]*(?:current branch|main branch|branch|git status|sta
 /** `M src/a.ts`, `?? b`: a line of `git status --short`. */
 const STATUS_LINE = /^\s{0,2}[MADRCU?!]{1,2}\s+\S+\s*$/;
 const COMMIT_LINE = /^\s{0,4}(?=[a-f]*\d)[0-9a-f]{7,40}\s/;
+/** One hash in a thousand has no digit and could be a word; below a heading or another such line it is none. */
+const NEXT_COMMIT_LINE = /^\s{0,4}[0-9a-f]{7,40}\s/;
 /** Longer lines are no state of a repository. */
 const STATE_LINE_LENGTH = 240;
 
@@ -41,8 +44,11 @@ function isVolatile(text: Buffer, start: number, end: number): boolean {
   return last - first <= 9 && DATE_WORD.test(text.toString('latin1', first, last));
 }
 
-/** Where the stable part of the line ends: its label where it tells a repository's state, its start where it is a line of that state. */
-function stableEnd(text: Buffer, start: number, end: number): number {
+/**
+ * Where the stable part of the line ends: its label where it tells a repository's state, its start where it is a line of that state.
+ * @param listed the line before it is a heading, or is of that state
+ */
+function stableEnd(text: Buffer, start: number, end: number, listed: boolean): number {
   if (end - start > STATE_LINE_LENGTH) return end;
   const first = text[start] | 0x20;
   // Only these may begin such a line: hexadecimal digits, a status letter, a label, a bullet or white space.
@@ -50,12 +56,13 @@ function stableEnd(text: Buffer, start: number, end: number): number {
   const line = text.toString('latin1', start, end);
   const label = STATE_LABEL.exec(line);
   if (label !== null) return start + label[0].length;
-  return COMMIT_LINE.test(line) || STATUS_LINE.test(line) ? start : end;
+  return (listed ? NEXT_COMMIT_LINE : COMMIT_LINE).test(line) || STATUS_LINE.test(line) ? start : end;
 }
 
 /** Writes the system prompt without dates, ids, paths, numbers and git status: words, one space between, `#` for each run of volatile ones. */
 export function writeStable(text: Buffer, into: TextBytes): void {
   let hidden = false;
+  let listed = false;
   const put = (start: number, end: number): void => {
     into.appendByte(SPACE);
     into.append(text, start, end);
@@ -71,7 +78,8 @@ export function writeStable(text: Buffer, into: TextBytes): void {
   for (let line = 0; line < text.length;) {
     const newline = text.indexOf(NEWLINE, line);
     const end = newline < 0 ? text.length : newline;
-    const stable = stableEnd(text, line, end);
+    const stable = stableEnd(text, line, end, listed);
+    listed = stable < end || text[end - 1] === COLON || (listed && line === end);
     let at = line;
     while (at < stable) {
       while (at < stable && text[at] <= SPACE) at += 1;

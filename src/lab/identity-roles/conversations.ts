@@ -12,7 +12,7 @@ export interface SpokenCall {
   readonly role: string;
   readonly session: string;
   readonly body: Readonly<Record<string, unknown>>;
-  readonly answer: { readonly text: string; readonly toolCalls: readonly { readonly id: string; readonly name: string; readonly arguments: string }[] };
+  readonly answer: { readonly text: string; readonly toolCalls: readonly { readonly id: string; readonly name: string; readonly arguments: string }[]; readonly responseId?: string };
 }
 
 type Message = Readonly<Record<string, unknown>>;

@@ -5,13 +5,14 @@ import { tool, type StructuredToolInterface } from '@langchain/core/tools';
 import { END, MessagesAnnotation, START, StateGraph } from '@langchain/langgraph';
 import { ToolNode } from '@langchain/langgraph/prebuilt';
 import { ChatOpenAI } from '@langchain/openai';
+import { schemaOf, type AskThrough, type ToolInput } from '../support/desk.ts';
 import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scenario, type ScenarioContext } from '../support/scenario.ts';
 
 // A frame of tracing would be sent to a service elsewhere.
 process.env.LANGSMITH_TRACING = 'false';
 process.env.LANGCHAIN_CALLBACKS_BACKGROUND = 'false';
 
-type ModelOf = (context: ScenarioContext, name: string, maxRetries: number) => BaseChatModel;
+type ModelOf = (context: Pick<ScenarioContext, 'origin'>, name: string, maxRetries: number) => BaseChatModel;
 
 const calling = (message: BaseMessage | undefined): boolean => ((message as { tool_calls?: readonly unknown[] } | undefined)?.tool_calls?.length ?? 0) > 0;
 
@@ -32,6 +33,20 @@ function journey(model: BaseChatModel, lookup: StructuredToolInterface, write: S
     .addEdge('coder tools', 'coder')
     .compile() as never;
 }
+
+/** One agent as a graph of its own: its model, and its tools. */
+const asking = (modelOf: ModelOf): AskThrough => (context) => async (agent, question, run) => {
+  const tools = agent.tools.map((name) => tool(async (input: ToolInput) => run(name, input), { name, description: `Does ${name}.`, schema: schemaOf(name) as never }));
+  const model = modelOf(context, context.model, 0).bindTools!(tools);
+  const graph = new StateGraph(MessagesAnnotation)
+    .addNode('agent', async ({ messages }: typeof MessagesAnnotation.State) => ({ messages: [await model.invoke([new SystemMessage(agent.instructions), ...messages])] }))
+    .addNode('tools', new ToolNode(tools))
+    .addEdge(START, 'agent')
+    .addConditionalEdges('agent', ({ messages }) => (calling(messages.at(-1)) ? 'tools' : END), ['tools', END])
+    .addEdge('tools', 'agent')
+    .compile();
+  return (await graph.invoke({ messages: [new HumanMessage(question)] })).messages.at(-1)?.text ?? '';
+};
 
 function through(modelOf: ModelOf): Scenario {
   return async (context) => {
@@ -69,6 +84,13 @@ function through(modelOf: ModelOf): Scenario {
   };
 }
 
-export const chat = through(({ origin }, model, maxRetries) => new ChatOpenAI({ model, maxRetries, apiKey: 'sk-test', configuration: { baseURL: `${origin}/v1` } }));
-export const responses = through(({ origin }, model, maxRetries) => new ChatOpenAI({ model, maxRetries, apiKey: 'sk-test', useResponsesApi: true, configuration: { baseURL: `${origin}/v1` } }));
-export const anthropic = through(({ origin }, model, maxRetries) => new ChatAnthropic({ model, maxRetries, maxTokens: 500, apiKey: 'sk-test', anthropicApiUrl: origin }));
+const throughChat: ModelOf = ({ origin }, model, maxRetries) => new ChatOpenAI({ model, maxRetries, apiKey: 'sk-test', configuration: { baseURL: `${origin}/v1` } });
+const throughResponses: ModelOf = ({ origin }, model, maxRetries) => new ChatOpenAI({ model, maxRetries, apiKey: 'sk-test', useResponsesApi: true, configuration: { baseURL: `${origin}/v1` } });
+const throughAnthropic: ModelOf = ({ origin }, model, maxRetries) => new ChatAnthropic({ model, maxRetries, maxTokens: 500, apiKey: 'sk-test', anthropicApiUrl: origin });
+
+export const chat = through(throughChat);
+export const responses = through(throughResponses);
+export const anthropic = through(throughAnthropic);
+export const askChat = asking(throughChat);
+export const askResponses = asking(throughResponses);
+export const askAnthropic = asking(throughAnthropic);

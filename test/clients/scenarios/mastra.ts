@@ -1,3 +1,4 @@
+import type { AskThrough, ToolInput } from '../support/desk.ts';
 import { CODER, PLANNER, raised, runTool, type Scenario } from '../support/scenario.ts';
 
 // It would count its runs at a service elsewhere; it looks at this when it is imported.
@@ -15,6 +16,18 @@ async function unwrapped<Value>(call: () => Promise<Value>): Promise<Value> {
   }
 }
 
+const SCHEMAS = { lookup: z.object({ topic: z.string() }), write_file: z.object({ path: z.string(), text: z.string() }) } as const;
+
+export const ask: AskThrough = ({ origin, model }) => async (agent, question, run) => {
+  const tools = Object.fromEntries(agent.tools.map((id) => {
+    const inputSchema = id === 'lookup' || id === 'write_file' ? SCHEMAS[id] : z.object({ task: z.string() });
+    return [id, createTool({ id, description: `Does ${id}.`, inputSchema, execute: ({ context }: { context: ToolInput }) => run(id, context) })];
+  }));
+  const made = new Agent({ name: agent.name, instructions: agent.instructions, model: { id: `entresol/${model}`, url: `${origin}/v1`, apiKey: 'sk-test' }, tools });
+  made.__setLogger(noopLogger);
+  return (await made.generate(question, { maxSteps: 9, modelSettings: { maxRetries: 0 } })).text;
+};
+
 export const scenario: Scenario = async ({ origin, model, noSuchModel, endless, busyModel }) => {
   const modelOf = (name: string): { id: `${string}/${string}`; url: string; apiKey: string } => ({ id: `entresol/${name}`, url: `${origin}/v1`, apiKey: 'sk-test' });
   const toolCalls: { name: string; input: unknown }[] = [];
@@ -22,8 +35,8 @@ export const scenario: Scenario = async ({ origin, model, noSuchModel, endless, 
     toolCalls.push({ name, input: context });
     return runTool(name, context);
   };
-  const lookup = createTool({ id: 'lookup', description: 'Looks up.', inputSchema: z.object({ topic: z.string() }), execute: run('lookup') });
-  const write = createTool({ id: 'write_file', description: 'Writes.', inputSchema: z.object({ path: z.string(), text: z.string() }), execute: run('write_file') });
+  const lookup = createTool({ id: 'lookup', description: 'Looks up.', inputSchema: SCHEMAS.lookup, execute: run('lookup') });
+  const write = createTool({ id: 'write_file', description: 'Writes.', inputSchema: SCHEMAS.write_file, execute: run('write_file') });
   const agent = (instructions: string, name: string, more: object = {}): InstanceType<typeof Agent> => {
     const made = new Agent({ name: 'agent', instructions, model: modelOf(name), ...more });
     made.__setLogger(noopLogger);

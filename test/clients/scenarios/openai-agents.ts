@@ -1,8 +1,17 @@
 import { Agent, OpenAIProvider, Runner, setTracingDisabled, tool } from '@openai/agents';
 import { z } from 'zod';
+import { schemaOf, type AskThrough, type ToolInput } from '../support/desk.ts';
 import { CODER, PLANNER, raised, runTool, type Scenario } from '../support/scenario.ts';
 
 setTracingDisabled(true);
+
+const asking = (useResponses: boolean): AskThrough => ({ origin, model }) => {
+  const runner = new Runner({ modelProvider: new OpenAIProvider({ apiKey: 'sk-test', baseURL: `${origin}/v1`, useResponses }), tracingDisabled: true });
+  return async ({ name, instructions, tools }, question, run) => {
+    const offered = tools.map((toolName) => tool({ name: toolName, description: `Does ${toolName}.`, parameters: schemaOf(toolName) as never, strict: true, execute: (input) => run(toolName, input as ToolInput) }));
+    return String((await runner.run(new Agent({ name, instructions, model, tools: offered }), question)).finalOutput);
+  };
+};
 
 function through(useResponses: boolean): Scenario {
   return async ({ origin, model, noSuchModel, endless, busyModel }) => {
@@ -39,3 +48,5 @@ function through(useResponses: boolean): Scenario {
 
 export const responses = through(true);
 export const chat = through(false);
+export const askResponses = asking(true);
+export const askChat = asking(false);

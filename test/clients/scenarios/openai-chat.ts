@@ -1,25 +1,33 @@
 import OpenAI from 'openai';
+import { schemaOf, type AskThrough, type RunTool } from '../support/desk.ts';
 import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scenario } from '../support/scenario.ts';
 
 const tool = (name: string, parameters: object): OpenAI.ChatCompletionTool => ({ type: 'function', function: { name, parameters: parameters as Record<string, unknown> } });
 
+async function agentLoop(client: OpenAI, model: string, system: string, question: string, tools: OpenAI.ChatCompletionTool[], run: RunTool): Promise<string> {
+  const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'system', content: system }, { role: 'user', content: question }];
+  for (;;) {
+    const { choices: [{ message }] } = await client.chat.completions.create({ model, messages, tools });
+    messages.push(message);
+    if (message.tool_calls === undefined) return message.content ?? '';
+    for (const call of message.tool_calls) {
+      if (call.type === 'function') messages.push({ role: 'tool', tool_call_id: call.id, content: await run(call.function.name, JSON.parse(call.function.arguments) as object) });
+    }
+  }
+}
+
+export const ask: AskThrough = ({ origin, model }) => {
+  const client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' });
+  return (agent, question, run) => agentLoop(client, model, agent.instructions, question, agent.tools.map((name) => tool(name, schemaOf(name))), run);
+};
+
 export const scenario: Scenario = async ({ origin, model, noSuchModel, endless, busyModel }) => {
   const client = new OpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' });
   const toolCalls: { name: string; input: unknown }[] = [];
-  const agent = async (system: string, question: string, tools: OpenAI.ChatCompletionTool[]): Promise<string> => {
-    const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'system', content: system }, { role: 'user', content: question }];
-    for (;;) {
-      const { choices: [{ message }] } = await client.chat.completions.create({ model, messages, tools });
-      messages.push(message);
-      if (message.tool_calls === undefined) return message.content ?? '';
-      for (const call of message.tool_calls) {
-        if (call.type !== 'function') continue;
-        const input = JSON.parse(call.function.arguments) as { topic?: string };
-        toolCalls.push({ name: call.function.name, input });
-        messages.push({ role: 'tool', tool_call_id: call.id, content: runTool(call.function.name, input) });
-      }
-    }
-  };
+  const agent = (system: string, question: string, tools: OpenAI.ChatCompletionTool[]): Promise<string> => agentLoop(client, model, system, question, tools, async (name, input) => {
+    toolCalls.push({ name, input });
+    return runTool(name, input);
+  });
   const plan = await agent(PLANNER, 'Plan the journey.', [tool('lookup', LOOKUP_SCHEMA)]);
   const code = await agent(CODER, plan, [tool('write_file', WRITE_SCHEMA)]);
 

@@ -2,12 +2,20 @@ import { createAnthropic } from '@ai-sdk/anthropic';
 import { createOpenAI } from '@ai-sdk/openai';
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { generateText, jsonSchema, stepCountIs, streamText, tool, type LanguageModel, type ToolSet } from 'ai';
+import { schemaOf, type AskThrough, type ToolInput } from '../support/desk.ts';
 import { CODER, LOOKUP_SCHEMA, PLANNER, raised, runTool, WRITE_SCHEMA, type Scenario, type ScenarioContext } from '../support/scenario.ts';
 
 // It warns of every model that it has no limits of.
 (globalThis as { AI_SDK_LOG_WARNINGS?: boolean }).AI_SDK_LOG_WARNINGS = false;
 
-function through(modelOf: (context: ScenarioContext, name: string) => LanguageModel): Scenario {
+type ModelOf = (context: Pick<ScenarioContext, 'origin'>, name: string) => LanguageModel;
+
+const asking = (modelOf: ModelOf): AskThrough => (context) => async (agent, question, run) => {
+  const tools: ToolSet = Object.fromEntries(agent.tools.map((name) => [name, tool({ inputSchema: jsonSchema<ToolInput>(schemaOf(name) as never), execute: (input) => run(name, input) })]));
+  return (await generateText({ model: modelOf(context, context.model), system: agent.instructions, prompt: question, tools, stopWhen: stepCountIs(9), maxRetries: 0 })).text;
+};
+
+function through(modelOf: ModelOf): Scenario {
   return async (context) => {
     const { model: name, noSuchModel, endless, busyModel } = context;
     const model = modelOf(context, name);
@@ -43,7 +51,16 @@ function through(modelOf: (context: ScenarioContext, name: string) => LanguageMo
   };
 }
 
-export const anthropic = through(({ origin }, name) => createAnthropic({ baseURL: `${origin}/v1`, apiKey: 'sk-test' })(name));
-export const openaiResponses = through(({ origin }, name) => createOpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' }).responses(name));
-export const openaiChat = through(({ origin }, name) => createOpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' }).chat(name));
-export const openaiCompatible = through(({ origin }, name) => createOpenAICompatible({ name: 'entresol', baseURL: `${origin}/v1`, apiKey: 'sk-test', includeUsage: true }).chatModel(name));
+const throughAnthropic: ModelOf = ({ origin }, name) => createAnthropic({ baseURL: `${origin}/v1`, apiKey: 'sk-test' })(name);
+const throughResponses: ModelOf = ({ origin }, name) => createOpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' }).responses(name);
+const throughChat: ModelOf = ({ origin }, name) => createOpenAI({ baseURL: `${origin}/v1`, apiKey: 'sk-test' }).chat(name);
+const throughCompatible: ModelOf = ({ origin }, name) => createOpenAICompatible({ name: 'entresol', baseURL: `${origin}/v1`, apiKey: 'sk-test', includeUsage: true }).chatModel(name);
+
+export const anthropic = through(throughAnthropic);
+export const openaiResponses = through(throughResponses);
+export const openaiChat = through(throughChat);
+export const openaiCompatible = through(throughCompatible);
+export const askAnthropic = asking(throughAnthropic);
+export const askOpenaiResponses = asking(throughResponses);
+export const askOpenaiChat = asking(throughChat);
+export const askOpenaiCompatible = asking(throughCompatible);

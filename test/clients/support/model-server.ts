@@ -9,11 +9,10 @@ import { BUSY_MODEL, nextAnswer, NO_SUCH_MODEL } from './scripted-model.ts';
 
 const ROUTES: Readonly<Record<string, Dialect>> = { '/v1/chat/completions': 'chat', '/v1/messages': 'messages', '/v1/responses': 'responses' };
 
-/** Ids of answers and items, which clients take for unique; the same for the same request, so that runs compare. */
-function withIds(text: string, { body }: ReceivedRequest): string {
-  const mark = createHash('sha256').update(body).digest('hex').slice(0, 12);
-  return text.replaceAll(/"(chatcmpl-1|(?:msg|rs|resp)_1|fc_\d+)"/g, `"$1_${mark}"`);
-}
+/** What the ids of the answer to a request end with: the same for the same request, so that runs compare. */
+export const markOf = ({ body }: Pick<ReceivedRequest, 'body'>): string => createHash('sha256').update(body).digest('hex').slice(0, 12);
+/** Ids of answers and items, which clients take for unique. */
+const withIds = (text: string, request: ReceivedRequest): string => text.replaceAll(/"(chatcmpl-1|(?:msg|rs|resp)_1|fc_\d+)"/g, `"$1_${markOf(request)}"`);
 
 function written(dialect: Dialect, answer: SpokenAnswer, body: Fields): string {
   if (dialect === 'messages') return body.stream === true ? messagesStream(answer) : messagesBody(answer);
@@ -37,7 +36,9 @@ function tooBusy(response: ServerResponse, dialect: Dialect | undefined): void {
 /** Everything that a stream says before its answer would end, and then nothing more. */
 const beginning = (text: string): string => text.slice(0, text.indexOf('never'));
 
-function serve(request: ReceivedRequest, response: ServerResponse, dialects: readonly Dialect[], nextIsTooMuch: () => boolean): void {
+type Answering = (dialect: Dialect, body: Fields, request: ReceivedRequest) => SpokenAnswer | 'endless';
+
+function serve(request: ReceivedRequest, response: ServerResponse, dialects: readonly Dialect[], answering: Answering, nextIsTooMuch: () => boolean): void {
   const dialect = ROUTES[request.path.split('?', 1)[0]];
   const body = fieldsOf(jsonOrUndefined(request.body.toString()));
   if (dialect === undefined || !dialects.includes(dialect)) refuse(response, dialect, 404, 'Not Found');
@@ -45,7 +46,7 @@ function serve(request: ReceivedRequest, response: ServerResponse, dialects: rea
   else if (body.model === NO_SUCH_MODEL) refuse(response, dialect, 404, `The model ${NO_SUCH_MODEL} does not exist.`);
   else if (body.model === BUSY_MODEL && nextIsTooMuch()) tooBusy(response, dialect);
   else {
-    const answer = nextAnswer(dialect, body);
+    const answer = answering(dialect, body, request);
     response.writeHead(200, { 'content-type': body.stream === true ? 'text/event-stream; charset=utf-8' : 'application/json', 'x-request-id': 'req_upstream', 'request-id': 'req_upstream' });
     if (answer === 'endless') response.write(withIds(beginning(written(dialect, { text: 'This story has no end, never and never.' }, body)), request));
     else response.end(withIds(written(dialect, answer, body), request));
@@ -53,7 +54,10 @@ function serve(request: ReceivedRequest, response: ServerResponse, dialects: rea
 }
 
 /** @param dialects what the server has; anything else is 404 there */
-export function modelServer(...dialects: readonly Dialect[]): Script {
+export const modelServer = (...dialects: readonly Dialect[]): Script => modelServerThat(nextAnswer, dialects);
+
+/** A server whose answers are `answering`'s. */
+export function modelServerThat(answering: Answering, dialects: readonly Dialect[]): Script {
   let busyCalls = 0;
-  return (request, response) => serve(request, response, dialects, () => busyCalls++ % 2 === 0);
+  return (request, response) => serve(request, response, dialects, answering, () => busyCalls++ % 2 === 0);
 }

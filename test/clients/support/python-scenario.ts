@@ -35,7 +35,7 @@ export function installPythonClients(): string | undefined {
   return python;
 }
 
-type Told = { readonly result: ScenarioResult } | { readonly failed: string };
+type Told = { readonly result: unknown } | { readonly failed: string };
 
 /** One Python that has imported one SDK, which takes seconds, and runs its scenarios one after the other. */
 export class PythonSdk {
@@ -49,15 +49,17 @@ export class PythonSdk {
   }
 
   scenario(name: string): Scenario {
-    return async (context) => {
-      const { child, lines } = this.started();
-      child.stdin.write(`${JSON.stringify({ scenario: name, context })}\n`);
-      const next = await lines.next();
-      if (next.done === true) throw new Error('Python ended; what it said is above.');
-      const told = JSON.parse(next.value) as Told;
-      if ('failed' in told) throw new Error(told.failed);
-      return told.result;
-    };
+    return async (context) => (await this.run(name, context)) as ScenarioResult;
+  }
+
+  async run(scenario: string, context: object): Promise<unknown> {
+    const { child, lines } = this.started();
+    child.stdin.write(`${JSON.stringify({ scenario, context })}\n`);
+    const next = await lines.next();
+    if (next.done === true) throw new Error('Python ended; what it said is above.');
+    const told = JSON.parse(next.value) as Told;
+    if ('failed' in told) throw new Error(told.failed);
+    return told.result;
   }
 
   close(): void {

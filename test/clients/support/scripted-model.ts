@@ -56,6 +56,11 @@ function toolNames(body: Fields): string[] {
 const ARGUMENTS: Readonly<Record<string, readonly string[]>> = {
   lookup: ['{"topic":"weather in \\"Zürich\\""}', '{"topic":"trains 🚆"}'],
   write_file: ['{"path":"plan.md","text":"line one\\nline two"}'],
+  ask_researcher: ['{"task":"Find out which trains leave Basel before noon, and what they cost."}', '{"task":"Find out where four people can have lunch near the station."}'],
+  ask_writer: ['{"task":"Write the journey down: the train, the seats, the place for lunch."}'],
+  ask_style_reviewer: ['{"task":"Review the journey that lies in the file plan, please."}'],
+  ask_fact_reviewer: ['{"task":"Review the journey that lies in the file plan, please."}'],
+  ask_tone_reviewer: ['{"task":"Review the journey that lies in the file plan, and say how it reads."}'],
 };
 
 /** @returns `endless` for a question that wants no end */

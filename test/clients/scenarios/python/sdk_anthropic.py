@@ -4,7 +4,7 @@ import json
 
 import anthropic
 
-from shared import CODER, LOOKUP, PLANNER, WRITE, Tools, raised, result
+from shared import CODER, LOOKUP, PLANNER, WRITE, Tools, play_desk, raised, result
 
 STREAM = {"max_tokens": 500, "messages": [{"role": "user", "content": "Stream."}], "tools": [{"name": "lookup", "input_schema": LOOKUP}]}
 
@@ -18,25 +18,29 @@ def told(message):
     return json.dumps([words(message.content), [block.input for block in message.content if block.type == "tool_use"], message.stop_reason, message.usage.output_tokens > 0])
 
 
+def messages_loop(client, model, system, question, schemas, run):
+    conversation = [{"role": "user", "content": question}]
+    tools = [{"name": name, "input_schema": schema} for name, schema in schemas.items()]
+    while True:
+        message = client.messages.create(model=model, max_tokens=500, system=system, messages=conversation, tools=tools)
+        if message.stop_reason != "tool_use":
+            return words(message.content)
+        results = [{"type": "tool_result", "tool_use_id": block.id, "content": run(block.name, block.input)} for block in message.content if block.type == "tool_use"]
+        conversation += [{"role": "assistant", "content": message.content}, {"role": "user", "content": results}]
+
+
+def messages_desk(context):
+    client = anthropic.Anthropic(base_url=context["origin"], api_key="sk-test")
+    return play_desk(context, lambda agent, question, schemas, run: messages_loop(client, context["model"], agent["instructions"], question, schemas, run))
+
+
 def messages(context):
     client = anthropic.Anthropic(base_url=context["origin"], api_key="sk-test")
     model = context["model"]
     tools = Tools()
 
-    def agent(system, question, name, schema):
-        conversation = [{"role": "user", "content": question}]
-        while True:
-            message = client.messages.create(model=model, max_tokens=500, system=system, messages=conversation, tools=[{"name": name, "input_schema": schema}])
-            if message.stop_reason != "tool_use":
-                return words(message.content)
-            results = [
-                {"type": "tool_result", "tool_use_id": block.id, "content": tools.run(block.name, block.input)}
-                for block in message.content if block.type == "tool_use"
-            ]
-            conversation += [{"role": "assistant", "content": message.content}, {"role": "user", "content": results}]
-
-    plan = agent(PLANNER, "Plan the journey.", "lookup", LOOKUP)
-    code = agent(CODER, plan, "write_file", WRITE)
+    plan = messages_loop(client, model, PLANNER, "Plan the journey.", {"lookup": LOOKUP}, tools.run)
+    code = messages_loop(client, model, CODER, plan, {"write_file": WRITE}, tools.run)
     with client.messages.stream(model=model, **STREAM) as stream:
         pieces = "".join(stream.text_stream)
         streamed = pieces + told(stream.get_final_message())
@@ -97,4 +101,4 @@ async def at_once(context):
     return result(tools, [plan, code], streamed, left, retried, error)
 
 
-SCENARIOS = {"messages": messages, "messages, asynchronous": lambda context: asyncio.run(at_once(context))}
+SCENARIOS = {"messages": messages, "messages, desk": messages_desk, "messages, asynchronous": lambda context: asyncio.run(at_once(context))}

@@ -3,28 +3,28 @@ import json
 
 import openai
 
-from shared import CODER, LOOKUP, PLANNER, WRITE, Tools, raised, result
+from shared import CODER, LOOKUP, PLANNER, WRITE, Tools, play_desk, raised, result
+
+
+def chat_loop(client, model, system, question, schemas, run):
+    tools = [{"type": "function", "function": {"name": name, "parameters": parameters}} for name, parameters in schemas.items()]
+    messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
+    while True:
+        message = client.chat.completions.create(model=model, messages=messages, tools=tools).choices[0].message
+        messages.append(message)
+        if not message.tool_calls:
+            return message.content
+        for call in message.tool_calls:
+            content = run(call.function.name, json.loads(call.function.arguments))
+            messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
 
 
 def chat(context):
     tools_run = Tools()
     client = openai.OpenAI(base_url=context["origin"] + "/v1", api_key="sk-test")
     model = context["model"]
-    tool = lambda name, parameters: {"type": "function", "function": {"name": name, "parameters": parameters}}
-
-    def agent(system, question, tools):
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": question}]
-        while True:
-            message = client.chat.completions.create(model=model, messages=messages, tools=tools).choices[0].message
-            messages.append(message)
-            if not message.tool_calls:
-                return message.content
-            for call in message.tool_calls:
-                content = tools_run.run(call.function.name, json.loads(call.function.arguments))
-                messages.append({"role": "tool", "tool_call_id": call.id, "content": content})
-
-    plan = agent(PLANNER, "Plan the journey.", [tool("lookup", LOOKUP)])
-    code = agent(CODER, plan, [tool("write_file", WRITE)])
+    plan = chat_loop(client, model, PLANNER, "Plan the journey.", {"lookup": LOOKUP}, tools_run.run)
+    code = chat_loop(client, model, CODER, plan, {"write_file": WRITE}, tools_run.run)
     with client.chat.completions.stream(model=model, messages=[{"role": "user", "content": "Stream."}]) as stream:
         streamed = stream.get_final_completion().choices[0].message.content
     left = False
@@ -38,26 +38,31 @@ def chat(context):
     return result(tools_run, [plan, code], streamed, left, retried, error)
 
 
+def chat_desk(context):
+    client = openai.OpenAI(base_url=context["origin"] + "/v1", api_key="sk-test")
+    return play_desk(context, lambda agent, question, schemas, run: chat_loop(client, context["model"], agent["instructions"], question, schemas, run))
+
+
+def responses_loop(client, model, instructions, question, schemas, run):
+    tools = [{"type": "function", "name": name, "parameters": parameters, "strict": True} for name, parameters in schemas.items()]
+    given = [{"role": "user", "content": question}]
+    while True:
+        response = client.responses.create(model=model, instructions=instructions, input=given, tools=tools, store=False)
+        calls = [item for item in response.output if item.type == "function_call"]
+        if not calls:
+            return response.output_text
+        given += response.output
+        for call in calls:
+            output = run(call.name, json.loads(call.arguments))
+            given.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
+
+
 def responses(context):
     tools_run = Tools()
     client = openai.OpenAI(base_url=context["origin"] + "/v1", api_key="sk-test")
     model = context["model"]
-    tool = lambda name, parameters: {"type": "function", "name": name, "parameters": parameters, "strict": True}
-
-    def agent(instructions, question, tools):
-        given = [{"role": "user", "content": question}]
-        while True:
-            response = client.responses.create(model=model, instructions=instructions, input=given, tools=tools, store=False)
-            calls = [item for item in response.output if item.type == "function_call"]
-            if not calls:
-                return response.output_text
-            given += response.output
-            for call in calls:
-                output = tools_run.run(call.name, json.loads(call.arguments))
-                given.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
-
-    plan = agent(PLANNER, "Plan the journey.", [tool("lookup", LOOKUP)])
-    code = agent(CODER, plan, [tool("write_file", WRITE)])
+    plan = responses_loop(client, model, PLANNER, "Plan the journey.", {"lookup": LOOKUP}, tools_run.run)
+    code = responses_loop(client, model, CODER, plan, {"write_file": WRITE}, tools_run.run)
     with client.responses.stream(model=model, input="Stream.") as stream:
         streamed = stream.get_final_response().output_text
     left = False
@@ -71,4 +76,9 @@ def responses(context):
     return result(tools_run, [plan, code], streamed, left, retried, error)
 
 
-SCENARIOS = {"chat": chat, "responses": responses}
+def responses_desk(context):
+    client = openai.OpenAI(base_url=context["origin"] + "/v1", api_key="sk-test")
+    return play_desk(context, lambda agent, question, schemas, run: responses_loop(client, context["model"], agent["instructions"], question, schemas, run))
+
+
+SCENARIOS = {"chat": chat, "responses": responses, "chat, desk": chat_desk, "responses, desk": responses_desk}

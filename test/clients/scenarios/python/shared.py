@@ -19,6 +19,24 @@ class Tools:
         return f"found {given['topic']}" if name == "lookup" else f"wrote {given['path']}"
 
 
+TASK = {"type": "object", "properties": {"task": {"type": "string"}}, "required": ["task"], "additionalProperties": False}
+SCHEMAS = {"lookup": LOOKUP, "write_file": WRITE}
+
+
+def play_desk(context, ask):
+    """Plays the application of desk.ts: `ask(agent, question, schemas, run)`; a tool that is named after an agent asks that agent."""
+    def asked(agent, question):
+        return ask(agent, question, {name: SCHEMAS.get(name, TASK) for name in agent["tools"]}, run)
+
+    def run(name, given):
+        for agent in context["desk"]:
+            if name == "ask_" + agent["name"].replace(" ", "_"):
+                return asked(agent, given["task"])
+        return Tools().run(name, given)
+
+    return asked(context["desk"][0], context["question"])
+
+
 def raised(call):
     """Status and words of the error that an SDK raises."""
     try:
