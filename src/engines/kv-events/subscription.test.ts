@@ -65,15 +65,45 @@ async function joined(of: Publisher, follower: Follower): Promise<void> {
 test('events come in order, and what came before it joined comes by replay', async () => {
   const source = await publisher();
   for (const hash of [1, 2, 3]) await source.publish([removal(hash)]);
-  const follower = new Follower(source);
+  const follower: Follower = new Follower(source, { onBegin: () => { follower.seen.push('begin'); } });
   let arrived = false;
   void follower.sees(4n).then(() => { arrived = true; });
   while (!arrived) {
     await source.publish([removal(4)]);
     await new Promise((resolve) => { setImmediate(resolve); });
   }
-  expect(follower.seen.slice(0, 4)).toEqual([1n, 2n, 3n, 4n]);
+  expect(follower.seen.slice(0, 5)).toEqual(['begin', 1n, 2n, 3n, 4n]);
+  expect(follower.seen.filter((each) => each === 'begin')).toHaveLength(1);
   expect(follower.lost).toBe(0);
+});
+
+test('a message that cannot be read is as good as lost, one with a tag that nobody knows is not', async () => {
+  const source = await publisher();
+  const follower = new Follower(source);
+  await joined(source, follower);
+  await source.publish([{ type: 'BlockTeleported' }]);
+  await source.publish([removal(1)]);
+  await follower.sees(1n);
+  expect([follower.troubles, follower.lost]).toEqual([['kv-event-unknown'], 0]);
+  await source.publishPayload(Buffer.from([0xc1]));
+  await source.publish([{ type: 'BlockRemoved', block_hashes: 7 }, removal(2)]);
+  await source.publish([removal(3)]);
+  await follower.sees(3n);
+  expect(follower.troubles).toEqual(['kv-event-unknown', 'kv-frame-garbage', 'kv-lost', 'kv-event-malformed', 'kv-lost']);
+  expect([follower.lost, follower.seen.filter((hash) => hash !== 999n)]).toEqual([2, [1n, 2n, 3n]]);
+});
+
+test('a clock of the publisher that jumps is told of, each way, and changes nothing', async () => {
+  const source = await publisher();
+  const follower = new Follower(source);
+  await joined(source, follower);
+  for (const [hash, aheadSeconds] of [[1, 0], [2, 86_400], [3, 86_400], [4, -3600]] as const) {
+    source.clockAheadSeconds = aheadSeconds;
+    await source.publish([removal(hash)]);
+  }
+  await follower.sees(4n);
+  expect(follower.troubles).toEqual(['kv-clock-jump', 'kv-clock-jump']);
+  expect(follower.seen.filter((hash) => hash !== 999n)).toEqual([1n, 2n, 3n, 4n]);
 });
 
 test.each([true, false])('a gap is filled by replay, in order (replies with the topic: %s)', async (replaysTopic) => {
