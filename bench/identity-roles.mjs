@@ -6,8 +6,9 @@
  * Two kinds of conversations. Written ones: the six-agent application played by its own code; hand-offs, sub-agents and agents of one template
  * written after captured wires (src/lab/identity-roles/conversations.ts). Recorded ones: what real clients sent when they played two applications of two and
  * six agents (src/lab/identity-roles/recordings, which the tests of test/clients compare with what the clients send today), as
- * other users would have had them on other days, eight sessions at once, one in five with another user's very task. Neither
- * are recordings of users. With --assert: exit 1 unless precision and recall are at least 0.95 everywhere and no agent stands for
+ * other users would have had them on other days, eight sessions at once, one in five with another user's very task; and the
+ * first requests of harnesses of which only a wire is known (src/core/identity/clients.examples.ts). Neither are recordings of users.
+ * With --assert: exit 1 unless precision and recall are at least 0.95 everywhere and no agent stands for
  * two roles.
  */
 import createXxhash from 'xxhash-wasm';
@@ -18,7 +19,8 @@ const values = benchOptions(import.meta.url, { sessions: { type: 'string', defau
 const jiti = createJiti(import.meta.url);
 const { knownConversations } = await jiti.import('../src/lab/identity-roles/conversations.ts');
 const { allRecordings } = await jiti.import('../src/lab/identity-roles/recordings.ts');
-const { replayed, replayedTogether } = await jiti.import('../src/lab/identity-roles/recorded.ts');
+const { CLIENT_EXAMPLES } = await jiti.import('../src/core/identity/clients.examples.ts');
+const { firstRequests, replayed, replayedTogether } = await jiti.import('../src/lab/identity-roles/recorded.ts');
 const { evaluateRoles } = await jiti.import('../src/lab/identity-roles/evaluate.ts');
 const { hashingOf } = await jiti.import('../src/gateway/hashing/hashing.ts');
 
@@ -26,8 +28,8 @@ const [sessions, seed] = [Number(values.sessions), Number(values.seed)];
 const hashing = hashingOf(await createXxhash());
 const written = evaluateRoles(await knownConversations(sessions, seed), hashing);
 const recordings = allRecordings();
-// Each client before a gateway of its own, then all of them before one.
-const recorded = [...recordings.map((recording) => replayed(recording, sessions, seed)), replayedTogether(recordings, sessions, seed)].map((calls) => evaluateRoles(calls, hashing)[0]);
+// Each client before a gateway of its own, then all of them before one; last the first requests of harnesses that are known by a wire alone.
+const recorded = [...recordings.map((recording) => replayed(recording, sessions, seed)), replayedTogether(recordings, sessions, seed), firstRequests(CLIENT_EXAMPLES, sessions, seed)].map((calls) => evaluateRoles(calls, hashing)[0]);
 const percent = (share) => `${(100 * share).toFixed(1)} %`.padStart(8);
 function print(title, rows) {
   console.error(title);

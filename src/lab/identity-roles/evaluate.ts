@@ -13,7 +13,7 @@ export interface RoleFigures {
   readonly recall: number;
   /** Agents under which two roles were taken for one. */
   readonly collisions: number;
-  /** Of the calls after the first of their session: the share that was put into that session. */
+  /** Of the calls after the first of their session: the share that was put into that session; 1 where there are none. */
   readonly sessionRecall: number;
 }
 
@@ -41,7 +41,7 @@ function figuresOf(application: string, calls: readonly (SpokenCall & { readonly
   const predicted = [...byAgent.values()].reduce((total, roles) => total + pairs([...roles.values()].reduce((a, b) => a + b, 0)), 0);
   return {
     application, calls: calls.length, roles: byRole.size, agents: byAgent.size, precision: together / predicted, recall: together / sum(byRole.values()),
-    collisions: [...byAgent.values()].filter((roles) => roles.size > 1).length, sessionRecall: kept / later,
+    collisions: [...byAgent.values()].filter((roles) => roles.size > 1).length, sessionRecall: later === 0 ? 1 : kept / later,
   };
 }
 

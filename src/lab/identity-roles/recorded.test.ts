@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { testHashing } from '../../../test/support/hash.ts';
+import { CLIENT_EXAMPLES } from '../../core/identity/clients.examples.ts';
 import { seededRandom } from '../../core/index.ts';
 import { evaluateRoles } from './evaluate.ts';
 import { perturbed } from './perturb.ts';
-import { replayed, replayedTogether } from './recorded.ts';
+import { firstRequests, replayed, replayedTogether } from './recorded.ts';
 import { allRecordings, readRecording, recordingText, type RecordedCall } from './recordings.ts';
 
 const recordings = allRecordings();
@@ -25,6 +26,13 @@ describe('roles of real clients by inference alone, as they were recorded', () =
     expect(figures.precision).toBeGreaterThanOrEqual(0.95);
     expect(figures.recall).toBeGreaterThanOrEqual(0.95);
   });
+});
+
+it('roles of harnesses are told apart by their first requests', () => {
+  const [figures] = evaluateRoles(firstRequests(CLIENT_EXAMPLES, 8, 1), testHashing);
+  expect(figures).toMatchObject({ collisions: 0, calls: 8 * Object.keys(CLIENT_EXAMPLES).length });
+  expect(figures.precision).toBeGreaterThanOrEqual(0.95);
+  expect(figures.recall).toBeGreaterThanOrEqual(0.95);
 });
 
 describe('a recording', () => {

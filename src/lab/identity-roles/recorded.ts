@@ -1,4 +1,5 @@
 /** Many users of each recorded application, several at once: what a gateway sees of them, without a header. */
+import type { ClientExample } from '../../core/identity/clients.examples.ts';
 import { seededRandom } from '../../core/index.ts';
 import type { SpokenCall } from './conversations.ts';
 import { perturbed } from './perturb.ts';
@@ -37,14 +38,20 @@ export function replayed({ client, conversations }: Recording, sessions: number,
   return [...interleaved(told, random)];
 }
 
-/**
- * The users of all clients at once, of one tenant. An agent of one prompt and one set of tools is one role, whichever
- * client speaks for it.
- */
+/** An agent of one prompt and one set of tools is one role, whichever client speaks for it. */
+function byTools(call: SpokenCall, application: string): SpokenCall {
+  const tools = ([call.body.tools ?? []].flat() as { readonly name?: string; readonly function?: { readonly name: string } }[]).map(({ name, function: inner }) => name ?? inner?.name);
+  return { ...call, application, role: `${call.role} with ${tools.toSorted().join()}` };
+}
+
+/** The users of all clients at once, of one tenant. */
 export function replayedTogether(recordings: readonly Recording[], sessions: number, seed: number): SpokenCall[] {
   const byClient = recordings.map((recording, index) => replayed(recording, sessions, seed + index));
-  const random = seededRandom(seed);
-  const toolsOf = ({ body }: SpokenCall): string => [body.tools].flat().map((tool) => { const { name, function: inner } = tool as { name?: string; function?: { name: string } }; return name ?? inner?.name; }).toSorted().join();
-  const role = (call: SpokenCall): SpokenCall => ({ ...call, application: 'all clients at once', role: `${call.role} with ${toolsOf(call)}` });
-  return [...interleaved(byClient, random)].map(role);
+  return [...interleaved(byClient, seededRandom(seed))].map((call) => byTools(call, 'all clients at once'));
+}
+
+/** The first requests of harnesses and frameworks, of which only such a wire is known: every user's of every one of them. */
+export function firstRequests(examples: Readonly<Record<string, ClientExample>>, sessions: number, seed: number): SpokenCall[] {
+  const recordings = Object.entries(examples).map(([client, { agent, body }]): Recording => ({ client, conversations: { first: [{ role: agent, body, answer: { text: '', toolCalls: [] } }] } }));
+  return replayedTogether(recordings, sessions, seed).map((call) => ({ ...call, application: 'first requests of harnesses' }));
 }
