@@ -22,6 +22,15 @@ const values = benchOptions(import.meta.url, {
   cache: { type: 'string', default: join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'entresol', 'gateway-peers') },
   json: { type: 'boolean', default: false }, assert: { type: 'boolean', default: false },
 });
+/**
+ * Without keys, as ours is measured; its lists of prices, headers and templates from the package; whatever else it might fetch
+ * goes to a proxy that is not there.
+ */
+const LITELLM_ENVIRONMENT = {
+  LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY: 'true',
+  LITELLM_LOCAL_MODEL_COST_MAP: 'True', LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS: 'True', LITELLM_LOCAL_POLICY_TEMPLATES: 'True', LITELLM_LOCAL_BLOG_POSTS: 'True', LITELLM_LOCAL_AUTOROUTER_PRESETS: 'True',
+  HTTP_PROXY: 'http://127.0.0.1:9', HTTPS_PROXY: 'http://127.0.0.1:9', NO_PROXY: '127.0.0.1,localhost', http_proxy: 'http://127.0.0.1:9', https_proxy: 'http://127.0.0.1:9', no_proxy: '127.0.0.1,localhost',
+};
 const MAIN = fileURLToPath(new URL('../dist/cli/main.mjs', import.meta.url));
 const say = (text) => process.stderr.write(`${text}\n`);
 const ticksPerSecond = Number(spawnSync('getconf', ['CLK_TCK']).stdout?.toString() ?? 100) || 100;
@@ -49,8 +58,8 @@ const freePort = () => new Promise((resolve) => {
   });
 });
 
-async function answers(url, triesLeft = 240) {
-  for (; triesLeft > 0; triesLeft--) {
+async function answers(url, triesLeft, child) {
+  for (; triesLeft > 0 && child.exitCode === null; triesLeft--) {
     if (await fetch(url).then(() => true, () => false)) return true;
     await new Promise((resolve) => { setTimeout(resolve, 500); });
   }
@@ -81,7 +90,7 @@ async function portkey(upstream) {
   const child = spawn(process.execPath, [join(home, bin), `--port=${port}`, '--headless'], { stdio: 'ignore', env: { ...process.env, TRUSTED_CUSTOM_HOSTS: '127.0.0.1,localhost' } });
   started.push(child);
   const url = `http://127.0.0.1:${port}`;
-  if (!await answers(url, 60)) return { skipped: 'it was installed, and did not start' };
+  if (!await answers(url, 60, child)) return { skipped: 'it was installed, and did not start' };
   return { version, url, pid: child.pid, headers: `x-portkey-provider: openai\r\nx-portkey-custom-host: ${upstream}/v1\r\n` };
 }
 
@@ -97,10 +106,12 @@ async function litellm(upstream) {
   const config = join(values.cache, 'litellm.yaml');
   writeFileSync(config, JSON.stringify({ model_list: [{ model_name: 'bench', litellm_params: { model: 'openai/bench', api_base: `${upstream}/v1`, api_key: 'none' } }] }));
   const port = await freePort();
-  const child = spawn(command, ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--telemetry', 'False'], { stdio: 'ignore' });
+  const child = spawn(command, ['--config', config, '--host', '127.0.0.1', '--port', String(port), '--telemetry', 'False'], { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...LITELLM_ENVIRONMENT } });
   started.push(child);
+  let told = '';
+  child.stderr.on('data', (part) => { told = (told + part).slice(-4000); });
   const url = `http://127.0.0.1:${port}`;
-  if (!await answers(`${url}/health/liveliness`)) return { skipped: 'it was installed, and did not start' };
+  if (!await answers(`${url}/health/liveliness`, 240, child)) return { skipped: `it was installed, and did not start: ${told.trim().split('\n').find((line) => line.startsWith('LiteLLM')) ?? told.trim().split('\n').at(-1)}` };
   return { version, url, pid: child.pid };
 }
 
