@@ -1,4 +1,5 @@
 import type { Coordinate, ReplicaId, SessionId, TenantId } from '../core/index.ts';
+import { RecencyMap } from '../core/recency-map.ts';
 
 export interface Session {
   /** Of the latest call. */
@@ -28,7 +29,7 @@ function made(by: Coordinate, atMs: number): Session {
 
 /** Live sessions, the one idle for longest first. Bounded. */
 export class SessionTable {
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new RecencyMap<string, Session>();
   /** Key of the latest session of that name: a framework's events may name no workload. */
   readonly #byName = new Map<string, string>();
   readonly #maximum: number;
@@ -69,7 +70,6 @@ export class SessionTable {
   call(by: Coordinate, atMs: number): Session {
     const key = this.#keyOf(by);
     const known = this.#sessions.get(key);
-    if (known !== undefined) this.#sessions.delete(key);
     const session = known ?? made(by, atMs);
     session.by = by;
     session.calls += 1;
@@ -101,7 +101,7 @@ export class SessionTable {
     if (surplus <= 0 && nowMs < this.#nextIdleAtMs) return NONE;
     const overdue: Session[] = [];
     this.#nextIdleAtMs = nowMs + this.#idleMs;
-    for (const session of this.#sessions.values()) {
+    for (const [, session] of this.#sessions) {
       const idleAtMs = session.lastAtMs + this.#idleMs;
       if (nowMs < idleAtMs && surplus <= 0) {
         this.#nextIdleAtMs = Math.min(this.#nextIdleAtMs, idleAtMs);
@@ -115,7 +115,7 @@ export class SessionTable {
       overdue.push(session);
       surplus -= 1;
     }
-    for (const session of this.#sessions.values()) {
+    for (const [, session] of this.#sessions) {
       if (surplus <= 0) break;
       if (session.openRequests === 0) continue;
       overdue.push(session);
@@ -125,6 +125,6 @@ export class SessionTable {
   }
 
   ofTenant(tenant: TenantId): Session[] {
-    return [...this.#sessions.values()].filter((session) => session.by.tenant === tenant);
+    return Array.from(this.#sessions, ([, session]) => session).filter((session) => session.by.tenant === tenant);
   }
 }
