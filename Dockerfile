@@ -9,7 +9,9 @@ RUN npm ci --ignore-scripts --workspaces=false \
  && npm prune --omit=dev --ignore-scripts --workspaces=false
 
 FROM node:22.21-bookworm-slim
+# Memory that is freed goes back to the system: docs/deploy.md, "Memory".
 ENV NODE_ENV=production \
+    MALLOC_TRIM_THRESHOLD_=131072 \
     ENTRESOL_STATE_DIR=/var/lib/entresol \
     ENTRESOL_CACHE_DIR=/var/lib/entresol/cache
 WORKDIR /app

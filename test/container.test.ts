@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { configSchema } from '../src/cli/config-schema.ts';
+import { IMAGE_ENVIRONMENT } from '../src/cli/memory-settings.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const read = (name: string): string => readFileSync(ROOT + name, 'utf8');
@@ -42,6 +43,13 @@ describe('the container image', () => {
     expect(JSON.parse(of(lastStage, 'CMD')[0])).toEqual(['serve', '--config', '/etc/entresol/entresol.yaml']);
     for (const copy of of(lastStage, 'COPY')) expect(copy).toMatch(/^--from=build \/src\//);
     expect(of(lastStage, 'RUN').join()).not.toMatch(/npm|apt|curl/);
+  });
+
+  it('sets what the soak bench says that it sets, and docs/deploy.md tells those who run without it', () => {
+    for (const [name, value] of Object.entries(IMAGE_ENVIRONMENT)) {
+      expect(of(lastStage, 'ENV').join(' ').split(/\s+/)).toContain(`${name}=${value}`);
+      expect(read('docs/deploy.md')).toContain(`Environment=${name}=${value}`);
+    }
   });
 
   it('holds no secret and runs no script of a dependency', () => {

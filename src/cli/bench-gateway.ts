@@ -7,6 +7,7 @@ import { PARTS, runPart, type StartGateway } from '../lab/bench-gateway/part.ts'
 import { canPin } from '../lab/bench-gateway/process.ts';
 import { POLICIES } from '../policies/registry.ts';
 import { startServer } from './compose.ts';
+import { holdMemoryTogether } from './memory-settings.ts';
 import { parseOptions, type Options } from './parse-options.ts';
 import { ProgressLine } from './progress-line.ts';
 
@@ -35,11 +36,15 @@ function loadsOf(options: Options): GatewayLoad[] {
   }));
 }
 
-const startGateway: StartGateway = (upstream, policies) => startServer({
-  engines: [new OpenAiEngine({ kind: 'openai-compatible', url: upstream })],
-  policies: policies === 'none' ? [] : POLICIES.map((definition) => ({ definition })),
-  log: () => undefined,
-});
+/** As `serve` starts it. */
+const startGateway: StartGateway = (upstream, policies) => {
+  holdMemoryTogether();
+  return startServer({
+    engines: [new OpenAiEngine({ kind: 'openai-compatible', url: upstream })],
+    policies: policies === 'none' ? [] : POLICIES.map((definition) => ({ definition })),
+    log: () => undefined,
+  });
+};
 
 export default defineCommand({
   meta: { name: 'gateway', description: 'What the gateway costs: the same load direct, through a bare proxy, and through Entresol, in alternating slices.' },

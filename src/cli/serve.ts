@@ -2,6 +2,7 @@ import { defineCommand } from 'citty';
 import { EntresolError } from '../core/index.ts';
 import { startServer, type RunningServer } from './compose.ts';
 import { LOCAL_ENGINE_ARGUMENTS } from './local-engine-flags.ts';
+import { holdMemoryTogether } from './memory-settings.ts';
 import { parseOptions } from './parse-options.ts';
 import { serveSettings } from './serve-settings.ts';
 import { closeOnSignal } from './shutdown.ts';
@@ -38,6 +39,7 @@ export default defineCommand({
   async run({ rawArgs }) {
     const options = parseOptions(rawArgs, ARGUMENTS);
     if (options.positionals.length > 0) throw new EntresolError('ENT_USAGE', `unexpected ${JSON.stringify(options.positionals[0])}.`, { at: 'serve' });
+    holdMemoryTogether();
     const { server: serverOptions, live, log } = await serveSettings(options);
     const server = await startServer(serverOptions);
     for (const notice of notices(server)) process.stderr.write(`${notice}\n`);

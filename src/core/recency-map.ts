@@ -7,6 +7,10 @@ const ENDS = 0;
  * A map in the order of its entries' last uses. A Map alone has that order if each use deletes an entry and adds it again, but
  * what was deleted keeps its place until the table is made anew, at twice its size: a map of twenty thousand sessions grows by a
  * megabyte once each has called again. Here the order lies in two columns beside, and a use changes six numbers.
+ *
+ * For what comes and goes with every call there is a second reason. V8 leads from each table that a Map or Set has outgrown to the next
+ * one; once the first is old, every later one survives each young collection, with all values that it had, until the whole heap is
+ * collected: a Set of open calls keeps the bodies of thousands that have ended. The table here holds keys and numbers only.
  */
 export class RecencyMap<Key, Value> {
   private readonly places = new Map<Key, number>();

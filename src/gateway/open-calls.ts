@@ -2,6 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { EntresolError, type Clock } from '../core/index.ts';
+import { RecencyMap } from '../core/recency-map.ts';
 import type { GatewayLimits } from './limits.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { OpenCall } from './open-call.ts';
@@ -12,7 +13,9 @@ const LONGEST_SWEEP_MS = 5000;
 
 export class OpenCalls {
   readonly memory: MemoryBudget;
-  readonly #open = new Set<OpenCall>();
+  /** By number, in the order in which they came. No Set: its discarded tables would keep ended calls (see RecencyMap). */
+  readonly #open = new RecencyMap<number, OpenCall>();
+  #opened = 0;
   readonly #clock: Clock;
   readonly #limits: GatewayLimits;
   readonly #timer: NodeJS.Timeout;
@@ -29,9 +32,10 @@ export class OpenCalls {
 
   open(request: IncomingMessage, response: ServerResponse): OpenCall {
     const call = new OpenCall(request, response, this.#clock, this.memory);
-    this.#open.add(call);
+    const number = (this.#opened += 1);
+    this.#open.set(number, call);
     response.on('close', () => {
-      this.#open.delete(call);
+      this.#open.delete(number);
       call.close();
       if (this.#open.size === 0) this.#whenIdle?.();
     });
@@ -41,7 +45,7 @@ export class OpenCalls {
   /** The one that was read last from a connection. */
   on(socket: Socket): OpenCall | undefined {
     let found: OpenCall | undefined;
-    for (const call of this.#open) if (call.request.socket === socket) found = call;
+    for (const [, call] of this.#open) if (call.request.socket === socket) found = call;
     return found;
   }
 
@@ -62,7 +66,7 @@ export class OpenCalls {
   #sweep(): void {
     const nowMs = this.#clock.nowMs();
     const { callMs, stallMs } = this.#limits;
-    for (const call of this.#open) {
+    for (const [, call] of this.#open) {
       if (nowMs - call.startedAtMs > callMs) call.abort(new EntresolError('ENT_CALL_TIMEOUT', `The call took longer than ${callMs / 1000} s.`));
       else if (call.stalledSinceMs !== undefined && nowMs - call.stalledSinceMs > stallMs) call.response.destroy();
     }

@@ -1,4 +1,5 @@
 import { EntresolError, type Coordinate, type RequestId, type TenantId } from '../core/index.ts';
+import { RecencyMap } from '../core/recency-map.ts';
 import type { RequestRecord } from './request-record.ts';
 
 function instanceKey(by: Coordinate): string {
@@ -7,11 +8,9 @@ function instanceKey(by: Coordinate): string {
 
 /** The last requests, oldest forgotten first. One without an end stays, for its end finds it here; there is a bound on those of its own. */
 export class DecisionLog {
-  readonly #records = new Map<RequestId, RequestRecord>();
+  readonly #records = new RecencyMap<RequestId, RequestRecord>();
   readonly #latest = new Map<string, RequestId>();
   readonly #maximum: number;
-  /** Stands before the oldest record: a fresh iterator would walk over the places of thousands that are forgotten. */
-  #oldestFirst: MapIterator<[RequestId, RequestRecord]> | undefined;
 
   constructor(maximum: number) {
     this.#maximum = Math.max(1, maximum);
@@ -25,12 +24,8 @@ export class DecisionLog {
   }
 
   #forgetOldest(): void {
-    this.#oldestFirst ??= this.#records.entries();
-    const found = this.#oldestFirst.next().value;
-    if (found === undefined) {
-      this.#oldestFirst = undefined;
-      return;
-    }
+    const found = this.#records.oldest();
+    if (found === undefined) return;
     const [oldest, record] = found;
     this.#records.delete(oldest);
     if (record.end === undefined) {
@@ -65,7 +60,7 @@ export class DecisionLog {
 
   /** The tenant's requests that have ended by now, in the order of their arrival. */
   ended(tenant: TenantId): RequestRecord[] {
-    return [...this.#records.values()].filter((record) => record.end !== undefined && record.by.tenant === tenant);
+    return Array.from(this.#records, ([, record]) => record).filter((record) => record.end !== undefined && record.by.tenant === tenant);
   }
 
   get size(): number { return this.#records.size; }

@@ -1,4 +1,5 @@
 import type { AgentEvent, Coordinate, Event, ReplicaId, RequestArrive, RequestEnd, RequestId, RequestStatus, SessionEnd } from '../core/index.ts';
+import { RecencyMap } from '../core/recency-map.ts';
 import type { Metrics } from '../telemetry/index.ts';
 import type { DecisionLog } from './decision-log.ts';
 import type { Delivery } from './delivery.ts';
@@ -33,7 +34,7 @@ export interface LifecycleOptions {
  */
 export class Lifecycle {
   readonly #options: LifecycleOptions;
-  readonly #open = new Map<RequestId, OpenRequest>();
+  readonly #open = new RecencyMap<RequestId, OpenRequest>();
 
   constructor(options: LifecycleOptions) {
     this.#options = options;
@@ -57,7 +58,7 @@ export class Lifecycle {
 
   #arrive(event: RequestArrive): void {
     const { sessions, tenants, log, delivery, maximumOpenRequests } = this.#options;
-    if (this.#open.has(event.request)) return this.#ignore('duplicate-arrive');
+    if (this.#open.get(event.request) !== undefined) return this.#ignore('duplicate-arrive');
     for (const [oldest] of this.#open) {
       if (this.#open.size < maximumOpenRequests) break;
       this.close(oldest, 'error', event.atMs);
@@ -123,7 +124,7 @@ export class Lifecycle {
   }
 
   closeAll(status: RequestStatus, atMs: number): void {
-    for (const request of this.#open.keys()) this.close(request, status, atMs);
+    for (const [request] of [...this.#open]) this.close(request, status, atMs);
   }
 
   #startSession(by: Coordinate, atMs: number): void {

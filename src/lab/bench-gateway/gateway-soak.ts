@@ -5,15 +5,24 @@ import type { Usage } from './part.ts';
 import { PartProcess } from './process.ts';
 import type { SoakOrder, SoakTally } from './soak-load.ts';
 
+export interface SoakSettings { readonly v8Flags: readonly string[]; readonly environment: Readonly<Record<string, string>> }
+
 export interface SoakOptions {
   readonly command: readonly string[];
   readonly requests: number;
   readonly sessions: number;
+  /** The gateway's process has it beside this one's, whose own goes first. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** What the gateway runs with, for the document. */
+  readonly settings: SoakSettings;
   onProgress(text: string): void;
+  /** Memory once each session has made one call more. */
+  onRound(text: string): void;
 }
 
 export interface SoakDocument {
   readonly node: string;
+  readonly settings: SoakSettings;
   readonly requests: number;
   readonly sessions: number;
   readonly seconds: number;
@@ -52,7 +61,7 @@ export async function soakGateway(options: SoakOptions): Promise<SoakDocument> {
   const parts: PartProcess[] = [];
   const start = async (name: 'upstream' | 'load' | 'entresol-all', upstream: string): Promise<PartProcess> => {
     const [node, ...rest] = options.command;
-    const part = await PartProcess.start(name, upstream, { command: [node, '--expose-gc', ...rest] });
+    const part = await PartProcess.start(name, upstream, { command: [node, '--expose-gc', ...rest], ...(name === 'entresol-all' ? { environment: options.environment } : {}) });
     parts.push(part);
     return part;
   };
@@ -85,10 +94,16 @@ export async function soakGateway(options: SoakOptions): Promise<SoakDocument> {
     const [early, earlyLive] = [await settled(), await live()];
     await run(few, options.sessions);
     const [first, firstLive] = [await settled(), await live()];
-    for (let round = 1; round < rounds; round++) await run(0, options.sessions);
-    const end = await settled();
+    let end = first;
+    const show = (): void => options.onRound(`${tally.calls} calls: resident ${end.rssMiB.toFixed(0)} MiB, heap in use ${end.heapMiB.toFixed(0)} of ${end.heapTotalMiB.toFixed(0)}, buffers ${end.externalMiB.toFixed(0)}`);
+    show();
+    for (let round = 1; round < rounds; round++) {
+      await run(0, options.sessions);
+      end = await settled();
+      show();
+    }
     return {
-      node: process.version, requests: tally.calls, sessions: options.sessions, tally,
+      node: process.version, settings: options.settings, requests: tally.calls, sessions: options.sessions, tally,
       seconds: (performance.now() - startedAtMs) / 1000,
       rssMiB: { start: atStart.rssMiB, first: first.rssMiB, end: end.rssMiB, growth: end.rssMiB / first.rssMiB - 1 },
       heapMiB: { start: atStart.heapMiB, first: first.heapMiB, end: end.heapMiB },

@@ -8,6 +8,8 @@ export interface PartCommand {
   readonly command: readonly string[];
   /** Bind the process to one core, where the system can. */
   readonly core?: number;
+  /** Beside that of this process, which goes first. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 /** Two cores and a way to choose between them: the paths on one, load and upstream on the other. */
@@ -27,10 +29,10 @@ export class PartProcess {
     child.stderr?.on('data', (part: Buffer) => { this.#stderr = (this.#stderr + part.toString()).slice(-4000); });
   }
 
-  static async start(name: PartName, upstream: string, { command, core }: PartCommand): Promise<PartProcess> {
+  static async start(name: PartName, upstream: string, { command, core, environment }: PartCommand): Promise<PartProcess> {
     const own = [...command, '--part', name, '--part-upstream', upstream];
     const [file, ...rest] = core === undefined ? own : ['taskset', '-c', String(core), ...own];
-    const part = new PartProcess(name, spawn(file, rest, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] }));
+    const part = new PartProcess(name, spawn(file, rest, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'], env: { ...environment, ...process.env } }));
     await part.#ready();
     return part;
   }
