@@ -124,7 +124,7 @@ export class Lifecycle {
   }
 
   closeAll(status: RequestStatus, atMs: number): void {
-    for (const [request] of [...this.#open]) this.close(request, status, atMs);
+    for (const [request] of this.#open) this.close(request, status, atMs);
   }
 
   #startSession(by: Coordinate, atMs: number): void {
