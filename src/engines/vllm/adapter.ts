@@ -1,5 +1,5 @@
 /** vLLM: any version that speaks OpenAI's dialects, stock or with the package entresol-vllm in it. */
-import { EntresolError, LOCAL_TENANT, type CallReport, type Coordinate, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type Intent, type IntentKind, type Lease, type Outcome, type Secret } from '../../core/index.ts';
+import { EntresolError, LOCAL_TENANT, type CallReport, type Coordinate, type Dialect, type DiscoveredFeature, type Discovery, type EngineCall, type EngineCapabilities, type EngineHost, type Intent, type IntentKind, type Lease, type Outcome, type Secret } from '../../core/index.ts';
 import type { OutgoingEdit, UpstreamAdapter, UpstreamServer } from '../upstream/adapter.ts';
 import { OpenAiServer } from '../upstream/openai-server.ts';
 import { readAnswerEnd } from './answer-end.ts';
@@ -13,7 +13,7 @@ import { isFields, packKeys } from './side-channel/messages.ts';
 import type { VllmSettings } from './settings.ts';
 import { exploreSurface, isLoopback, reachableEndpoint, serveTagged, type EventSource, type Surface } from './surface.ts';
 import { warmUpObstacle } from './warm-up-obstacle.ts';
-import { WarmUps } from './warm-ups.ts';
+import { WarmUps, type ServedCall } from './warm-ups.ts';
 
 const DEFAULT_CONTROL = 'tcp://127.0.0.1:5600';
 const POLL_MS = 1000;
@@ -29,6 +29,12 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   readonly #warmUps: WarmUps | undefined;
   /** While it is up. */
   #server: UpstreamServer | undefined;
+  /** The last server's: an end may come after it went down. */
+  #host: EngineHost | undefined;
+  /** Policies have been told last that they may ask for warm-ups. */
+  #offered = false;
+  #offering = false;
+  #offerDue = false;
   #surface: Surface | undefined;
   #figures: EngineFigures | undefined;
   #restarts = 0;
@@ -47,8 +53,8 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     if (memoryBytes === 0) return;
     this.#warmUps = new WarmUps({
       memoryBytes, share,
-      tell: (outcome, computedTokens) => this.#server?.host.warmedUp(outcome, computedTokens),
-      turned: (idle) => this.#turned(idle),
+      tell: (outcome, computedTokens) => this.#host?.warmedUp(outcome, computedTokens),
+      turned: (idle) => { if (idle) void this.#offer(); else this.#withdraw(); },
     });
   }
 
@@ -76,6 +82,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   async discover(server: UpstreamServer): Promise<Discovery> {
     const surface = await exploreSurface(server);
     this.#server = server;
+    this.#host = server.host;
     this.#surface = surface;
     this.#warmUps?.lookAgain();
     this.#figures = surface.figures;
@@ -103,7 +110,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
       await this.#link?.askCounters();
       // It went down meanwhile, and may have come up again with a poll of its own.
       if (this.#poll === undefined || this.#poll !== timer) return;
-      this.#tellLoad(server, { runningRequests: 0, waitingRequests: 0, ...this.load() });
+      this.#tellLoad(server);
       this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
     };
     this.#poll = setTimeout(() => void poll(), POLL_MS).unref();
@@ -114,17 +121,18 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     this.#poll = undefined;
     this.#warmUps?.stop();
     this.#server = undefined;
+    this.#offered = false;
     this.#surface = undefined;
     this.#figures = undefined;
     void this.#link?.close();
     this.#link = undefined;
   }
 
-  serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
-    return this.#warmUps === undefined ? this.#serve(call, pass) : this.#warmUps.around(call, () => this.#serve(call, pass));
+  async serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+    return this.#warmUps === undefined ? (await this.#serve(call, pass)).report : this.#warmUps.around(call, () => this.#serve(call, pass));
   }
 
-  async #serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+  async #serve(call: EngineCall, pass: (edit?: OutgoingEdit) => Promise<CallReport>): Promise<ServedCall> {
     const takes = this.#surface?.fields.vllm_xargs;
     const { request, dialect } = call;
     const shared = request.by.tenant !== LOCAL_TENANT;
@@ -132,24 +140,34 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     const edited = headers === undefined ? {} : { headers };
     if (dialect === 'other' || !isFields(call.parsed)) {
       if (call.body.length > 0) checkUnread(call.body, call.headers);
-      return pass(edited);
+      return { report: await pass(edited), cachedTokens: undefined };
     }
     const tag = dialect !== 'embeddings' && this.#link?.tags === true && takes?.has(dialect) !== false ? request.id : undefined;
     if (tag !== undefined) this.#link?.touches.sent(tag, request.by);
     const body = editBody(call.body, call.parsed, tag, shared, call.memory?.take);
-    const edit = { ...edited, ...(body === call.body ? {} : { body }), ...(dialect === 'embeddings' ? {} : { readReport: readAnswerEnd }) };
-    return this.#warmUps === undefined || dialect === 'embeddings' ? pass(edit) : this.#timed(this.#warmUps, edit, pass);
+    const edit = { ...edited, ...(body === call.body ? {} : { body }) };
+    return dialect === 'embeddings' ? { report: await pass(edit), cachedTokens: undefined } : this.#timed(edit, call.parsed.stream === true, pass);
   }
 
-  /** What prefill takes: by the server's own word, else by the first bytes of calls that ran alone. */
-  async #timed(warmUps: WarmUps, edit: OutgoingEdit, pass: (edit: OutgoingEdit) => Promise<CallReport>): Promise<CallReport> {
+  /** What prefill takes: by the server's own word, else by the first bytes of streamed calls that ran alone. Those of others come when all is decoded. */
+  async #timed(edit: OutgoingEdit, streams: boolean, pass: (edit: OutgoingEdit) => Promise<CallReport>): Promise<ServedCall> {
     const sentMs = performance.now();
-    const alone = warmUps.inFlight === 1;
+    const warmUps = this.#warmUps?.isAlone === true && streams ? this.#warmUps : undefined;
+    const arrivals = warmUps?.arrivals;
     let firstMs: number | undefined;
-    const report = await pass({ ...edit, began: () => { if (alone && warmUps.inFlight === 1) firstMs = performance.now() - sentMs; } });
+    let cachedTokens: number | undefined;
+    const report = await pass({
+      ...edit,
+      ...(warmUps === undefined ? {} : { began: () => { if (warmUps.arrivals === arrivals) firstMs = performance.now() - sentMs; } }),
+      readReport: (end) => {
+        const told = readAnswerEnd(end);
+        ({ cachedTokens } = told);
+        return told;
+      },
+    });
     const prefillMs = report.prefillMs ?? firstMs;
     if (report.status === 'ok' && prefillMs !== undefined && this.#surface?.countsCachedTokens === true) this.#prefill.learn(report.promptTokens - report.cachedTokens, prefillMs);
-    return report;
+    return { report, cachedTokens };
   }
 
   perform(intent: Intent): Promise<Outcome> {
@@ -175,7 +193,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
   async close(): Promise<void> {
     this.down();
     await this.#link?.close();
-    this.#warmUps?.kept.clear();
+    this.#warmUps?.close();
   }
 
   #intents(): IntentKind[] {
@@ -186,15 +204,33 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     return this.#warmUps !== undefined && warmUpObstacle({ warmUps: this.#warmUps, surface: this.#surface, figures: this.#figures, link: this.#link }) === undefined;
   }
 
-  /** By our own count, for the page is a second old. */
-  #turned(idle: boolean): void {
-    if (this.#server !== undefined) this.#tellLoad(this.#server, { runningRequests: idle ? 0 : 1, waitingRequests: 0 });
+  /** The last call of ours has ended: whether others' run there, only its page tells. */
+  async #offer(): Promise<void> {
+    this.#offerDue = true;
+    const server = this.#server;
+    if (server === undefined || this.#offering || !this.#canWarm()) return;
+    this.#offering = true;
+    while (this.#offerDue && this.#server === server) {
+      this.#offerDue = false;
+      // A page that does not come is asked for again each second.
+      await this.#read(server).catch(() => undefined);
+    }
+    this.#offering = false;
+    if (this.#server === server) this.#tellLoad(server);
   }
 
-  #tellLoad({ host, replica }: UpstreamServer, load: { readonly runningRequests: number; readonly waitingRequests: number }): void {
-    const idle = load.runningRequests + load.waitingRequests === 0 && this.#warmUps?.isIdle === true && this.#canWarm();
+  #withdraw(): void {
+    if (this.#server !== undefined && this.#offered) this.#tellLoad(this.#server);
+  }
+
+  /** By its page, and by our own count: that one may be a second old. */
+  #tellLoad({ host, replica }: UpstreamServer): void {
+    const { runningRequests = 0, waitingRequests = 0, cacheUsedFraction = 0 } = this.load();
+    const ours = this.#warmUps === undefined || this.#warmUps.isIdle ? 0 : Math.max(1, this.#warmUps.inFlight);
+    const running = Math.max(runningRequests, ours);
+    this.#offered = running + waitingRequests === 0 && this.#canWarm();
     const prefillScale = (this.#prefill.msPerToken ?? DEFAULT_STEP_COST.prefillMsPerToken) / DEFAULT_STEP_COST.prefillMsPerToken;
-    host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica, cacheUsedFraction: this.#figures?.cacheUsedFraction ?? 0, ...load, ...(idle ? { warmsUp: { prefillScale } } : {}) });
+    host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica, cacheUsedFraction, runningRequests: running, waitingRequests, ...(this.#offered ? { warmsUp: { prefillScale } } : {}) });
   }
 
   #prefetch(intent: Extract<Intent, { kind: 'prefetch' }>): Promise<Outcome> {
@@ -202,9 +238,9 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     if (this.#warmUps === undefined || server === undefined) return Promise.resolve({ status: 'unsupported' });
     return this.#warmUps.warm(intent, {
       server, ordersByPriority: this.#surface?.ordersByPriority === true,
-      waitingRequests: async () => {
+      load: async () => {
         await this.#read(server);
-        return this.#figures?.waitingRequests;
+        return this.#figures;
       },
     });
   }

@@ -36,6 +36,11 @@ export class WarmUpFates {
     for (const [key, done] of this.#done) if (done.session === session) this.#end(key, 'unused');
   }
 
+  /** Nobody calls any more. */
+  close(): void {
+    for (const [key] of this.#done) this.#end(key, 'unused');
+  }
+
   #end(key: string, outcome: WarmUpOutcome): void {
     const done = this.#done.peek(key);
     if (done === undefined) return;

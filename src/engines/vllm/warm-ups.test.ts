@@ -1,53 +1,17 @@
 /** Warm-ups before a stand-in; real-vllm.test.ts has what they are worth. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeAll, closeLater } from '../../../test/support/gateway-setup.ts';
-import { startUpstream, type ReceivedRequest, type Script, type ScriptedUpstream } from '../../../test/support/scripted-upstream.ts';
-import { agentId, LOCAL_TENANT, Secret, sessionId, tenantId, workloadId, type CacheTarget, type EngineCall, type Outcome } from '../../core/index.ts';
-import { engineCall, RecordingAnswer, RecordingHost } from '../embedded/testing/recording-answer.ts';
-import type { UpstreamOptions } from '../upstream/options.ts';
-import { VllmEngine } from './engine.ts';
+import { startUpstream, type ReceivedRequest, type Script } from '../../../test/support/scripted-upstream.ts';
+import { agentId, LOCAL_TENANT, Secret, sessionId, workloadId } from '../../core/index.ts';
 import { KeptCalls } from './kept-calls.ts';
-import { vllmSettings } from './settings.ts';
 import { vllmScript } from './testing/stand-in.ts';
+import { before, callOf, isWarmUp, KEY, offers, prefetch, serve, settledLater, warmUps, words } from './testing/warm-up-setup.ts';
 
 afterEach(closeAll);
 
-interface Setup { readonly engine: VllmEngine; readonly host: RecordingHost; readonly server: ScriptedUpstream }
-
-async function before(script: Script = vllmScript(1), options: Partial<UpstreamOptions> = {}, memoryBytes = 2 ** 20): Promise<Setup> {
-  const server = await startUpstream(script);
-  closeLater(() => server.close());
-  const engine = new VllmEngine({ url: server.url, proxy: 'none', retryMs: 5, ...options }, vllmSettings.parse({ control: 'none', kvEvents: 'none', warmUp: { memoryBytes } }));
-  const host = new RecordingHost();
-  await engine.start(host);
-  closeLater(() => engine.stop(0));
-  return { engine, host, server };
-}
-
-function settledLater<Value>(): { readonly promise: Promise<Value>; resolve(value: Value): void } {
-  let resolve: (value: Value) => void = () => undefined;
-  const promise = new Promise<Value>((settle) => { resolve = settle; });
-  return { promise, resolve: (value) => resolve(value) };
-}
-
-const KEY = 'Bearer of-a-client';
-
-function callOf(body: object, { tenant = LOCAL_TENANT as string, session = 's', agent = 'a' } = {}): EngineCall {
-  const call = engineCall('chat', { model: 'm', ...body }, { session });
-  return { ...call, headers: [...call.headers, 'authorization', KEY], request: { ...call.request, by: { ...call.request.by, tenant: tenantId(tenant), agent: agentId(agent) } } };
-}
-
-const target = ({ tenant = LOCAL_TENANT as string, session = 's', agent = 'a' } = {}): CacheTarget =>
-  ({ kind: 'lineage', tenant: tenantId(tenant), workload: workloadId('w'), session: sessionId(session), agent: agentId(agent) });
-const prefetch = (engine: VllmEngine, of: Parameters<typeof target>[0] = {}): Promise<Outcome> => engine.perform({ kind: 'prefetch', target: target(of) });
-const serve = (engine: VllmEngine, call: EngineCall): Promise<unknown> => engine.handle(call, new RecordingAnswer());
-const isWarmUp = ({ path, body }: ReceivedRequest): boolean => path === '/v1/chat/completions' && body.includes('"max_completion_tokens":1,');
-const warmUps = ({ received }: ScriptedUpstream): ReceivedRequest[] => received.filter(isWarmUp);
-const words = ({ received }: ScriptedUpstream): unknown => JSON.parse(received.at(-1)!.body.toString());
-
 describe('a warm-up', () => {
   it('is nothing that happens where it was not asked for', async () => {
-    const { engine } = await before(vllmScript(1), {}, 0);
+    const { engine } = await before(vllmScript(1), {}, { memoryBytes: 0 });
     await serve(engine, callOf({ messages: [] }));
     expect(engine.capabilities.intents).toEqual([]);
     expect(await prefetch(engine)).toEqual({ status: 'unsupported' });
@@ -172,8 +136,8 @@ describe('a warm-up', () => {
     await serve(engine, callOf({ messages: [] }));
     const outcomes = [];
     for (let count = 0; count < 4; count++) outcomes.push((await prefetch(engine)).status);
-    // 8,192 at first, and half of 5,000.
-    expect(outcomes).toEqual(['accepted', 'accepted', 'accepted', 'deferred']);
+    // 8,192 at first, and half of 5,000: two are 10,000.
+    expect(outcomes).toEqual(['accepted', 'accepted', 'deferred', 'deferred']);
     await serve(engine, callOf({ messages: [] }));
     expect(await prefetch(engine)).toEqual({ status: 'deferred', why: 'warm-ups have computed their share' });
     await serve(engine, callOf({ messages: [] }));
@@ -182,11 +146,18 @@ describe('a warm-up', () => {
 
   it('is offered the moment that nothing is left to do, and no more once a call has come', async () => {
     const { engine, host } = await before();
-    const loads = (): boolean[] => host.events.flatMap((event) => (event.type === 'engine-load' ? [event.warmsUp !== undefined] : []));
+    let told = host.next('engine-load');
     await serve(engine, callOf({ messages: [] }));
-    expect(loads()).toEqual([false, true]);
-    await prefetch(engine);
-    expect(loads()).toEqual([false, true, false, true]);
+    await told;
+    expect(offers(host)).toEqual([true]);
+    const done = prefetch(engine);
+    await host.next('engine-load');
+    told = host.next('engine-load');
+    expect(await done).toEqual({ status: 'accepted' });
+    await told;
+    expect(offers(host)).toEqual([true, false, true]);
+    await serve(engine, callOf({ messages: [] }));
+    expect(offers(host).slice(0, 4)).toEqual([true, false, true, false]);
   });
 
   it('is no success where 200 is answered with an error', async () => {

@@ -1,20 +1,24 @@
 /**
  * Warm-ups: on a policy's `prefetch` the latest call of a lineage is sent once more for one token, with the upstream's
- * own credential or none, never a client's. One at a time, after whatever waits, and given up when any call comes. What
- * they compute is bounded by what clients' calls bring. What they are answered is in no measure and teaches nothing.
+ * own credential or none, never a client's. One at a time, beside no call of anyone's, and given up when any call comes. What
+ * they compute for a tenant is bounded by what that tenant's calls bring. What they are answered is in no measure and teaches nothing.
  */
-import type { CallReport, Coordinate, EngineCall, Intent, Outcome, WarmUpOutcome } from '../../core/index.ts';
+import { BoundedMap, type CallReport, type Coordinate, type EngineCall, type Intent, type Outcome, type TenantId, type WarmUpOutcome } from '../../core/index.ts';
 import type { UpstreamServer } from '../upstream/adapter.ts';
-import { KeptCalls, sessionOf, type Lineage } from './kept-calls.ts';
+import { KeptCalls, sessionOf, type KeptCall, type Lineage } from './kept-calls.ts';
 import { isWarmable, oneToken } from './one-token.ts';
 import { isFields } from './side-channel/messages.ts';
 import { WarmUpFates } from './warm-up-fates.ts';
 
 /** Less than the 30 s after which nobody waits for the outcome of an intent. */
 const LONGEST_MS = 25_000;
-/** Tokens that may be computed at first, and that are saved up at most. */
+/** Tokens that may be computed for a tenant at first, and that are saved up at most. */
 const FIRST_TOKENS = 8192;
 const MOST_TOKENS = 262_144;
+/** Tenants whose shares are known: one that called longest ago begins anew. */
+const TENANTS = 4096;
+/** About; where a server has not told how long a prompt is. */
+const BYTES_PER_TOKEN = 4;
 const UNAUTHORIZED: ReadonlySet<number> = new Set([401, 403]);
 
 interface Running {
@@ -22,18 +26,24 @@ interface Running {
   giveUp(why: string): void;
 }
 
+/** A client's call under way. */
+interface Open { /** Its session has ended meanwhile. */ ended: boolean }
+
 export interface WarmUpServer {
   readonly server: UpstreamServer;
   readonly ordersByPriority: boolean;
-  /** Read now; undefined: it does not tell. */
-  waitingRequests(): Promise<number | undefined>;
+  /** Calls there, whoever's, read now; undefined: it does not tell. */
+  load(): Promise<{ readonly runningRequests: number; readonly waitingRequests: number } | undefined>;
 }
+
+/** What the server itself has said of a call: `cachedTokens` is there only where it was read in its answer. */
+export interface ServedCall { readonly report: CallReport; readonly cachedTokens: number | undefined }
 
 const rejected = (why: string): Outcome => ({ status: 'rejected', why });
 const deferred = (why: string): Outcome => ({ status: 'deferred', why });
 export interface WarmUpOptions {
   readonly memoryBytes: number;
-  /** Tokens computed per token of clients' prompts, at most. */
+  /** Tokens computed per token of a tenant's prompts, at most; 0: none. */
   readonly share: number;
   /** Told of each in the end, with what it computed. */
   tell(outcome: WarmUpOutcome, computedTokens: number): void;
@@ -42,6 +52,7 @@ export interface WarmUpOptions {
 }
 
 const count = (value: unknown): number => (typeof value === 'number' && value > 0 ? value : 0);
+const lengthOf = ({ promptTokens, body }: KeptCall): number => (promptTokens > 0 ? promptTokens : Math.ceil(body.length / BYTES_PER_TOKEN));
 
 export class WarmUps {
   /** The tokens are in vLLM's own counters too: who measures by those subtracts them. */
@@ -50,9 +61,10 @@ export class WarmUps {
   readonly #options: WarmUpOptions;
   readonly #fates: WarmUpFates;
   /** Calls that run, by session. */
-  readonly #open = new Map<string, number>();
+  readonly #open = new Map<string, Set<Open>>();
   #inFlight = 0;
-  #tokensLeft = FIRST_TOKENS;
+  #arrivals = 0;
+  readonly #tokensLeft = new BoundedMap<TenantId, number>(TENANTS);
   #running: Running | undefined;
   #refused = false;
 
@@ -68,37 +80,63 @@ export class WarmUps {
   get isIdle(): boolean { return this.#inFlight === 0 && this.#running === undefined; }
   /** Clients' calls under way. */
   get inFlight(): number { return this.#inFlight; }
+  /** Clients' calls that have come so far. */
+  get arrivals(): number { return this.#arrivals; }
+  /** One call of a client's is under way, and nothing beside it, not even a warm-up that is being given up. */
+  get isAlone(): boolean { return this.#inFlight === 1 && this.#running === undefined; }
 
   /** Looked at anew: it may take a credential now, or want none. */
   lookAgain(): void { this.#refused = false; }
 
   /** Stands around each call of a client's. */
-  async around({ request: { by }, dialect, path, body }: EngineCall, serve: () => Promise<CallReport>): Promise<CallReport> {
+  async around({ request: { by }, dialect, path, body }: EngineCall, serve: () => Promise<ServedCall>): Promise<CallReport> {
     const session = sessionOf(by);
     this.#running?.giveUp(this.#running.session === session ? 'the session itself called' : 'a call came');
-    this.#open.set(session, (this.#open.get(session) ?? 0) + 1);
-    this.#inFlight += 1;
-    if (this.#inFlight === 1) this.#options.turned(false);
+    const open = this.#begin(session);
     try {
-      const report = await serve();
-      const { status, promptTokens, cachedTokens } = report;
-      this.#fates.called(by, status === 'ok' ? cachedTokens : undefined);
-      if (status === 'ok' && isWarmable(dialect)) this.kept.keep(by, { dialect, path, body, promptTokens });
-      this.#tokensLeft = Math.min(MOST_TOKENS, this.#tokensLeft + this.#options.share * promptTokens);
+      const { report, cachedTokens } = await serve();
+      const { status, promptTokens } = report;
+      if (isWarmable(dialect)) {
+        // One that failed has found nothing, and computed nothing either.
+        if (status === 'ok' || status === 'cancelled') this.#fates.called(by, status === 'ok' ? cachedTokens : undefined);
+        if (status === 'ok' && !open.ended) this.kept.keep(by, { dialect, path, body, promptTokens });
+      }
+      this.#tokensLeft.set(by.tenant, Math.min(MOST_TOKENS, this.#leftOf(by.tenant) + this.#options.share * promptTokens));
       return report;
     } finally {
-      const left = (this.#open.get(session) ?? 1) - 1;
-      if (left > 0) this.#open.set(session, left);
-      else this.#open.delete(session);
-      this.#inFlight -= 1;
-      if (this.isIdle) this.#options.turned(true);
+      this.#end(session, open);
     }
   }
 
+  #begin(session: string): Open {
+    const open = { ended: false };
+    this.#open.set(session, (this.#open.get(session) ?? new Set()).add(open));
+    this.#inFlight += 1;
+    this.#arrivals += 1;
+    if (this.#inFlight === 1) this.#options.turned(false);
+    return open;
+  }
+
+  #end(session: string, open: Open): void {
+    const others = this.#open.get(session);
+    others?.delete(open);
+    if (others?.size === 0) this.#open.delete(session);
+    this.#inFlight -= 1;
+    if (this.isIdle) this.#options.turned(true);
+  }
+
   sessionEnded(by: Coordinate): void {
+    const session = sessionOf(by);
+    for (const open of this.#open.get(session) ?? []) open.ended = true;
     this.kept.forget(by);
     this.#fates.sessionEnded(by);
-    if (this.#running?.session === sessionOf(by)) this.#running.giveUp('the session ended');
+    if (this.#running?.session === session) this.#running.giveUp('the session ended');
+  }
+
+  /** For good: what was done and not used by now is not used any more. */
+  close(): void {
+    this.kept.clear();
+    this.#fates.close();
   }
 
   /** What runs is given up. */
@@ -110,8 +148,10 @@ export class WarmUps {
     const session = sessionOf(target);
     if (call === undefined) return rejected('no call of this lineage is kept');
     if (this.#open.has(session)) return deferred('a call of the session runs');
+    if (this.#inFlight > 0) return deferred('calls are being served');
     if (this.#running !== undefined) return deferred('another lineage is being warmed up');
-    if (this.#tokensLeft <= 0) return deferred('warm-ups have computed their share');
+    const promptTokens = lengthOf(call);
+    if (this.#leftOf(target.tenant) < promptTokens) return deferred('warm-ups have computed their share');
     const body = oneToken(call, to.ordersByPriority);
     if (body === undefined) return rejected('the latest call of this lineage has no members to change');
     const giving = new AbortController();
@@ -124,13 +164,18 @@ export class WarmUps {
     const late = setTimeout(() => giveUp(`no answer within ${LONGEST_MS / 1000} s`), LONGEST_MS).unref();
     this.#running = { session, giveUp };
     try {
-      const waiting = await to.waitingRequests();
+      const load = await to.load();
       if (givenUp !== undefined) return deferred(givenUp);
-      if (waiting !== 0) return deferred(waiting === undefined ? 'it does not tell whether calls wait' : 'calls wait');
+      if (load === undefined) return deferred('it does not tell whether calls wait');
+      if (load.waitingRequests > 0) return deferred('calls wait');
+      // Another's than those that come through here.
+      if (load.runningRequests > 0) return deferred('calls are being served');
       sent = true;
-      if (this.#inFlight === 0) this.#options.turned(false);
+      // All of it, until it is told how much was there: of one that fails or is given up nobody tells.
+      this.#spend(target.tenant, promptTokens);
+      this.#options.turned(false);
       const answer = await to.server.ask(call.path, { body, signal: giving.signal, timeoutMs: 2 * LONGEST_MS });
-      return this.#judge(target, answer.status, answer.body, to.server);
+      return this.#judge(target, answer.status, answer.body, to.server, promptTokens);
     } catch (error) {
       if (givenUp === undefined) {
         if (sent) this.#options.tell('refused', 0);
@@ -138,8 +183,6 @@ export class WarmUps {
       }
       if (sent) {
         this.counts.givenUp += 1;
-        // Nobody tells how much of it was computed: all of it is charged for.
-        this.#spend(call.promptTokens);
         this.#options.tell('aborted', 0);
       }
       // What was computed until then stays in the cache.
@@ -147,13 +190,15 @@ export class WarmUps {
     } finally {
       clearTimeout(late);
       this.#running = undefined;
-      if (sent && this.isIdle) this.#options.turned(true);
+      // The call that it gave way to may have ended before it.
+      if ((sent || givenUp !== undefined) && this.isIdle) this.#options.turned(true);
     }
   }
 
-  #spend(tokens: number): void { this.#tokensLeft -= tokens; }
+  #leftOf(tenant: TenantId): number { return this.#tokensLeft.peek(tenant) ?? (this.#options.share > 0 ? FIRST_TOKENS : 0); }
+  #spend(tenant: TenantId, tokens: number): void { this.#tokensLeft.set(tenant, this.#leftOf(tenant) - tokens); }
 
-  #judge(by: Lineage, status: number, body: Buffer, server: UpstreamServer): Outcome {
+  #judge(by: Lineage, status: number, body: Buffer, server: UpstreamServer, charged: number): Outcome {
     if (UNAUTHORIZED.has(status)) {
       this.#refused = true;
       this.#options.tell('refused', 0);
@@ -171,7 +216,7 @@ export class WarmUps {
     this.counts.made += 1;
     this.counts.promptTokens += promptTokens;
     this.counts.cachedTokens += count(found);
-    this.#spend(computedTokens);
+    this.#spend(by.tenant, computedTokens - charged);
     this.#fates.done(by, typeof found === 'number' ? found : undefined, computedTokens);
     return { status: 'accepted' };
   }

@@ -67,6 +67,10 @@ export class LiveSessions {
     return this.lives.length * HANDLE_BYTES + this.numbers.bytes + this.order.bytes + this.forecasts.byteLength + this.taught.byteLength + this.sourceOfNumber.byteLength + this.free.length * 8 + this.due.bytes + this.worth.bytes + this.met.size * MET_BYTES;
   }
 
+  isLive(by: Coordinate): boolean {
+    return this.learners.of(this.tenant, by.workload).sessions.session(by.session)?.over === false;
+  }
+
   /** The session's number, or -1 if the learner does not know it as live. `onNew` is called when it is met first. */
   numberOf(by: Coordinate, onNew: () => void): number {
     const learner = this.learners.of(this.tenant, by.workload);

@@ -137,6 +137,50 @@ describe('cache-sage', () => {
       expect(stepEnd(busy)).toEqual([]);
     });
 
+    it('asks for nothing of an engine that is down, nor of one that the session does not run on', () => {
+      const down = waits();
+      down.observe?.({ type: 'engine-down', atMs, replica, code: 'ENT_ENGINE_UNAVAILABLE' });
+      expect(stepEnd(down)).toEqual([]);
+      const elsewhere = waits();
+      const by = { ...coordinate(session), step: 0 };
+      elsewhere.observe?.({ type: 'request-dispatch', atMs, by, request: requestId('r'), replica: replicaId('busy') });
+      expect(stepEnd(elsewhere)).toEqual([]);
+      elsewhere.observe?.({ type: 'request-dispatch', atMs, by, request: requestId('r'), replica });
+      expect(stepEnd(elsewhere)).toMatchObject([lineage]);
+    });
+
+    it('takes what prefill takes from the engine that the session runs on', () => {
+      const instance = waits();
+      instance.observe?.({ type: 'request-dispatch', atMs, by: coordinate(session), request: requestId('r'), replica });
+      instance.observe?.({ ...IDLE, replica: replicaId('slow'), warmsUp: { prefillScale: 1000 } });
+      expect(stepEnd(instance)).toMatchObject([lineage]);
+    });
+
+    it('asks again where no engine could do it', () => {
+      const instance = waits();
+      const [intent] = stepEnd(instance);
+      instance.observe?.({ type: 'intent-done', atMs, policy: 'cache-sage', intent, outcome: { status: 'unsupported' } });
+      expect(instance.act?.({ kind: 'engine-idle', atMs: atMs + 10, replica })).toMatchObject([lineage]);
+    });
+
+    it('asks at once however many sessions have ended before, and never for one that has', () => {
+      const { instance, learners } = play(calls.slice(0, until + 1), 100_000);
+      const others = [...new Set(calls.slice(0, until).map((call) => `s${call.session}`))].filter((name) => name !== session);
+      expect(others.length).toBeGreaterThan(64);
+      for (const name of others) instance.act?.({ kind: 'step-end', atMs, session: sessionId(name) });
+      for (const name of others) {
+        const ended = { type: 'session-end', atMs, by: coordinate(name), reason: 'explicit' } as const;
+        learners.of(LOCAL_TENANT, workloadId('w')).observe(ended);
+        instance.observe?.(ended);
+      }
+      for (const unit of chain.slice(4).toReversed()) instance.score?.retention?.setResident(unitId(unit), false);
+      instance.act?.({ kind: 'step-end', atMs, session });
+      instance.observe?.({ ...IDLE, warmsUp: { prefillScale: 2 } });
+      expect(instance.act?.({ kind: 'engine-idle', atMs, replica })).toMatchObject([lineage]);
+      instance.observe?.({ type: 'session-end', atMs, by: coordinate(session), reason: 'explicit' });
+      expect(instance.act?.({ kind: 'tick', atMs: atMs + 1000 })).toEqual([]);
+    });
+
     it('does not for an answer that no prompt holds yet, nor for what is computed in no time', () => {
       expect(stepEnd(waits({ gone: chain.slice(promptUnits) }))).toEqual([]);
       expect(stepEnd(waits({ prefillScale: 0.1 }))).toEqual([]);

@@ -1,16 +1,17 @@
-import { definePolicy, type AgentId, type CacheTarget, type Coordinate, type Intent, type LearnerSource, type Query, type ReplicaId, type SessionId, type TenantId, type WorkloadId } from '../../core/index.ts';
-import { SageIndex } from './retention-index.ts';
+import { definePolicy, type CacheTarget, type Coordinate, type EngineLoad, type Intent, type LearnerSource, type Outcome, type Query, type ReplicaId, type SessionId, type TenantId, type WorkloadId } from '../../core/index.ts';
 import type { ValueUnit } from './group-values.ts';
+import { SageIndex } from './retention-index.ts';
+import { WaitingSessions } from './waiting-sessions.ts';
 
 type Lineage = Extract<CacheTarget, { kind: 'lineage' }>;
+type WarmsUp = NonNullable<EngineLoad['warmsUp']>;
+
+/** It may be asked for again. */
+const NOTHING_DONE: ReadonlySet<Outcome['status']> = new Set(['deferred', 'unsupported']);
 
 /** Workloads whose learners `predict` can ask, latest first to go. */
 const WORKLOAD_CAPACITY = 1024;
-/** Sessions whose last caller is known, for intents. */
-const CALLER_CAPACITY = 1024;
-/** Agents of a session whose latest calls could be warmed up. */
-const AGENTS_PER_SESSION = 8;
-/** Sessions between two steps that are looked at per moment, those first that were looked at longest ago. */
+/** Sessions between two steps that are looked at per moment. */
 const LOOKS_PER_MOMENT = 16;
 
 export const cacheSage = definePolicy({
@@ -25,7 +26,7 @@ export const cacheSage = definePolicy({
     demote: { default: false, description: 'Between the steps of a session, ask the engine to move its history to a lower tier, if its room would save others more than bringing it back costs.' },
   },
   decisions: ['retention'],
-  observes: ['request-arrive', 'engine-load', 'intent-done'],
+  observes: ['request-arrive', 'request-dispatch', 'session-end', 'engine-load', 'engine-down', 'intent-done'],
   intents: ['prefetch', 'demote'],
   create({ tenant, learners, parameters, cache }) {
     const index = new SageIndex({
@@ -39,58 +40,49 @@ export const cacheSage = definePolicy({
     });
     const acts = parameters.prefetch || parameters.demote || parameters.warmUps;
     const workloads = new Set<WorkloadId>();
-    /** The latest call of each agent of each session, the latest first. */
-    const callers = new Map<SessionId, readonly Coordinate[]>();
-    /** Sessions between two steps. */
-    const waiting = new Set<SessionId>();
-    /** Engines that would compute ahead of a call now, and how long that takes there. */
-    const idle = new Map<ReplicaId, { readonly prefillScale: number }>();
-    /** What was asked for since the session's last call: once is enough. */
-    const asked = new Map<SessionId, Set<AgentId>>();
+    const sessions = new WaitingSessions();
+    /** Engines that would compute ahead of a call now. */
+    const idle = new Map<ReplicaId, WarmsUp>();
     const targetOf = ({ workload, session, agent }: Coordinate): Lineage => ({ kind: 'lineage', tenant, workload, session, agent });
     const forGap = (session: SessionId, atMs: number): Intent[] => {
-      const by = callers.get(session)?.[0];
+      const by = sessions.latestCaller(session);
       const choice = by === undefined ? 'nothing' : index.chooseForGap(by, atMs);
       if (by === undefined || choice === 'nothing') return [];
       if (choice === 'bring-back') return parameters.prefetch ? [{ kind: 'prefetch', target: targetOf(by) }] : [];
       return parameters.demote ? [{ kind: 'demote', target: targetOf(by), tier: 'host' }] : [];
     };
-    /** One at a time: what comes next is chosen when it is done. */
+    /** One at a time: what comes next is chosen when it is done. Only what would be computed where the session runs, and only while that is idle. */
     const toWarmUp = (turn: readonly SessionId[], atMs: number): Intent[] => {
-      const lineages = turn.flatMap((session) => (callers.get(session) ?? []).filter(({ agent }) => asked.get(session)?.has(agent) !== true));
-      const by = index.chooseWarmUp(lineages, Math.max(...[...idle.values()].map(({ prefillScale }) => prefillScale)), atMs);
+      const [anywhere] = idle.values();
+      const by = index.chooseWarmUp(turn.flatMap((session) => {
+        const replica = sessions.replicaOf(session);
+        const there = replica === undefined ? anywhere : idle.get(replica);
+        return there === undefined ? [] : sessions.notAsked(session).map((each) => ({ by: each, ...there }));
+      }), atMs);
       if (by === undefined) return [];
-      asked.set(by.session, (asked.get(by.session) ?? new Set()).add(by.agent));
+      sessions.asked(by);
       return [{ kind: 'prefetch', target: targetOf(by) }];
     };
     const arrived = (by: Coordinate): void => {
-      const { session, workload } = by;
+      const { workload } = by;
       workloads.delete(workload);
       workloads.add(workload);
       if (workloads.size > WORKLOAD_CAPACITY) workloads.delete(first(workloads));
-      if (!acts) return;
-      const others = (callers.get(session) ?? []).filter(({ agent }) => agent !== by.agent);
-      callers.delete(session);
-      callers.set(session, [by, ...others.slice(0, AGENTS_PER_SESSION - 1)]);
-      forget(session);
-      if (callers.size <= CALLER_CAPACITY) return;
-      const oldest = first(callers.keys());
-      callers.delete(oldest);
-      forget(oldest);
+      if (acts) sessions.called(by);
     };
-    const forget = (session: SessionId): void => {
-      waiting.delete(session);
-      asked.delete(session);
+    const engineTold = (event: EngineLoad): void => {
+      if (event.warmsUp === undefined) idle.delete(event.replica);
+      else idle.set(event.replica, event.warmsUp);
     };
     return {
       observe(event) {
         if (event.type === 'request-arrive') arrived(event.by);
-        else if (event.type === 'engine-load') {
-          if (event.warmsUp === undefined) idle.delete(event.replica);
-          else idle.set(event.replica, event.warmsUp);
-        } else if (event.type === 'intent-done' && event.intent.kind === 'prefetch' && event.intent.target.kind === 'lineage' && event.outcome.status === 'deferred') {
-          // Nothing has been done: it may be asked for again.
-          asked.get(event.intent.target.session)?.delete(event.intent.target.agent);
+        else if (event.type === 'request-dispatch') sessions.dispatched(event.by, event.replica);
+        else if (event.type === 'session-end') sessions.ended(event.by);
+        else if (event.type === 'engine-load') engineTold(event);
+        else if (event.type === 'engine-down') idle.delete(event.replica);
+        else if (event.type === 'intent-done' && event.intent.kind === 'prefetch' && event.intent.target.kind === 'lineage' && NOTHING_DONE.has(event.outcome.status)) {
+          sessions.askAgain(event.intent.target);
         }
       },
       score: { retention: index },
@@ -100,17 +92,13 @@ export const cacheSage = definePolicy({
       act(moment): readonly Intent[] {
         if (!acts || moment.kind === 'tool-call-streamed') return [];
         const { atMs } = moment;
-        if (moment.kind === 'step-end' && callers.has(moment.session)) waiting.add(moment.session);
-        const turn = [...waiting].slice(0, LOOKS_PER_MOMENT);
-        if (moment.kind === 'tick') {
-          for (const session of turn) {
-            waiting.delete(session);
-            waiting.add(session);
-          }
-        }
-        const tiered = !parameters.prefetch && !parameters.demote ? [] : moment.kind === 'step-end' ? [moment.session] : moment.kind === 'tick' ? turn : [];
-        const intents = tiered.flatMap((session) => forGap(session, atMs));
-        return parameters.warmUps && idle.size > 0 ? [...intents, ...toWarmUp(turn, atMs)] : intents;
+        const ended = moment.kind === 'step-end' ? moment.session : undefined;
+        if (ended !== undefined) sessions.waits(ended);
+        const tiers = parameters.prefetch || parameters.demote;
+        const warms = parameters.warmUps && idle.size > 0;
+        const turn = warms || (tiers && moment.kind === 'tick') ? sessions.turn(LOOKS_PER_MOMENT, (by) => index.isLive(by)) : [];
+        const intents = !tiers ? [] : (ended !== undefined ? [ended] : moment.kind === 'tick' ? turn : []).flatMap((session) => forGap(session, atMs));
+        return warms ? [...intents, ...toWarmUp(turn, atMs)] : intents;
       },
     };
   },

@@ -10,7 +10,7 @@ import { PrefixTree } from './prefix-tree.ts';
 import { Renewals } from './renewals.ts';
 import { chooseForGap, type GapChoice } from './tool-gap.ts';
 import { pickVictims } from './victims.ts';
-import { chooseWarmUp } from './warm-up.ts';
+import { chooseWarmUp, type WarmUpOption } from './warm-up.ts';
 
 export interface IndexOptions {
   readonly learners: LearnerSource;
@@ -185,18 +185,20 @@ export class SageIndex implements RetentionIndex {
     return chooseForGap({ tree: this.tree, sessions: this.sessions, values: this.values, price, keepsEvicted: this.keepsEvicted }, session, nowMs);
   }
 
-  /**
-   * Of these lineages that wait, the one that is best computed ahead of its next call, if any is.
-   * @param prefillScale prefill takes so many times what units were defined with
-   */
-  chooseWarmUp(lineages: readonly Coordinate[], prefillScale: number, nowMs: number): Coordinate | undefined {
+  /** Whether the learner knows the session, and that it has not ended. */
+  isLive(by: Coordinate): boolean {
+    return this.sessions.isLive(by);
+  }
+
+  /** Of these lineages that wait, the one that is best computed ahead of its next call, if any is. */
+  chooseWarmUp(lineages: readonly WarmUpOption[], nowMs: number): Coordinate | undefined {
     this.nowMs = nowMs;
     if (this.leader === 'lru') return undefined;
     this.real.settle();
     this.renewals.dropEnded();
     const { tree, sessions, values, real } = this;
     const freeBlocks = Math.max(0, (this.capacityBlocks ?? 0) - this.residentBlocks);
-    return chooseWarmUp({ tree, sessions, values, real, freeBlocks, prefillScale, callsPerMs: 1 / Math.max(LEAST_INTERVAL_MS, this.intervalMs), numberOf: (by) => sessions.numberOf(by, () => values.countSession(nowMs)) }, lineages, nowMs);
+    return chooseWarmUp({ tree, sessions, values, real, freeBlocks, callsPerMs: 1 / Math.max(LEAST_INTERVAL_MS, this.intervalMs), numberOf: (by) => sessions.numberOf(by, () => values.countSession(nowMs)) }, lineages, nowMs);
   }
 
   stateBytes(): StateBytes {

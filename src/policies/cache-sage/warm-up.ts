@@ -30,18 +30,23 @@ export interface WarmUpSource {
   readonly values: GroupValues;
   readonly real: Frontier;
   readonly freeBlocks: number;
-  /** Prefill takes so many times what units were defined with. */
-  readonly prefillScale: number;
   /** How often calls come. */
   readonly callsPerMs: number;
   numberOf(by: Coordinate): number;
 }
 
-export function chooseWarmUp(source: WarmUpSource, lineages: readonly Coordinate[], nowMs: number): Coordinate | undefined {
+/** A lineage, and the engine that it would be computed on. */
+export interface WarmUpOption {
+  readonly by: Coordinate;
+  /** Prefill takes so many times what units were defined with. */
+  readonly prefillScale: number;
+}
+
+export function chooseWarmUp(source: WarmUpSource, options: readonly WarmUpOption[], nowMs: number): Coordinate | undefined {
   let best: Coordinate | undefined;
   let mostPerMs = 0;
-  for (const by of lineages) {
-    const perMs = gainPerMs(source, by, nowMs);
+  for (const { by, prefillScale } of options) {
+    const perMs = gainPerMs(source, by, prefillScale, nowMs);
     if (perMs <= mostPerMs) continue;
     best = by;
     mostPerMs = perMs;
@@ -50,7 +55,7 @@ export function chooseWarmUp(source: WarmUpSource, lineages: readonly Coordinate
 }
 
 /** What computing it now saves in the end, per millisecond of it. */
-function gainPerMs(source: WarmUpSource, by: Coordinate, nowMs: number): number {
+function gainPerMs(source: WarmUpSource, by: Coordinate, prefillScale: number, nowMs: number): number {
   const { tree: { groups, members }, sessions, values, real, numberOf } = source;
   const session = numberOf(by);
   if (session < 0) return 0;
@@ -68,7 +73,7 @@ function gainPerMs(source: WarmUpSource, by: Coordinate, nowMs: number): number 
     value += values.of(group, nowMs) * share * groups.blocks[group];
     costMs += share * groups.costMs[group];
   }
-  const takesMs = costMs * source.prefillScale;
+  const takesMs = costMs * prefillScale;
   if (takesMs < LEAST_COST_MS) return 0;
   sessions.look(session, nowMs);
   const { waitSeconds } = sessions.worth.stopOf(members.kind[leaf] as TouchKind, members.agent[leaf], members.step[leaf], members.nth[leaf]);
