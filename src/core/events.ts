@@ -104,8 +104,9 @@ export interface EngineLoad extends EngineEventBase {
   /**
    * It has nothing else to do: of a lineage that is asked for now (`prefetch`) it computes what is not there. Absent: it
    * cannot, or has. `prefillScale`: prefill takes so many times the `marginalPrefillMs` that its units were defined with.
+   * `freeBlocks`: so many of its cache hold nothing of anyone's.
    */
-  readonly warmsUp?: { readonly prefillScale: number };
+  readonly warmsUp?: { readonly prefillScale: number; readonly freeBlocks: number };
 }
 export interface EngineUp extends EngineEventBase { readonly type: 'engine-up' }
 export interface EngineDown extends EngineEventBase { readonly type: 'engine-down'; readonly code: string }

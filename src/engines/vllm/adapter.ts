@@ -230,7 +230,7 @@ export class VllmAdapter extends OpenAiServer implements UpstreamAdapter {
     const running = Math.max(runningRequests, ours);
     this.#offered = running + waitingRequests === 0 && this.#canWarm();
     const prefillScale = (this.#prefill.msPerToken ?? DEFAULT_STEP_COST.prefillMsPerToken) / DEFAULT_STEP_COST.prefillMsPerToken;
-    host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica, cacheUsedFraction, runningRequests: running, waitingRequests, ...(this.#offered ? { warmsUp: { prefillScale } } : {}) });
+    host.emit({ type: 'engine-load', atMs: host.clock.nowMs(), replica, cacheUsedFraction, runningRequests: running, waitingRequests, ...(this.#offered ? { warmsUp: { prefillScale, freeBlocks: this.#link?.freeBlocks ?? 0 } } : {}) });
   }
 
   #prefetch(intent: Extract<Intent, { kind: 'prefetch' }>): Promise<Outcome> {

@@ -121,6 +121,12 @@ export class CacheLink {
   packageCounts(): ReadonlyMap<number, Fields> { return this.#packageCounts; }
   subscriptions(): Iterable<readonly [number, KvSubscription]> { return this.#subscriptions; }
   get blockTokens(): number { return this.#blockTokens; }
+  /** That hold nothing of anyone's, as far as events tell: every client's blocks are in them. */
+  get freeBlocks(): number {
+    let free = 0;
+    for (const { capacityBlocks = 0, copies } of this.mirror.ranks()) free += Math.max(0, capacityBlocks - copies);
+    return free;
+  }
 
   /** What the engine's own page says of the pool of one rank. */
   setPool(capacityBlocks: number | undefined, blockTokens: number | undefined): void {

@@ -105,10 +105,10 @@ describe('cache-sage', () => {
     const replica = replicaId('e');
     const IDLE = { type: 'engine-load', atMs, replica, runningRequests: 0, waitingRequests: 0, cacheUsedFraction: 0.5 } as const;
     /** @param gone units of the session's own that were evicted since; 100,000 blocks: room costs nothing */
-    const waits = ({ capacity = 100_000, parameters = {}, gone = chain.slice(4), prefillScale = 2, offers = true }: { capacity?: number; parameters?: Parameters<typeof play>[3]; gone?: readonly number[]; prefillScale?: number; offers?: boolean } = {}): PolicyInstance => {
+    const waits = ({ capacity = 100_000, parameters = {}, gone = chain.slice(4), prefillScale = 2, freeBlocks = 1000, offers = true }: { capacity?: number; parameters?: Parameters<typeof play>[3]; gone?: readonly number[]; prefillScale?: number; freeBlocks?: number; offers?: boolean } = {}): PolicyInstance => {
       const { instance } = play(calls.slice(0, until + 1), capacity, false, parameters);
       for (const unit of gone.toReversed()) instance.score?.retention?.setResident(unitId(unit), false);
-      instance.observe?.({ ...IDLE, ...(offers ? { warmsUp: { prefillScale } } : {}) });
+      instance.observe?.({ ...IDLE, ...(offers ? { warmsUp: { prefillScale, freeBlocks } } : {}) });
       return instance;
     };
     const stepEnd = (instance: PolicyInstance): readonly Intent[] => instance.act?.({ kind: 'step-end', atMs, session }) ?? [];
@@ -152,7 +152,7 @@ describe('cache-sage', () => {
     it('takes what prefill takes from the engine that the session runs on', () => {
       const instance = waits();
       instance.observe?.({ type: 'request-dispatch', atMs, by: coordinate(session), request: requestId('r'), replica });
-      instance.observe?.({ ...IDLE, replica: replicaId('slow'), warmsUp: { prefillScale: 1000 } });
+      instance.observe?.({ ...IDLE, replica: replicaId('slow'), warmsUp: { prefillScale: 1000, freeBlocks: 1000 } });
       expect(stepEnd(instance)).toMatchObject([lineage]);
     });
 
@@ -175,10 +175,16 @@ describe('cache-sage', () => {
       }
       for (const unit of chain.slice(4).toReversed()) instance.score?.retention?.setResident(unitId(unit), false);
       instance.act?.({ kind: 'step-end', atMs, session });
-      instance.observe?.({ ...IDLE, warmsUp: { prefillScale: 2 } });
+      instance.observe?.({ ...IDLE, warmsUp: { prefillScale: 2, freeBlocks: 1000 } });
       expect(instance.act?.({ kind: 'engine-idle', atMs, replica })).toMatchObject([lineage]);
       instance.observe?.({ type: 'session-end', atMs, by: coordinate(session), reason: 'explicit' });
       expect(instance.act?.({ kind: 'tick', atMs: atMs + 1000 })).toEqual([]);
+    });
+
+    it('does not where it would take the room of others, whose worth it does not know', () => {
+      const instance = waits({ gone: calls.slice(0, until + 1).flatMap((call) => call.chain), freeBlocks: 1 });
+      expect(stepEnd(instance)).toEqual([]);
+      expect(stepEnd(waits({ gone: calls.slice(0, until + 1).flatMap((call) => call.chain) }))).toMatchObject([lineage]);
     });
 
     it('does not for an answer that no prompt holds yet, nor for what is computed in no time', () => {

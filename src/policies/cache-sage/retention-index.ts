@@ -197,8 +197,7 @@ export class SageIndex implements RetentionIndex {
     this.real.settle();
     this.renewals.dropEnded();
     const { tree, sessions, values, real } = this;
-    const freeBlocks = Math.max(0, (this.capacityBlocks ?? 0) - this.residentBlocks);
-    return chooseWarmUp({ tree, sessions, values, real, freeBlocks, callsPerMs: 1 / Math.max(LEAST_INTERVAL_MS, this.intervalMs), numberOf: (by) => sessions.numberOf(by, () => values.countSession(nowMs)) }, lineages, nowMs);
+    return chooseWarmUp({ tree, sessions, values, real, callsPerMs: 1 / Math.max(LEAST_INTERVAL_MS, this.intervalMs), numberOf: (by) => sessions.numberOf(by, () => values.countSession(nowMs)) }, lineages, nowMs);
   }
 
   stateBytes(): StateBytes {

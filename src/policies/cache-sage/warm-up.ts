@@ -29,7 +29,6 @@ export interface WarmUpSource {
   readonly sessions: LiveSessions;
   readonly values: GroupValues;
   readonly real: Frontier;
-  readonly freeBlocks: number;
   /** How often calls come. */
   readonly callsPerMs: number;
   numberOf(by: Coordinate): number;
@@ -40,22 +39,24 @@ export interface WarmUpOption {
   readonly by: Coordinate;
   /** Prefill takes so many times what units were defined with. */
   readonly prefillScale: number;
+  /** Of its cache, whoever's the others are. */
+  readonly freeBlocks: number;
 }
 
 export function chooseWarmUp(source: WarmUpSource, options: readonly WarmUpOption[], nowMs: number): Coordinate | undefined {
   let best: Coordinate | undefined;
   let mostPerMs = 0;
-  for (const { by, prefillScale } of options) {
-    const perMs = gainPerMs(source, by, prefillScale, nowMs);
+  for (const option of options) {
+    const perMs = gainPerMs(source, option, nowMs);
     if (perMs <= mostPerMs) continue;
-    best = by;
+    best = option.by;
     mostPerMs = perMs;
   }
   return best;
 }
 
 /** What computing it now saves in the end, per millisecond of it. */
-function gainPerMs(source: WarmUpSource, by: Coordinate, prefillScale: number, nowMs: number): number {
+function gainPerMs(source: WarmUpSource, { by, prefillScale, freeBlocks }: WarmUpOption, nowMs: number): number {
   const { tree: { groups, members }, sessions, values, real, numberOf } = source;
   const session = numberOf(by);
   if (session < 0) return 0;
@@ -77,7 +78,7 @@ function gainPerMs(source: WarmUpSource, by: Coordinate, prefillScale: number, n
   if (takesMs < LEAST_COST_MS) return 0;
   sessions.look(session, nowMs);
   const { waitSeconds } = sessions.worth.stopOf(members.kind[leaf] as TouchKind, members.agent[leaf], members.step[leaf], members.nth[leaf]);
-  const saved = (value - displacedBy(source, blocks)) * waitSeconds;
+  const saved = (value - displacedBy(source, blocks - freeBlocks)) * waitSeconds;
   // Both in the milliseconds that units were defined with.
   return saved / costMs - IDLE_PRICE - (source.callsPerMs * takesMs) / 2;
 }
@@ -93,10 +94,10 @@ function leafOf({ tree: { members }, sessions }: WarmUpSource, session: number, 
   return -1;
 }
 
-/** What would go for so many blocks, by value. */
-function displacedBy({ tree: { groups }, real, freeBlocks }: WarmUpSource, blocks: number): number {
+/** What would go for so many blocks, by value. What lies there beside ours is others': worth as much as what we gave up of late, at least, or more than anything where that is not known. */
+function displacedBy({ tree: { groups }, real }: WarmUpSource, blocks: number): number {
   const { price } = real;
-  let wanted = blocks - freeBlocks;
+  let wanted = blocks;
   let value = 0;
   const emptied: number[] = [];
   while (wanted > 0) {
@@ -111,5 +112,6 @@ function displacedBy({ tree: { groups }, real, freeBlocks }: WarmUpSource, block
   for (const group of emptied) real.cover(group);
   real.settle();
   real.price = price;
+  if (wanted > 0) value += wanted * (price > 0 ? price : Infinity);
   return value;
 }

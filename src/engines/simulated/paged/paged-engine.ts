@@ -99,7 +99,7 @@ export class PagedEngine implements Engine {
       batchTokens: this.#options.batchTokens ?? 2048,
       maximumRunning: this.#options.maximumRunning ?? 64,
       vocabularySize: VOCABULARY_SIZE,
-      ...(this.#options.warmsUp === true ? { turned: (idle) => host.emit({ type: 'engine-load', atMs: clock.nowMs(), replica, ...this.load(), ...(idle ? { warmsUp: { prefillScale: 1 } } : {}) }) } : {}),
+      ...(this.#options.warmsUp === true ? { turned: (idle) => host.emit({ type: 'engine-load', atMs: clock.nowMs(), replica, ...this.load(), ...(idle ? { warmsUp: { prefillScale: 1, freeBlocks: capacityBlocks - pool.usedBlocks } } : {}) }) } : {}),
     });
     this.#started = { host, pool, batcher, lineages, below };
     host.emit({ type: 'engine-up', atMs: clock.nowMs(), replica });
