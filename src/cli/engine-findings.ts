@@ -47,21 +47,32 @@ export async function discovered(flag: string): Promise<Finding[]> {
 
 interface DescribedEngine {
   readonly replica: string;
+  readonly kind?: string;
+  readonly healthy?: boolean;
   readonly product?: string;
   readonly features?: readonly DiscoveredFeature[];
   readonly troubles?: Readonly<Record<string, number>>;
 }
 
-/** The same of a running server's engines. Empty where its key is none of an admin's, or it is older. */
+/** What one of them is now: of one that is down, nothing that it was found to be before. */
+function describedFindings({ replica, kind, healthy, product, features = [], troubles = {} }: DescribedEngine): Finding[] {
+  const check = `engine ${replica}`;
+  if (healthy !== false) return engineFindings(check, product ?? kind, features, troubles);
+  const down: Finding = { check, result: 'failed', detail: 'it is down: it does not answer, or did not answer the last calls.', mend: 'See that it runs and that its URL is right; it is noticed as soon as it is back.' };
+  return [down, ...engineFindings(check, product, [], troubles).slice(1)];
+}
+
+/** The same of a running server's engines; an admin's key shows them. */
 export async function enginesOf(server: string, key?: string): Promise<Finding[]> {
   try {
     const { statusCode, body } = await request(`${server.replace(/\/+$/, '').replace(/\/v1$/, '')}/entresol/v1/engines`, {
       reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS), ...(key === undefined ? {} : { headers: { 'x-entresol-key': key } }),
     });
     const text = await body.text();
+    if (statusCode === 403) return [{ check: 'engines', result: 'note', detail: 'not shown: this key is none of an admin\'s.', mend: 'Set ENTRESOL_KEY to an admin key of that server.' }];
     if (statusCode !== 200) return [];
     const { engines = [] } = JSON.parse(text) as { engines?: readonly DescribedEngine[] };
-    return engines.flatMap(({ replica, product, features = [], troubles = {} }) => (product === undefined && features.length === 0 && Object.keys(troubles).length === 0 ? [] : engineFindings(`engine ${replica}`, product, features, troubles)));
+    return engines.flatMap(describedFindings);
   } catch {
     // That it does not answer is told by the check of the server itself.
     return [];

@@ -40,7 +40,7 @@ export async function identityCoverage(url: string, key?: string): Promise<Findi
       reset: true, headersTimeout: TIMEOUT_MS, bodyTimeout: TIMEOUT_MS, signal: AbortSignal.timeout(TIMEOUT_MS), ...(key === undefined ? {} : { headers: { 'x-entresol-key': key } }),
     });
     const text = await body.text();
-    if (statusCode === 401) return { check, result: 'failed', detail: 'it wants a key.', mend: 'Set ENTRESOL_KEY to a key of that server.' };
+    if (statusCode === 401) return { check, result: 'failed', detail: key === undefined ? 'it wants a key.' : 'it does not know the key in ENTRESOL_KEY.', mend: 'Set ENTRESOL_KEY to a key of that server.' };
     const coverage = statusCode === 200 ? fieldsOf(text).coverage : undefined;
     return coverage === undefined ? { check, result: 'failed', detail: `GET /entresol/v1/agents answers ${statusCode}.`, mend } : coverageFinding(check, coverage);
   } catch (error) {
