@@ -32,7 +32,7 @@ const create = defineCommand({
     }
     const lines = Object.entries(setting).map(([name, value], index) => `${index === 0 ? '  - ' : '    '}${name}: ${typeof value === 'boolean' ? value : JSON.stringify(value)}`);
     process.stdout.write(`${key}\n`);
-    process.stderr.write(`\nThe line above is the key: it is shown once and kept nowhere. For the configuration file:\n\nkeys:\n${lines.join('\n')}\n`);
+    process.stderr.write(`\n# The line above is the key: it is shown once and kept nowhere. For the configuration file:\n\nkeys:\n${lines.join('\n')}\n`);
   },
 });
 

@@ -17,7 +17,7 @@ const secret = z.union([z.string().min(1), z.strictObject({ file: z.string().min
 
 const everyUpstream = {
   url: z.url({ protocol: /^https?$/, error: 'must be an http or https URL' }).describe('Its origin, or ending in /v1'),
-  models: z.array(z.string().min(1)).min(1).optional().describe('Models that are sent here; one may end in `*`. Without it: all. Names that no list mentions go to the first upstream that lists none, else to the first'),
+  models: z.array(z.string().min(1)).min(1).optional().describe('Models that are sent here; one may end in `*`. Without it: all. Names that no list mentions go to the upstreams that list none, else to the first'),
   apiKey: secret.optional().describe('Its own credential: `${VARIABLE}` or `{file: PATH}`, never the text itself'),
   apiKeyUse: z.enum(['fallback', 'always']).default('fallback').describe('`fallback`: for calls that bring none of their own; `always`: in place of whatever they bring'),
   cacheSalt: z.boolean().optional().describe('Whether it keeps caches of tenants apart by `cache_salt`; by default true for servers of one\'s own but llama-server, false for hosted APIs'),

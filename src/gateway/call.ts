@@ -249,7 +249,9 @@ export class Calls {
         return observed.dispatch(engine, call.of(arrived, others), removeUsageChunk);
       });
     } catch (thrown) {
-      observed.end(signal.aborted ? 'cancelled' : asEntresolError(thrown).status < 500 ? 'rejected' : 'error');
+      const error = asEntresolError(thrown);
+      runtime.note(arrived.id, [`${error.code}: ${error.message}`]);
+      observed.end(signal.aborted ? 'cancelled' : error.status < 500 ? 'rejected' : 'error');
       throw thrown;
     }
   }
@@ -363,6 +365,7 @@ class ObservedCall {
       if (!answer.begun && notTaken(error)) throw error;
       this.end(signal.aborted || error.code === 'ENT_CANCELLED' ? 'cancelled' : 'error');
       if (!answer.begun) throw thrown;
+      runtime.note(this.view.id, [`the answer broke off: ${error.code}: ${error.message}`]);
       this.services.log('error', 'an answer broke off', { request: this.view.id, error: error.describe() });
       answer.destroy();
     }

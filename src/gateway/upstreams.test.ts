@@ -56,6 +56,16 @@ describe('a call goes to the upstream of its model', () => {
 });
 
 describe('an upstream that cannot now', () => {
+  it('is named in what is explained of the call, with the code that the client got', async () => {
+    const { server, upstreams } = await several({ kind: 'openai-compatible', script: speak('x') });
+    await upstreams[0].close();
+    const response = await chat(server, 'm');
+    const { error } = await response.json() as { error: { code: string; message: string } };
+    expect([response.status, error.code]).toEqual([503, 'ENT_ENGINE_UNAVAILABLE']);
+    const explained = await fetch(`${server.url}/entresol/v1/explain/${response.headers.get('x-entresol-request-id')}`);
+    expect(await explained.json()).toMatchObject({ status: 'error', engine: { notes: [expect.stringMatching(/^ENT_ENGINE_UNAVAILABLE: The upstream .* cannot be reached/)] } });
+  });
+
   it('is passed over for a replica that can, and is left alone for as long as it asks', async () => {
     const { server, upstreams } = await several({ kind: 'openai-compatible', script: status(503, { 'retry-after': '30' }) }, { kind: 'openai-compatible', script: speak('x') });
     expect([(await chat(server)).status, (await chat(server)).status]).toEqual([200, 200]);
